@@ -1,0 +1,227 @@
+"""What the application needs of the world, as protocols of a verb or two. Adapters implement them; `adapters.memory` fakes them."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from ivr.core.commands import AskDigits, Play, Release, Transfer
+from ivr.core.events import CallerHungUp, CommandFailed, DigitsEntered, NothingHeard, PromptPlayed, Released, TransferEnded
+from ivr.core.values import LookupSignature, Utterance, Value
+
+LineCommand = Play | AskDigits | Transfer | Release
+LineEvent = PromptPlayed | DigitsEntered | NothingHeard | TransferEnded | CommandFailed | CallerHungUp | Released
+
+
+class Clock(Protocol):
+    """The time, passed in: an aware datetime in the line's own zone."""
+
+    def __call__(self) -> dt.datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How holding the line ended: the keys pressed meanwhile, and whether the caller is gone."""
+
+    keys: str = field(repr=False)
+    hung_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the line says of a recording: its length in samples (8 kHz) and whether the caller ended it by hanging up."""
+
+    samples: int
+    hung_up: bool
+
+
+class Channel(Protocol):
+    """One caller's line. It performs one command at a time and never raises because the caller has gone."""
+
+    async def perform(self, command: LineCommand) -> LineEvent:
+        """Do it, and say what happened; CallerHungUp in place of any answer."""
+
+    async def hold(self, work: asyncio.Future[object], comfort: Utterance | None, comfort_after: dt.timedelta) -> Held:
+        """Keep the line busy until `work` is done, so that no key is lost; past `comfort_after`, play `comfort` once.
+
+        Returns as soon as the work is done or the caller is gone. It neither cancels the work nor looks at its result.
+        """
+
+    async def record(self, name: str, max_length: dt.timedelta, final_silence: dt.timedelta) -> Recorded:
+        """Beep, then record raw a-law (8,000 bytes a second) to `name` + ".alaw" in the recordings folder; # ends it.
+
+        `name` matches ^[a-z0-9_-]{1,64}$ and is used once, ever. Raises ChannelFailed when the line cannot record.
+        """
+
+
+class BackOffice(Protocol):
+    """Where balances, usage and bills come from."""
+
+    @property
+    def signatures(self) -> Mapping[str, LookupSignature]:
+        """The look-ups there are, by name."""
+
+    async def look_up(self, name: str, arguments: Mapping[str, Value]) -> Value:
+        """The answer, a mapping of the signature's shape; None when there is no such thing.
+
+        Raises BackOfficeFailed for anything else. The caller of this method sets the deadline and may cancel it.
+        """
+
+
+class Voice(Protocol):
+    """Turns an utterance into an audio file of the line."""
+
+    async def file_for(self, utterance: Utterance) -> Path:
+        """A raw a-law file (8 kHz, one byte a sample) that says it. Raises VoiceFailed when nothing can say it.
+
+        The file's stem is a token ^[a-z0-9_-]{1,64}$; the file never changes once its path has been returned.
+        """
+
+
+class LiveCalls(Protocol):
+    """Which calls Asterisk still has; the recovery asks before it adopts a half-made message."""
+
+    async def live_sessions(self) -> frozenset[str] | None:
+        """Session ids (the dialplan's UUIDs) of the channels that are up; None when Asterisk does not answer."""
+
+
+# --- messages and tickets ---------------------------------------------------------------------------------------
+
+
+class TicketState(StrEnum):
+    """The life of a callback ticket: capturing -> open | abandoned; open -> claimed -> resolved | open."""
+
+    CAPTURING = "capturing"
+    OPEN = "open"
+    CLAIMED = "claimed"
+    RESOLVED = "resolved"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageIntent:
+    """What must not be lost of a message, known before the beep. It is written to disk before anything else."""
+
+    session: str
+    node: str
+    count: int
+    caller_id: str = field(repr=False)
+    dialled: str
+    topic: str
+    language: str
+    begun_at: dt.datetime
+    channel: str = ""  # Asterisk's unique id, for correlation only
+
+    @property
+    def message_key(self) -> str:
+        """The identity of the message: everything done twice under one key is done once."""
+        return f"{self.session}/{self.node}/{self.count}"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """What is known of a recording once it is over."""
+
+    path: Path
+    size: int  # bytes on disk
+    samples: int | None  # what Asterisk reported; None when it was adopted after a crash
+    sha256: str
+    partial: bool  # shorter on disk than reported, or cut off by a crash
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A recorded message as an agent meets it."""
+
+    key: str
+    path: Path
+    seconds: float
+    partial: bool
+    recorded_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A promise to call back. One open ticket per caller and topic; later messages are attached to it."""
+
+    reference: str  # six digits, read to the caller
+    state: TicketState
+    topic: str
+    language: str
+    caller_id: str = field(repr=False)
+    dialled: str
+    created_at: dt.datetime
+    due_at: dt.datetime
+    assignee: str | None
+    claim_token: int
+    messages: tuple[Message, ...]
+    note: str | None
+    resolved_at: dt.datetime | None
+
+
+class TicketStore(Protocol):
+    """Tickets and their messages, in a database. Every method is one transaction and may be repeated with the same key."""
+
+    async def begin(self, intent: MessageIntent) -> None:
+        """Write the call, message and ticket rows in state `capturing`. A second time changes nothing."""
+
+    async def capture(self, intent: MessageIntent, facts: MessageFacts, at: dt.datetime) -> str:
+        """The message is whole: open its ticket, or attach it to the caller's open one on that topic; the reference.
+
+        Works without `begin` (the database may have been away before the beep), and a second time answers the same.
+        """
+
+    async def abandon(self, intent: MessageIntent, reason: str, at: dt.datetime) -> None:
+        """No message came of it: kept and counted as `abandoned`. A captured message stays captured."""
+
+    async def capturing(self) -> tuple[MessageIntent, ...]:
+        """The messages whose recording has not been accounted for: what a crash leaves behind."""
+
+    async def tickets(self, *, include_ended: bool = False) -> tuple[Ticket, ...]:
+        """Open and claimed tickets, the next due first; with `include_ended`, all."""
+
+    async def ticket(self, reference: str) -> Ticket | None:
+        """One ticket, or None."""
+
+    async def claim(self, reference: str, agent: str, at: dt.datetime) -> Ticket | None:
+        """The ticket, now this agent's; None when another agent was faster. Raises UnknownTicket."""
+
+    async def release(self, reference: str, agent: str, token: int, at: dt.datetime) -> bool:
+        """Give it back to the queue; False when it is no longer this agent's."""
+
+    async def resolve(self, reference: str, agent: str, token: int, note: str, at: dt.datetime) -> bool:
+        """The caller has been answered; False when the ticket is no longer this agent's (fenced by `claim_token`)."""
+
+
+class Spool(Protocol):
+    """The folder of intents and recordings: what survives when the database is away."""
+
+    def free_bytes(self) -> int:
+        """Free space where recordings go."""
+
+    def write_intent(self, intent: MessageIntent) -> None:
+        """Write it durably: temporary file, fsync, rename, fsync of the folder. Raises SpoolFailed."""
+
+    def intents(self) -> tuple[MessageIntent, ...]:
+        """All intents not yet done, oldest first; a file that cannot be read is reported and left."""
+
+    def intent_done(self, intent: MessageIntent) -> None:
+        """Move it to done/, where it is kept for seven days."""
+
+    def recording_name(self, intent: MessageIntent) -> str:
+        """The recording's name for this message key: a token, the same every time."""
+
+    def recording_path(self, intent: MessageIntent) -> Path:
+        """Where that recording lies or will lie."""
+
+
+class Journal(Protocol):
+    """Where the steps of calls are written down, one JSON object a line; secrets are gone before they get here."""
+
+    def write(self, session: str, entry: Mapping[str, object]) -> None:
+        """Never blocks and never raises: a full disk must not end a call."""

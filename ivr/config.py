@@ -1,0 +1,81 @@
+"""One frozen Settings, read once, in the composition root. Every setting is an environment variable `IVR_...`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from ivr.errors import SettingsError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are and which ports they use. Ports are on `host`, which is loopback unless set otherwise."""
+
+    home: Path  # flows/, prompts/, asterisk_conf/
+    var: Path  # everything written at run time; may be deleted when no line runs
+    host: str = "127.0.0.1"
+    sip_port: int = 5060
+    rtp_first_port: int = 10000
+    rtp_last_port: int = 10999
+    agi_port: int = 4573
+    ami_port: int = 5038
+    flow: str = "1008611"
+    min_free_bytes: int = 64 * 1024 * 1024
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read IVR_HOME, IVR_VAR, IVR_HOST, IVR_SIP_PORT, ... Raises SettingsError with the variable's name."""
+
+        def port(name: str, default: int) -> int:
+            text = environment.get(name, str(default))
+            if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+                raise SettingsError(f"{name} must be a port number from 1 to 65535, not {text!r}")
+            return int(text)
+
+        home = Path(environment.get("IVR_HOME", REPOSITORY)).resolve()
+        return cls(
+            home=home,
+            var=Path(environment.get("IVR_VAR", home / "var")).resolve(),
+            host=environment.get("IVR_HOST", "127.0.0.1"),
+            sip_port=port("IVR_SIP_PORT", 5060),
+            rtp_first_port=port("IVR_RTP_FIRST_PORT", 10000),
+            rtp_last_port=port("IVR_RTP_LAST_PORT", 10999),
+            agi_port=port("IVR_AGI_PORT", 4573),
+            ami_port=port("IVR_AMI_PORT", 5038),
+            flow=environment.get("IVR_FLOW", "1008611"),
+        )
+
+    @property
+    def spool(self) -> Path:
+        """Intents (`spool/intents`, `spool/done`) and recordings (`spool/recordings`)."""
+        return self.var / "spool"
+
+    @property
+    def recordings(self) -> Path:
+        """Raw a-law messages, written by Asterisk."""
+        return self.spool / "recordings"
+
+    @property
+    def sounds(self) -> Path:
+        """Joined utterances, one content-addressed .alaw file each."""
+        return self.var / "sounds"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file of the embedded back office and the tickets."""
+        return self.var / "selfline.db"
+
+    @property
+    def secrets(self) -> Path:
+        """Folder (mode 0700) of generated secrets: ami, agi_token, data_key."""
+        return self.var / "secrets"
+
+    @property
+    def asterisk(self) -> Path:
+        """Asterisk's rendered configuration, run, log and database folders."""
+        return self.var / "asterisk"

@@ -1,0 +1,72 @@
+"""What to do next on a call, in the imperative. One command, one event in answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ivr.core.values import Utterance, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Say something. With `barge_in`, any key cuts it short and is reported. Answer: PromptPlayed."""
+
+    utterance: Utterance
+    barge_in: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AskDigits:
+    """Say something and collect keys, as one act. Answer: DigitsEntered or NothingHeard.
+
+    With `max_digits == 1` every one of the twelve keys answers at once, * and # included. Otherwise # ends the entry.
+    An utterance without parts is silence: only the timeout runs.
+    """
+
+    utterance: Utterance
+    max_digits: int
+    first_timeout: dt.timedelta
+    digit_timeout: dt.timedelta
+    barge_in: bool = True
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Ask the back office. Past `comfort_after`, `comfort` plays; past `deadline` it has failed. Answer: LookupAnswered."""
+
+    name: str
+    arguments: Mapping[str, Value] = field(repr=False)
+    deadline: dt.timedelta
+    comfort: Utterance | None
+    comfort_after: dt.timedelta = dt.timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeMessage:
+    """Record a message after the beep and keep it as a callback ticket. Answer: MessageKept or MessageNotKept."""
+
+    node: str
+    count: int  # 1 for the first message of this node in this call, 2 for the next
+    topic: str
+    language: str
+    max_length: dt.timedelta
+    final_silence: dt.timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Hand the call to another party, named as in the dialplan's own list. Answer: TransferEnded."""
+
+    destination: str
+    ring_time: dt.timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """End the call from our side. Answer: Released."""
+
+
+Command = Play | AskDigits | Lookup | TakeMessage | Transfer | Release

@@ -1,0 +1,118 @@
+"""What happened on a call, in the past tense. Every event carries `at`, an aware datetime: the core has no clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from ivr.core.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """A caller is on the line. `caller_id` is what the network says, which is identification, never proof; "" when withheld."""
+
+    at: dt.datetime
+    session: str  # UUID set by the dialplan
+    caller_id: str = field(repr=False)
+    dialled: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPlayed:
+    """A prompt ended. `keys` holds the key that cut it short, if one did."""
+
+    at: dt.datetime
+    keys: str = field(default="", repr=False)  # may begin a PIN: never let it reach a log through repr()
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsEntered:
+    """The caller pressed keys. `terminated`: they ended the entry with #, which is not among the digits."""
+
+    at: dt.datetime
+    digits: str = field(repr=False)
+    terminated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NothingHeard:
+    """The first timeout passed in silence."""
+
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LookupAnswered:
+    """The back office answered; None means "no such thing". `keys` were pressed meanwhile."""
+
+    at: dt.datetime
+    answer: Value = field(repr=False)
+    keys: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFailed:
+    """A command could not be done. `reason` is a short fixed word: deadline, back_office, audio, ..."""
+
+    at: dt.datetime
+    reason: str
+    keys: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKept:
+    """The message is safe: its ticket is committed (`reference`), or, when the database is away, its intent file is on disk (None).
+
+    `hung_up` says that the caller ended the message by hanging up, which is the usual end of one.
+    """
+
+    at: dt.datetime
+    reference: str | None
+    hung_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MessageNotKept:
+    """No message came of it, and nothing was promised. `reason`: too_short, disk_full, storage."""
+
+    at: dt.datetime
+    reason: str
+    hung_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEnded:
+    """The other party could not be had, or the talk with them is over. `answered` tells which."""
+
+    at: dt.datetime
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallerHungUp:
+    """The caller is gone. Possible in place of any answer."""
+
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """We ended the call."""
+
+    at: dt.datetime
+
+
+Event = (
+    CallStarted
+    | PromptPlayed
+    | DigitsEntered
+    | NothingHeard
+    | LookupAnswered
+    | CommandFailed
+    | MessageKept
+    | MessageNotKept
+    | TransferEnded
+    | CallerHungUp
+    | Released
+)

@@ -1,0 +1,57 @@
+"""Everything selfline raises on purpose.
+
+    SelflineError
+    ├── UserError            the person at the command line can mend it; printed as one sentence
+    │   ├── SettingsError    a setting is missing or wrong
+    │   └── UnknownTicket    no ticket has that reference
+    ├── UnexpectedEvent      an event that the node cannot have caused: a driver's bug
+    ├── BackOfficeFailed     the back office did not answer, or answered nonsense
+    ├── VoiceFailed          no engine could say a text
+    ├── ChannelFailed        the line could not do what it was told
+    │   └── ProtocolError    the far end does not speak AGI, or lies
+    └── SpoolFailed          the disk refused an intent or a recording
+
+A caller who hangs up is not an error.
+"""
+
+from __future__ import annotations
+
+
+class SelflineError(Exception):
+    """The root."""
+
+
+class UserError(SelflineError):
+    """Something the person at the command line can mend. Its text is the whole message."""
+
+
+class SettingsError(UserError):
+    """A setting is missing or wrong."""
+
+
+class UnknownTicket(UserError):
+    """No ticket has that reference."""
+
+
+class UnexpectedEvent(SelflineError):
+    """An event that the current node cannot have caused."""
+
+
+class BackOfficeFailed(SelflineError):
+    """The back office did not answer, or answered something that is not of the declared shape."""
+
+
+class VoiceFailed(SelflineError):
+    """No engine could say a text."""
+
+
+class ChannelFailed(SelflineError):
+    """The line could not do what it was told."""
+
+
+class ProtocolError(ChannelFailed):
+    """The far end does not speak AGI, or lies. The session is over."""
+
+
+class SpoolFailed(SelflineError):
+    """The disk refused an intent or a recording."""
