@@ -9,7 +9,9 @@
     ├── VoiceFailed          no engine could say a text
     ├── ChannelFailed        the line could not do what it was told
     │   └── ProtocolError    the far end does not speak AGI, or lies
+    ├── StoreFailed          the ticket database is away, locked or broken
     └── SpoolFailed          the disk refused an intent or a recording
+        └── MessageKeyTaken  a message of that key has been taken before
 
 A caller who hangs up is not an error.
 """
@@ -55,3 +57,11 @@ class ProtocolError(ChannelFailed):
 
 class SpoolFailed(SelflineError):
     """The disk refused an intent or a recording."""
+
+
+class MessageKeyTaken(SpoolFailed):
+    """A message of that key has an intent or a recording already; another one must not overwrite it."""
+
+
+class StoreFailed(SelflineError):
+    """The ticket database is away, locked or broken. What was to be written is safe to write again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -135,6 +135,15 @@ class MessageFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundRecording:
+    """A recording as it lies in the folder."""
+
+    path: Path
+    size: int
+    changed_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A recorded message as an agent meets it."""
 
@@ -165,7 +174,10 @@ class Ticket:
 
 
 class TicketStore(Protocol):
-    """Tickets and their messages, in a database. Every method is one transaction and may be repeated with the same key."""
+    """Tickets and their messages, in a database. Every method is one transaction and may be repeated with the same key.
+
+    Every method raises StoreFailed when the database is away, locked or broken.
+    """
 
     async def begin(self, intent: MessageIntent) -> None:
         """Write the call, message and ticket rows in state `capturing`. A second time changes nothing."""
@@ -182,6 +194,12 @@ class TicketStore(Protocol):
     async def capturing(self) -> tuple[MessageIntent, ...]:
         """The messages whose recording has not been accounted for: what a crash leaves behind."""
 
+    async def accounted(self, names: Collection[str]) -> frozenset[str]:
+        """Those of these recordings, by file name, that belong to a message."""
+
+    async def return_expired(self, at: dt.datetime) -> int:
+        """Give claims whose lease has run out back to the queue; how many."""
+
     async def tickets(self, *, include_ended: bool = False) -> tuple[Ticket, ...]:
         """Open and claimed tickets, the next due first; with `include_ended`, all."""
 
@@ -189,13 +207,19 @@ class TicketStore(Protocol):
         """One ticket, or None."""
 
     async def claim(self, reference: str, agent: str, at: dt.datetime) -> Ticket | None:
-        """The ticket, now this agent's; None when another agent was faster. Raises UnknownTicket."""
+        """The ticket, now this agent's; None when another agent was faster or it has ended. Raises UnknownTicket.
+
+        An agent who claims it again renews the lease under the same token, and has then seen every message on it.
+        """
 
     async def release(self, reference: str, agent: str, token: int, at: dt.datetime) -> bool:
         """Give it back to the queue; False when it is no longer this agent's."""
 
     async def resolve(self, reference: str, agent: str, token: int, note: str, at: dt.datetime) -> bool:
-        """The caller has been answered; False when the ticket is no longer this agent's (fenced by `claim_token`)."""
+        """The caller has been answered; False when the ticket is no longer this agent's (fenced by `claim_token`).
+
+        False too when a message has come in since the claim: the agent has not heard it.
+        """
 
 
 class Spool(Protocol):
@@ -205,7 +229,7 @@ class Spool(Protocol):
         """Free space where recordings go."""
 
     def write_intent(self, intent: MessageIntent) -> None:
-        """Write it durably: temporary file, fsync, rename, fsync of the folder. Raises SpoolFailed."""
+        """Write it durably: temporary file, fsync, link, fsync of the folder. Raises SpoolFailed, MessageKeyTaken."""
 
     def intents(self) -> tuple[MessageIntent, ...]:
         """All intents not yet done, oldest first; a file that cannot be read is reported and left."""
@@ -218,6 +242,24 @@ class Spool(Protocol):
 
     def recording_path(self, intent: MessageIntent) -> Path:
         """Where that recording lies or will lie."""
+
+    def settle(self, recording: Path, samples: int | None) -> MessageFacts:
+        """Make a finished recording durable (fsync) and describe it; a missing file has size 0. Raises SpoolFailed."""
+
+    def write_facts(self, intent: MessageIntent, facts: MessageFacts) -> None:
+        """Note durably beside the intent that its message is whole and was promised an answer. Raises SpoolFailed."""
+
+    def facts(self, intent: MessageIntent) -> MessageFacts | None:
+        """What `write_facts` noted."""
+
+    def recordings(self) -> tuple[FoundRecording, ...]:
+        """All recordings there are, oldest first."""
+
+    def done_intent(self, recording: Path) -> MessageIntent | None:
+        """The intent in done/ to which that recording belongs."""
+
+    def forget_done(self, before: dt.datetime) -> int:
+        """Delete the intents that were done before then; how many. Recordings are never deleted here."""
 
 
 class Journal(Protocol):
