@@ -85,7 +85,7 @@ def _scalar(path: str, declared: Scalar, value: object) -> Value:
         case Kind.BOOL if isinstance(value, bool):
             return value
         case Kind.NUMBER if _whole(value) or _finite(value):
-            return value if abs(value) <= MAX_NUMBER else _refuse(path, "is out of range")
+            return value if -MAX_NUMBER <= value <= MAX_NUMBER else _refuse(path, "is out of range")
         case Kind.MONEY if _finite(value):
             return _money(path, value)
         case Kind.VOLUME if _whole(value):

@@ -188,7 +188,7 @@ class TicketStore(Protocol):
         Works without `begin` (the database may have been away before the beep), and a second time answers the same.
         """
 
-    async def abandon(self, intent: MessageIntent, reason: str, at: dt.datetime) -> None:
+    async def abandon(self, intent: MessageIntent, reason: str, at: dt.datetime, facts: MessageFacts | None = None) -> None:
         """No message came of it: kept and counted as `abandoned`. A captured message stays captured."""
 
     async def capturing(self) -> tuple[MessageIntent, ...]:
