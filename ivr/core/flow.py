@@ -1,0 +1,262 @@
+"""A flow: the compiled menu tree. One frozen class per node type; every node keeps the place in the YAML it came from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ivr.core.expressions import Expression
+from ivr.core.values import Kind, Text, Type
+
+Target = str  # the name of a node; inside a sub-flow it is "subflow/node"
+BACK, REPEAT = "back", "repeat"  # what a universal key can do besides going to a node
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a source file; lines and columns count from 1."""
+
+    path: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The place of a value inside a prompt, and how it is spoken."""
+
+    expression: Expression
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is said in each language, by one name."""
+
+    name: str
+    pieces: Mapping[str, tuple[Text | Slot, ...]]
+
+
+Prompts = tuple[Prompt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a caller may be silent or wrong, and what they hear: the nth failure of a kind plays the nth text, the last one again."""
+
+    tries: int
+    noinput: tuple[Prompts, ...]
+    nomatch: tuple[Prompts, ...]
+    exhausted: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """`timeout`: the silence allowed before the first key; `digit_timeout`: between keys."""
+
+    timeout: dt.timedelta
+    digit_timeout: dt.timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Says something and goes on. Without barge-in, keys neither stop it nor count."""
+
+    name: str
+    mark: Mark
+    prompts: Prompts
+    then: Target
+    barge_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """Offers choices. `again` is the shorter text that is heard after a failed try."""
+
+    name: str
+    mark: Mark
+    prompts: Prompts
+    again: Prompts
+    choices: Mapping[str, Target]
+    timing: Timing
+    retry: Retry
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Asks for a row of digits and keeps it in a variable."""
+
+    name: str
+    mark: Mark
+    prompts: Prompts
+    again: Prompts
+    variable: str
+    min_digits: int
+    max_digits: int
+    secret: bool
+    then: Target
+    timing: Timing
+    retry: Retry
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Asks the back office and keeps the answer in a variable."""
+
+    name: str
+    mark: Mark
+    lookup: str
+    arguments: Mapping[str, Expression]
+    variable: str
+    deadline: dt.timedelta
+    comfort: Prompts
+    then: Target
+    not_found: Target | None
+    failed: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Goes to the first arm whose condition holds, else to `otherwise`."""
+
+    name: str
+    mark: Mark
+    arms: tuple[tuple[Expression, Target], ...]
+    otherwise: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Gives variables values, or changes the language."""
+
+    name: str
+    mark: Mark
+    assignments: Mapping[str, Expression]
+    language: str | None
+    then: Target
+
+
+@dataclass(frozen=True, slots=True)
+class TakesMessage:
+    """Records a message that becomes a callback ticket. `kept` may speak ticket.reference; `saved` is for when there is none yet."""
+
+    name: str
+    mark: Mark
+    prompts: Prompts
+    topic: str
+    max_length: dt.timedelta
+    final_silence: dt.timedelta
+    kept: Prompts
+    saved: Prompts
+    too_short: Prompts
+    not_kept: Prompts
+    then: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Goto:
+    """Goes on elsewhere."""
+
+    name: str
+    mark: Mark
+    then: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Enters a sub-flow and comes back to `then`."""
+
+    name: str
+    mark: Mark
+    start: Target
+    then: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Leaves a sub-flow."""
+
+    name: str
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class TransfersCall:
+    """Hands the call to a person. `then` follows a talk that took place, `unanswered` one that did not."""
+
+    name: str
+    mark: Mark
+    prompts: Prompts
+    destination: str
+    ring_time: dt.timedelta
+    then: Target
+    unanswered: Target
+
+
+@dataclass(frozen=True, slots=True)
+class HangsUp:
+    """Says its prompts and ends the call."""
+
+    name: str
+    mark: Mark
+    prompts: Prompts
+
+
+Node = Say | Menu | Collect | LookUp | Branch | Set | TakesMessage | Goto | Call | Return | TransfersCall | HangsUp
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A whole line. `universals` are keys that work in every menu and form: "back", "repeat" or a node's name."""
+
+    name: str
+    mark: Mark
+    languages: tuple[str, ...]
+    start: Target
+    nodes: Mapping[str, Node]
+    universals: Mapping[str, Target]
+    on_failure: Target
+    on_hangup: Target | None
+    variables: Mapping[str, Type]
+
+
+def targets(node: Node) -> tuple[Target, ...]:
+    """Where a call can go from a node, in the order a reader meets them; universals, failure and hang-up not counted."""
+    match node:
+        case Say() | Set() | TakesMessage() | Goto():
+            found = [node.then]
+        case Menu():
+            found = [*node.choices.values(), node.retry.exhausted]
+        case Collect():
+            found = [node.then, node.retry.exhausted]
+        case LookUp():
+            found = [node.then, *([node.not_found] if node.not_found else []), node.failed]
+        case Branch():
+            found = [*(target for _, target in node.arms), node.otherwise]
+        case Call():
+            found = [node.start, node.then]
+        case TransfersCall():
+            found = [node.then, node.unanswered]
+        case Return() | HangsUp():
+            found = []
+    return tuple(dict.fromkeys(found))
+
+
+def prompts_of(node: Node) -> Prompts:
+    """Every prompt a node can play."""
+    match node:
+        case Say() | HangsUp() | TransfersCall():
+            return node.prompts
+        case Menu() | Collect():
+            tapered = [prompt for step in (*node.retry.noinput, *node.retry.nomatch) for prompt in step]
+            return (*node.prompts, *node.again, *tapered)
+        case LookUp():
+            return node.comfort
+        case TakesMessage():
+            return (*node.prompts, *node.kept, *node.saved, *node.too_short, *node.not_kept)
+        case Branch() | Set() | Goto() | Call() | Return():
+            return ()

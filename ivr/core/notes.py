@@ -1,0 +1,79 @@
+"""Facts worth writing down about a step: what the journal keeps and what `why` explains. Never a secret, never a digit typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ivr.core.flow import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEntered:
+    """The call came to a node."""
+
+    node: str
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceMade:
+    """A menu's key matched; `universal` when the key is one that works everywhere."""
+
+    node: str
+    key: str
+    target: str
+    universal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCollected:
+    """A form was filled in; only the length of the entry is told."""
+
+    node: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputRejected:
+    """The caller was silent (`noinput`) or fitted no choice (`nomatch`)."""
+
+    node: str
+    reason: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class TriesExhausted:
+    """The caller failed once too often."""
+
+    node: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionHeld:
+    """A branch went this way; `condition` is None for `else`."""
+
+    node: str
+    condition: str | None
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed:
+    """Something went wrong at a node, and where the call went instead."""
+
+    node: str
+    reason: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class TicketPromised:
+    """The promise is about to be spoken: its ticket is committed, or its intent is on disk (no reference yet)."""
+
+    node: str
+    reference: str | None
+
+
+Note = NodeEntered | ChoiceMade | ValueCollected | InputRejected | TriesExhausted | ConditionHeld | StepFailed | TicketPromised

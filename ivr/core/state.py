@@ -1,0 +1,82 @@
+"""Where one call is and what it knows: everything the interpreter remembers between two events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ivr.core.flow import Target
+from ivr.core.values import SpokenValue, Text, Value
+
+
+class Phase(StrEnum):
+    """What the call is waiting for."""
+
+    NEW = "new"  # the call's start
+    SPEAKING = "speaking"  # a prompt, before the node's own work
+    ASKING = "asking"  # keys
+    LOOKING_UP = "looking_up"
+    RECORDING = "recording"
+    TRANSFERRING = "transferring"
+    RELEASING = "releasing"
+    OVER = "over"
+
+
+class Disposition(StrEnum):
+    """How a call ended."""
+
+    SELF_SERVED = "self_served"
+    TICKET_OPENED = "ticket_opened"
+    TRANSFERRED = "transferred"
+    ABANDONED = "abandoned"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A menu or form on the way, and the sub-flows the call was in when it passed."""
+
+    node: Target
+    returns: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """One call. Frozen: it can be printed, compared, stored, and replayed from the middle."""
+
+    phase: Phase = Phase.NEW
+    node: Target = ""
+    language: str = ""
+    variables: Mapping[str, Value] = field(default_factory=dict, repr=False)
+    pending: tuple[Text | SpokenValue, ...] = field(default=(), repr=False)  # to be said with what comes next
+    heard: tuple[Text | SpokenValue, ...] = field(default=(), repr=False)  # said since the caller's last key: what "repeat" repeats
+    keys: str = field(default="", repr=False)  # pressed before they were asked for
+    partial: str = field(default="", repr=False)  # the beginning of an entry that was typed ahead
+    noinputs: int = 0
+    nomatches: int = 0
+    history: tuple[Passed, ...] = ()  # menus and forms passed on the way here: where "back" goes
+    returns: tuple[Target, ...] = ()  # where the sub-flows come back to
+    messages: Mapping[str, int] = field(default_factory=dict)  # how many each message node has taken
+    references: tuple[str | None, ...] = ()  # promises made in this call
+    served: bool = False  # a value from the account has been spoken
+    transferred: bool = False
+    hung_up: bool = False
+    failures: int = 0
+    trouble: int = 0  # failures in a row, with nothing that went well in between
+
+    @property
+    def over(self) -> bool:
+        """Nothing is left to do."""
+        return self.phase is Phase.OVER
+
+    @property
+    def disposition(self) -> Disposition:
+        """How the call ended, or would if it ended now."""
+        if self.references:
+            return Disposition.TICKET_OPENED
+        if self.transferred:
+            return Disposition.TRANSFERRED
+        if self.failures:
+            return Disposition.FAILED
+        return Disposition.SELF_SERVED if self.served else Disposition.ABANDONED

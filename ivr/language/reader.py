@@ -1,0 +1,157 @@
+"""Typed reading of one mapping: each method reads one key, reports what is wrong with it, and goes on with something usable."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+
+from ivr.core.flow import Mark
+from ivr.language.problems import Problem, did_you_mean
+from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
+
+_DURATION = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|min|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+MAX_DURATION = dt.timedelta(hours=24)
+
+
+class Reader:
+    """One mapping. Call the reading methods for every key it may have, then `done()`."""
+
+    def __init__(self, source: Source, what: str, problems: list[Problem]) -> None:
+        self.mark = source.mark
+        self.what = what
+        self.problems = problems
+        self._entries: dict[str, tuple[ScalarSource, Source]] = {}
+        self._read: set[str] = set()
+        self.readable = isinstance(source, MappingSource)
+        if isinstance(source, MappingSource):
+            self._entries = {key.text: (key, value) for key, value in source.entries}
+        else:
+            self.problem(source.mark, "wrong-type", f"{what} must be a mapping (key: value), not {kind_of(source)}")
+
+    def problem(self, mark: Mark, code: str, sentence: str) -> None:
+        """Report."""
+        self.problems.append(Problem(mark, code, sentence))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that are there."""
+        return tuple(self._entries)
+
+    def has(self, key: str) -> bool:
+        """Whether a key is there."""
+        return key in self._entries
+
+    def key_mark(self, key: str) -> Mark:
+        """Where a key stands; the mapping itself when it is absent."""
+        return self._entries[key][0].mark if key in self._entries else self.mark
+
+    def source(self, key: str, *, required: bool = False) -> Source | None:
+        """What stands under a key, unread."""
+        self._read.add(key)
+        if key in self._entries:
+            return self._entries[key][1]
+        if required and self.readable:
+            self.problem(self.mark, "missing-key", f"{self.what} needs '{key}'")
+        return None
+
+    def text(self, key: str, *, required: bool = False) -> ScalarSource | None:
+        """A text, with its place."""
+        source = self.source(key, required=required)
+        if source is None:
+            return None
+        if isinstance(source, ScalarSource) and not source.is_null:
+            return source
+        self.problem(source.mark, "wrong-type", f"'{key}' must be a text, not {kind_of(source)}")
+        return None
+
+    def name(self, key: str, *, required: bool = False) -> str | None:
+        """A name: letters, digits and underscores."""
+        source = self.text(key, required=required)
+        if source is None:
+            return None
+        if _NAME.fullmatch(source.text) is None:
+            self.problem(source.mark, "bad-value", f"'{source.text}' is not a name: letters, digits and _ only, no digit first")
+            return None
+        return source.text
+
+    def one_of(self, key: str, values: Iterable[str], *, required: bool = False) -> str | None:
+        """One of a few words."""
+        source = self.text(key, required=required)
+        known = tuple(values)
+        if source is None:
+            return None
+        if source.text not in known:
+            hint = did_you_mean(source.text, known)
+            self.problem(source.mark, "bad-value", f"'{key}' cannot be '{source.text}'{hint}")
+            return None
+        return source.text
+
+    def boolean(self, key: str, default: bool) -> bool:
+        """true or false."""
+        word = self.one_of(key, ("true", "false"))
+        return default if word is None else word == "true"
+
+    def integer(self, key: str, default: int, lowest: int, highest: int, *, required: bool = False) -> int:
+        """A whole number between two bounds."""
+        source = self.text(key, required=required)
+        if source is None:
+            return default
+        if not (source.text.isascii() and source.text.isdigit() and len(source.text) < 10 and lowest <= int(source.text) <= highest):
+            self.problem(source.mark, "bad-value", f"'{key}' must be a whole number from {lowest} to {highest}, not '{source.text}'")
+            return default
+        return int(source.text)
+
+    def duration(self, key: str, default: dt.timedelta) -> dt.timedelta:
+        """A duration: 500ms, 5s, 2min, 1h."""
+        source = self.text(key)
+        if source is None:
+            return default
+        match = _DURATION.fullmatch(source.text)
+        value = dt.timedelta(seconds=float(match[1]) * _SECONDS[match[2]]) if match else None
+        if value is None or not dt.timedelta(0) < value <= MAX_DURATION:
+            self.problem(source.mark, "bad-value", f"'{source.text}' is not a duration; write for example 5s, 500ms or 2min")
+            return default
+        return value
+
+    def mapping(self, key: str, *, required: bool = False) -> Mapping[str, tuple[ScalarSource, Source]]:
+        """A mapping under a key, entry by entry; empty when absent or wrong."""
+        source = self.source(key, required=required)
+        if source is None:
+            return {}
+        if isinstance(source, MappingSource):
+            return {name.text: (name, value) for name, value in source.entries}
+        self.problem(source.mark, "wrong-type", f"'{key}' must be a mapping (key: value), not {kind_of(source)}")
+        return {}
+
+    def items(self, key: str, *, required: bool = False) -> tuple[Source, ...]:
+        """A list under a key; empty when absent or wrong."""
+        source = self.source(key, required=required)
+        if source is None:
+            return ()
+        if isinstance(source, ListSource):
+            return source.items
+        self.problem(source.mark, "wrong-type", f"'{key}' must be a list, not {kind_of(source)}")
+        return ()
+
+    def done(self) -> None:
+        """Every key has been read: what is left over is unknown."""
+        for key, (source, _) in self._entries.items():
+            if key not in self._read:
+                hint = did_you_mean(key, sorted(self._read - set(self._entries)) or sorted(self._read))
+                self.problem(source.mark, "unknown-key", f"{self.what} has no key '{key}'{hint}")
+
+
+def kind_of(source: Source) -> str:
+    """What stands there, in words."""
+    match source:
+        case MappingSource():
+            return "a mapping"
+        case ListSource():
+            return "a list"
+        case ScalarSource() if source.is_null:
+            return "nothing"
+        case ScalarSource():
+            return f"'{source.text[:40]}'"

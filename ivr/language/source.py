@@ -1,0 +1,139 @@
+"""YAML composed, not constructed: plain text, lists and mappings, each with its place. Nothing in the text can make an object.
+
+Refused with a sentence: aliases and anchors, tags, more than one document, depth over 40, more than 1 MiB, duplicate keys.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+import yaml
+
+from ivr.core.flow import Mark
+from ivr.language.problems import Problem
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 40
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NOT_PRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+
+
+class _Place(Protocol):
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarSource:
+    """A piece of text. `quoted` tells "5" from 5, "" from nothing."""
+
+    text: str
+    mark: Mark
+    quoted: bool
+
+    @property
+    def is_null(self) -> bool:
+        """YAML 1.2's null: nothing, ~ or null."""
+        return not self.quoted and self.text in ("", "~", "null")
+
+
+@dataclass(frozen=True, slots=True)
+class ListSource:
+    """A list."""
+
+    items: tuple[Source, ...]
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class MappingSource:
+    """A mapping whose keys are texts."""
+
+    entries: tuple[tuple[ScalarSource, Source], ...]
+    mark: Mark
+
+
+Source = ScalarSource | ListSource | MappingSource
+
+
+def read_yaml(text: str, path: str) -> tuple[Source | None, tuple[Problem, ...]]:
+    """The document, or None and why."""
+    start = Mark(path, 1, 1)
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        return None, (Problem(start, "yaml-limit", "the file is larger than 1 MiB"),)
+    if bad := _NOT_PRINTABLE.search(text):
+        line = text.count("\n", 0, bad.start()) + 1
+        column = bad.start() - text.rfind("\n", 0, bad.start())
+        return None, (Problem(Mark(path, line, column), "yaml", f"a control character (U+{ord(bad[0]):04X}) cannot stand in a text file"),)
+    problems: list[Problem] = []
+    try:
+        _check_events(text, path, problems)
+        if problems:
+            return None, tuple(problems)
+        root = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        return None, (_yaml_problem(error, path),)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: PyYAML's own on a lone surrogate
+        return None, (Problem(start, "yaml", f"this is not YAML: {str(error).splitlines()[0]}"),)
+    if root is None:
+        return None, (Problem(start, "yaml", "the file is empty"),)
+    source = _convert(root, path, problems)
+    return source, tuple(problems)
+
+
+def _mark(path: str, mark: _Place | None) -> Mark:
+    return Mark(path, mark.line + 1, mark.column + 1) if mark else Mark(path, 1, 1)
+
+
+def _yaml_problem(error: yaml.MarkedYAMLError, path: str) -> Problem:
+    mark = _mark(path, error.problem_mark or error.context_mark)
+    return Problem(mark, "yaml", f"this is not YAML: {error.problem or error.context or 'it cannot be read'}")
+
+
+def _check_events(text: str, path: str, problems: list[Problem]) -> None:
+    depth = documents = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        mark = _mark(path, event.start_mark)
+        if isinstance(event, yaml.AliasEvent):
+            problems.append(Problem(mark, "yaml-limit", "aliases (*name) are not used in flows; write the value out"))
+        elif isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+            problems.append(Problem(mark, "yaml-limit", "anchors (&name) are not used in flows; write the value out"))
+        elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:
+            problems.append(Problem(mark, "yaml-limit", f"tags ({event.tag}) are not used in flows"))
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents == 2:
+                problems.append(Problem(mark, "yaml", "a file holds one document; a second one begins here"))
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            problems.append(Problem(mark, "yaml-limit", f"the text is nested more than {MAX_DEPTH} deep"))
+            return
+        if len(problems) >= 20:
+            return
+
+
+def _convert(node: yaml.Node, path: str, problems: list[Problem]) -> Source:
+    mark = _mark(path, node.start_mark)
+    if isinstance(node, yaml.ScalarNode):
+        return ScalarSource(node.value, mark, node.style is not None)
+    if isinstance(node, yaml.SequenceNode):
+        return ListSource(tuple(_convert(item, path, problems) for item in node.value), mark)
+    assert isinstance(node, yaml.MappingNode)
+    entries: list[tuple[ScalarSource, Source]] = []
+    seen: dict[str, Mark] = {}
+    for key_node, value_node in node.value:
+        key = _convert(key_node, path, problems)
+        value = _convert(value_node, path, problems)
+        if not isinstance(key, ScalarSource):
+            problems.append(Problem(key.mark, "wrong-type", "a key must be a plain text"))
+        elif key.text in seen:
+            first = seen[key.text]
+            problems.append(
+                Problem(key.mark, "duplicate-key", f"'{key.text}' stands here a second time; the first is in line {first.line}")
+            )
+        else:
+            seen[key.text] = key.mark
+            entries.append((key, value))
+    return MappingSource(tuple(entries), mark)
