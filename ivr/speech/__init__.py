@@ -124,5 +124,5 @@ def _wording(spoken: SpokenValue, speaker: _Speaker) -> Wording:
         case Kind.TIME:
             time: dt.time = quantities.time(value)
             return speaker.time(time.hour, time.minute)
-        case Kind.BOOL:
+        case Kind.BOOL:  # pragma: no branch - mypy knows that no kind is left
             raise ValueError("a bool is never spoken; choose between two texts instead")

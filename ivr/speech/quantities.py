@@ -215,4 +215,5 @@ def _divided(value: int, divisor: int) -> int:
 
 
 def _kind_of(value: object) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"
+    name = type(value).__name__
+    return "nothing" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -31,11 +31,11 @@ def say(kind: str, value: str, language: str, today: dt.date) -> str:
         raise UserError(f"there is no kind of value called {kind!r}; the kinds are {_listed([*_READERS])}")
     if language not in LANGUAGES:
         raise UserError(f"the line does not speak {language!r}; the languages are {_listed(LANGUAGES)}")
-    reads, example = _READERS[Kind(kind)]
+    reads, name, example = _READERS[kind]
     try:
         read = reads(value)
     except ValueError:
-        raise UserError(f"{value!r} is not a {kind}; write it like {example}") from None
+        raise UserError(f"{value!r} is not {name}; write it like {example}") from None
     try:
         return words(SpokenValue(Kind(kind), read, today), language)
     except ValueError as error:
@@ -85,14 +85,14 @@ def _listed(names: tuple[str, ...] | list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-_READERS: Mapping[str, tuple[Callable[[str], Value], str]] = {
-    Kind.NUMBER: (_decimal, "20000 or -2.5"),
-    Kind.MONEY: (_decimal, "35.62"),
-    Kind.DIGITS: (_digits, "13900001008"),
-    Kind.VOLUME: (_volume, "2.5GB, 512MB, 30KB, 1TB or 800B"),
-    Kind.DATE: (_date, "2026-03-05"),
-    Kind.MONTH: (_month, "2026-03"),
-    Kind.TIME: (_time, "14:05"),
-    Kind.DURATION: (_duration, "75min, 90s, 2h or 1h30min"),
+_READERS: Mapping[str, tuple[Callable[[str], Value], str, str]] = {
+    Kind.NUMBER: (_decimal, "a number", "20000 or -2.5"),
+    Kind.MONEY: (_decimal, "an amount of money", "35.62"),
+    Kind.DIGITS: (_digits, "a string of digits", "13900001008"),
+    Kind.VOLUME: (_volume, "a volume", "2.5GB, 512MB, 30KB, 1TB or 800B"),
+    Kind.DATE: (_date, "a date", "2026-03-05"),
+    Kind.MONTH: (_month, "a month", "2026-03"),
+    Kind.TIME: (_time, "a time", "14:05"),
+    Kind.DURATION: (_duration, "a duration", "75min, 90s, 2h or 1h30min"),
 }
-"""How a value of each kind is read, and what to write. A StrEnum member is its own text, so a plain str finds it."""
+"""How a value of each kind is read, what it is called, and what to write. A Kind is its own text, so a plain str finds it."""
