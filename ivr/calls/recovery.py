@@ -28,6 +28,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ivr.calls.capture import SHORTEST_MESSAGE
+from ivr.calls.intents import RESCUE
 from ivr.calls.ports import Clock, FoundRecording, LiveCalls, MessageFacts, MessageIntent, Spool, TicketStore
 from ivr.calls.tickets import UNKNOWN_TOPIC
 from ivr.errors import SpoolFailed, StoreFailed
@@ -39,7 +40,7 @@ GIVE_UP_AFTER = 3
 FRAME = 80  # bytes; Asterisk records whole 10 ms frames, its cut-off buffer (32 KiB) is no whole number of them
 FOUND = "found"  # the node of a message of which not even the call is known
 UNKNOWN_LANGUAGE = "zh-CN"
-_RESCUE = re.compile(r"rescue-([0-9a-f-]{36})")
+_RESCUE = re.compile(rf"{RESCUE}-([0-9a-f-]{{36}})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +170,11 @@ def _unknown(recording: FoundRecording) -> MessageIntent:
     rescue = _RESCUE.fullmatch(recording.path.stem)
     return MessageIntent(
         session=rescue[1] if rescue else recording.path.stem,
-        node="rescue" if rescue else FOUND,
+        node=RESCUE if rescue else FOUND,
         count=1,
         caller_id="",
         dialled="",
-        topic=UNKNOWN_TOPIC,
+        topic=RESCUE if rescue else UNKNOWN_TOPIC,
         language=UNKNOWN_LANGUAGE,
         begun_at=recording.changed_at,
     )

@@ -1,0 +1,317 @@
+"""The ports in memory: small, honest, shipped. The simulator and the tests run on them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ivr.calls.answers import conform, conform_arguments
+from ivr.calls.capture import BYTES_PER_SECOND
+from ivr.calls.intents import recording_name
+from ivr.calls.ports import FoundRecording, Message, MessageFacts, MessageIntent, Ticket, TicketState
+from ivr.calls.tickets import LEASE, due_at, new_reference
+from ivr.core.values import LookupSignature, Utterance, Value
+from ivr.errors import BackOfficeFailed, MessageKeyTaken, UnknownTicket
+
+ACTIVE = (TicketState.CAPTURING, TicketState.OPEN, TicketState.CLAIMED)
+
+
+class FixedClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: dt.datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def move(self, by: dt.timedelta) -> None:
+        """Forward, or back."""
+        self.now += by
+
+
+class SilentVoice:
+    """Says everything as one short file of silence in the folder given."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "silence.alaw"
+
+    async def file_for(self, utterance: Utterance) -> Path:
+        if not self._file.exists():
+            self._file.write_bytes(b"\xd5" * 160)
+        return self._file
+
+
+class MemoryJournal:
+    """Keeps every entry, in order."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, Mapping[str, object]]] = []
+
+    def write(self, session: str, entry: Mapping[str, object]) -> None:
+        self.entries.append((session, dict(entry)))
+
+    def of(self, session: str) -> list[Mapping[str, object]]:
+        """The entries of one call."""
+        return [entry for owner, entry in self.entries if owner == session]
+
+
+class MemoryLiveCalls:
+    """Says that these calls are live; None stands for an Asterisk that does not answer."""
+
+    def __init__(self, sessions: Collection[str] | None = ()) -> None:
+        self.sessions = sessions
+
+    async def live_sessions(self) -> frozenset[str] | None:
+        return None if self.sessions is None else frozenset(self.sessions)
+
+
+class MemoryBackOffice:
+    """Answers from a function, held against the signatures like any other answer."""
+
+    def __init__(
+        self, signatures: Mapping[str, LookupSignature], answer: Callable[[str, Mapping[str, Value]], object] = lambda name, arguments: None
+    ) -> None:
+        self.signatures = signatures
+        self._answer = answer
+
+    async def look_up(self, name: str, arguments: Mapping[str, Value]) -> Value:
+        if name not in self.signatures:
+            raise BackOfficeFailed(f"there is no look-up named {name!r}")
+        signature = self.signatures[name]
+        return conform(signature, self._answer(name, conform_arguments(signature, arguments)))
+
+
+class MemorySpool:
+    """A spool whose recordings are `files`: what a test's line "records" it puts there, under `recording_path(intent)`."""
+
+    def __init__(self, clock: Callable[[], dt.datetime], free: int = 1 << 40) -> None:
+        self.free = free
+        self.files: dict[Path, bytes] = {}
+        self.changed_at: dict[Path, dt.datetime] = {}
+        self._clock = clock
+        self._intents: dict[str, MessageIntent] = {}
+        self._done: dict[str, tuple[MessageIntent, dt.datetime]] = {}
+        self._facts: dict[str, MessageFacts] = {}
+
+    def free_bytes(self) -> int:
+        return self.free
+
+    def write_intent(self, intent: MessageIntent) -> None:
+        name = recording_name(intent)
+        if name in self._intents or name in self._done or self.recording_path(intent) in self.files:
+            raise MessageKeyTaken(f"there is a message {name} already")
+        self._intents[name] = intent
+
+    def intents(self) -> tuple[MessageIntent, ...]:
+        return tuple(sorted(self._intents.values(), key=lambda intent: intent.begun_at))
+
+    def intent_done(self, intent: MessageIntent) -> None:
+        name = recording_name(intent)
+        if name in self._intents:
+            self._done[name] = (self._intents.pop(name), self._clock())
+            self._facts.pop(name, None)
+
+    def recording_name(self, intent: MessageIntent) -> str:
+        return recording_name(intent)
+
+    def recording_path(self, intent: MessageIntent) -> Path:
+        return Path("/memory", f"{recording_name(intent)}.alaw")
+
+    def settle(self, recording: Path, samples: int | None) -> MessageFacts:
+        audio = self.files.get(recording, b"")
+        partial = samples is not None and len(audio) < samples
+        return MessageFacts(recording, len(audio), samples, hashlib.sha256(audio).hexdigest(), partial)
+
+    def write_facts(self, intent: MessageIntent, facts: MessageFacts) -> None:
+        self._facts[recording_name(intent)] = facts
+
+    def facts(self, intent: MessageIntent) -> MessageFacts | None:
+        return self._facts.get(recording_name(intent))
+
+    def recordings(self) -> tuple[FoundRecording, ...]:
+        found = [FoundRecording(path, len(audio), self.changed_at.get(path, self._clock())) for path, audio in self.files.items()]
+        return tuple(sorted(found, key=lambda recording: recording.changed_at))
+
+    def done_intent(self, recording: Path) -> MessageIntent | None:
+        done = self._done.get(recording.stem)
+        return done[0] if done else None
+
+    def forget_done(self, before: dt.datetime) -> int:
+        old = [name for name, (_, done_at) in self._done.items() if done_at < before]
+        for name in old:
+            del self._done[name]
+        return len(old)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A message as the store has it."""
+
+    intent: MessageIntent
+    ticket: _Record
+    state: TicketState
+    recording: str
+    message: Message | None = None
+
+
+@dataclass(slots=True)
+class _Record:
+    """A ticket as the store has it."""
+
+    ticket: Ticket
+    identity: tuple[str, str]
+    lease_until: dt.datetime | None = None
+    heard: int = 0
+    kept: list[Message] = field(default_factory=list)
+
+    def change(self, **values: object) -> None:
+        self.ticket = replace(self.ticket, **values)  # type: ignore[arg-type]
+
+
+class MemoryTicketStore:
+    """Tickets in a dictionary, by the same rules as in the database."""
+
+    def __init__(self, lease: dt.timedelta = LEASE) -> None:
+        self._lease = lease
+        self._messages: dict[str, _Kept] = {}
+        self._records: dict[str, _Record] = {}
+
+    async def begin(self, intent: MessageIntent) -> None:
+        if intent.message_key not in self._messages:
+            self._begin(intent, f"{recording_name(intent)}.alaw")
+
+    async def capture(self, intent: MessageIntent, facts: MessageFacts, at: dt.datetime) -> str:
+        kept = self._find(intent, facts) or self._begin(intent, facts.path.name)
+        if kept.state is TicketState.OPEN:
+            return kept.ticket.ticket.reference
+        if kept.ticket.ticket.state not in ACTIVE:
+            ended = kept.ticket if kept.ticket.ticket.state is TicketState.ABANDONED else None
+            kept.ticket = self._active(intent) or ended or self._new_record(intent)
+        record = kept.ticket
+        if record.ticket.state in (TicketState.CAPTURING, TicketState.ABANDONED):
+            record.change(state=TicketState.OPEN, created_at=intent.begun_at, due_at=due_at(intent.begun_at))
+        kept.state, kept.recording = TicketState.OPEN, facts.path.name
+        kept.message = Message(kept.intent.message_key, facts.path, facts.size / BYTES_PER_SECOND, facts.partial, at)
+        record.kept.append(kept.message)
+        record.change(messages=tuple(record.kept))
+        return record.ticket.reference
+
+    async def abandon(self, intent: MessageIntent, reason: str, at: dt.datetime, facts: MessageFacts | None = None) -> None:
+        recording = facts.path.name if facts else f"{recording_name(intent)}.alaw"
+        kept = self._find(intent, facts) or self._begin(intent, recording)
+        if kept.state is not TicketState.CAPTURING:
+            return
+        kept.state = TicketState.ABANDONED
+        others = any(other.ticket is kept.ticket and other.state is TicketState.CAPTURING for other in self._messages.values())
+        if kept.ticket.ticket.state is TicketState.CAPTURING and not others:
+            kept.ticket.change(state=TicketState.ABANDONED)
+
+    async def capturing(self) -> tuple[MessageIntent, ...]:
+        return tuple(kept.intent for kept in self._messages.values() if kept.state is TicketState.CAPTURING)
+
+    async def accounted(self, names: Collection[str]) -> frozenset[str]:
+        return frozenset(names) & {kept.recording for kept in self._messages.values()}
+
+    async def return_expired(self, at: dt.datetime) -> int:
+        expired = [record for record in self._records.values() if record.lease_until is not None and record.lease_until <= at]
+        for record in expired:
+            self._give_back(record)
+        return len(expired)
+
+    async def tickets(self, *, include_ended: bool = False) -> tuple[Ticket, ...]:
+        found = [record.ticket for record in self._records.values()]
+        shown = [ticket for ticket in found if include_ended or ticket.state in (TicketState.OPEN, TicketState.CLAIMED)]
+        return tuple(sorted(shown, key=lambda ticket: ticket.due_at))
+
+    async def ticket(self, reference: str) -> Ticket | None:
+        record = self._records.get(reference)
+        return record.ticket if record else None
+
+    async def claim(self, reference: str, agent: str, at: dt.datetime) -> Ticket | None:
+        record = self._record(reference)
+        renewed = record.ticket.state is TicketState.CLAIMED and record.ticket.assignee == agent
+        if not renewed and record.lease_until is not None and record.lease_until <= at:
+            self._give_back(record)
+        if not renewed and record.ticket.state is not TicketState.OPEN:
+            return None
+        if not renewed:
+            record.change(state=TicketState.CLAIMED, assignee=agent, claim_token=record.ticket.claim_token + 1)
+        record.lease_until, record.heard = at + self._lease, len(record.kept)
+        return record.ticket
+
+    async def release(self, reference: str, agent: str, token: int, at: dt.datetime) -> bool:
+        record = self._record(reference)
+        if not _holds(record.ticket, agent, token):
+            return False
+        self._give_back(record)
+        return True
+
+    async def resolve(self, reference: str, agent: str, token: int, note: str, at: dt.datetime) -> bool:
+        record = self._record(reference)
+        if record.ticket.state is TicketState.RESOLVED:
+            return (record.ticket.assignee, record.ticket.claim_token) == (agent, token)
+        if not _holds(record.ticket, agent, token) or len(record.kept) > record.heard:
+            return False
+        record.change(state=TicketState.RESOLVED, note=note, resolved_at=at)
+        record.lease_until = None
+        return True
+
+    def _find(self, intent: MessageIntent, facts: MessageFacts | None) -> _Kept | None:
+        if intent.message_key in self._messages:
+            return self._messages[intent.message_key]
+        same = [kept for kept in self._messages.values() if facts and kept.recording == facts.path.name]
+        return same[0] if same else None
+
+    def _begin(self, intent: MessageIntent, recording: str) -> _Kept:
+        record = self._active(intent) or self._new_record(intent)
+        kept = _Kept(intent, record, TicketState.CAPTURING, recording)
+        self._messages[intent.message_key] = kept
+        return kept
+
+    def _active(self, intent: MessageIntent) -> _Record | None:
+        same = [record for record in self._records.values() if record.identity == _identity(intent)]
+        return next((record for record in same if record.ticket.state in ACTIVE), None)
+
+    def _new_record(self, intent: MessageIntent) -> _Record:
+        tries = 0
+        while (reference := new_reference(tries)) in self._records:
+            tries += 1
+        ticket = Ticket(
+            reference=reference,
+            state=TicketState.CAPTURING,
+            topic=intent.topic,
+            language=intent.language,
+            caller_id=intent.caller_id,
+            dialled=intent.dialled,
+            created_at=intent.begun_at,
+            due_at=due_at(intent.begun_at),
+            assignee=None,
+            claim_token=0,
+            messages=(),
+            note=None,
+            resolved_at=None,
+        )
+        self._records[reference] = _Record(ticket, _identity(intent))
+        return self._records[reference]
+
+    def _record(self, reference: str) -> _Record:
+        if reference not in self._records:
+            raise UnknownTicket(f"there is no ticket {reference!r}")
+        return self._records[reference]
+
+    def _give_back(self, record: _Record) -> None:
+        record.change(state=TicketState.OPEN, assignee=None)
+        record.lease_until = None
+
+
+def _identity(intent: MessageIntent) -> tuple[str, str]:
+    """Who is promised a call, on what. A caller who withholds the number is nobody else."""
+    return intent.caller_id or f"unknown {intent.message_key}", intent.topic
+
+
+def _holds(ticket: Ticket, agent: str, token: int) -> bool:
+    return ticket.state is TicketState.CLAIMED and ticket.assignee == agent and ticket.claim_token == token

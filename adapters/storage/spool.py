@@ -1,0 +1,198 @@
+"""The spool: a folder that keeps every message from before the beep until the database has it, and the recordings for good.
+
+    intents/<name>.json         a message that is not accounted for yet; <name>.facts beside it: it is whole, and was promised an answer
+    done/<name>.json            accounted for; kept for seven days, enough to build the tickets anew after the database was lost
+    recordings/<name>.alaw      written by Asterisk, made durable here, never deleted here
+
+Whatever is written is written durably: temporary file, fsync, then a name, then fsync of the folder. Folders are 0700, files 0600.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from ivr.calls.capture import Failpoint, no_failpoint
+from ivr.calls.intents import intent_from_json, intent_to_json, recording_name
+from ivr.calls.ports import FoundRecording, MessageFacts, MessageIntent
+from ivr.errors import MessageKeyTaken, SpoolFailed
+
+log = structlog.get_logger(__name__)
+
+FAILPOINTS = ("intent_written", "intent_named", "recording_synced")
+LARGEST_INTENT = 16 * 1024
+
+
+class FileSpool:
+    """The port Spool in a folder. Making one makes the folders; permissions of folders that are there already are left alone."""
+
+    def __init__(self, root: Path, *, failpoint: Failpoint = no_failpoint) -> None:
+        self._root = root
+        self._intents = root / "intents"
+        self._done = root / "done"
+        self._recordings = root / "recordings"
+        self._failpoint = failpoint
+        with _failing(f"cannot make the spool {root}"):
+            for folder in (root, self._intents, self._done, self._recordings):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def free_bytes(self) -> int:
+        """The lesser of what intents and recordings have left; none when there is no file to be had any more."""
+        with _failing("cannot see how full the disk is"):
+            return min(_free(self._intents), _free(self._recordings))
+
+    def write_intent(self, intent: MessageIntent) -> None:
+        """Reserve the message key for good: in use, done or recorded, it is taken."""
+        name = recording_name(intent)
+        taken = (self._done / f"{name}.json", self._recordings / f"{name}.alaw")
+        with _failing("cannot write an intent"):
+            if any(path.exists() for path in taken):
+                raise MessageKeyTaken(f"there is a message {name} already")
+            self._write(self._intents / f"{name}.json", intent_to_json(intent))
+
+    def intents(self) -> tuple[MessageIntent, ...]:
+        with _failing("cannot read the intents"):
+            found = [intent for path in self._intents.glob("*.json") if (intent := _read(path))]
+        return tuple(sorted(found, key=lambda intent: intent.begun_at))
+
+    def intent_done(self, intent: MessageIntent) -> None:
+        name = recording_name(intent)
+        with _failing("cannot put an intent away"):
+            try:
+                (self._intents / f"{name}.json").rename(self._done / f"{name}.json")
+                os.utime(self._done / f"{name}.json")
+            except FileNotFoundError:
+                return  # put away before
+            (self._intents / f"{name}.facts").unlink(missing_ok=True)
+            _sync(self._done)
+            _sync(self._intents)
+
+    def recording_name(self, intent: MessageIntent) -> str:
+        return recording_name(intent)
+
+    def recording_path(self, intent: MessageIntent) -> Path:
+        return self._recordings / f"{recording_name(intent)}.alaw"
+
+    def settle(self, recording: Path, samples: int | None) -> MessageFacts:
+        digest = hashlib.sha256()
+        size = 0
+        with _failing("cannot make a recording durable"):
+            try:
+                with recording.open("rb") as file:
+                    os.fsync(file.fileno())
+                    _sync(self._recordings)
+                    self._failpoint("recording_synced")
+                    while block := file.read(1 << 16):
+                        digest.update(block)
+                        size += len(block)
+            except FileNotFoundError:
+                pass  # nothing was recorded: a message of no length
+        return MessageFacts(recording, size, samples, digest.hexdigest(), partial=samples is not None and size < samples)
+
+    def write_facts(self, intent: MessageIntent, facts: MessageFacts) -> None:
+        values = {
+            "recording": facts.path.name,
+            "size": facts.size,
+            "samples": facts.samples,
+            "sha256": facts.sha256,
+            "partial": facts.partial,
+        }
+        path = self._intents / f"{recording_name(intent)}.facts"
+        with _failing("cannot write the facts of a message"):
+            path.unlink(missing_ok=True)
+            self._write(path, json.dumps(values))
+
+    def facts(self, intent: MessageIntent) -> MessageFacts | None:
+        path = self._intents / f"{recording_name(intent)}.facts"
+        with _failing("cannot read the facts of a message"):
+            try:
+                values = json.loads(path.read_text(encoding="utf-8"))
+                return MessageFacts(
+                    self._recordings / values["recording"], values["size"], values["samples"], values["sha256"], values["partial"]
+                )
+            except FileNotFoundError:
+                return None
+            except (ValueError, KeyError, TypeError):
+                log.warning("facts_unreadable", file=path.name)
+                return None
+
+    def recordings(self) -> tuple[FoundRecording, ...]:
+        with _failing("cannot list the recordings"):
+            found = []
+            for path in self._recordings.glob("*.alaw"):
+                status = path.stat()
+                found.append(FoundRecording(path, status.st_size, dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)))
+        return tuple(sorted(found, key=lambda recording: recording.changed_at))
+
+    def done_intent(self, recording: Path) -> MessageIntent | None:
+        path = self._done / f"{recording.stem}.json"
+        with _failing("cannot read an intent that is done"):
+            return _read(path) if path.exists() else None
+
+    def forget_done(self, before: dt.datetime) -> int:
+        forgotten = 0
+        with _failing("cannot tidy the intents that are done"):
+            for path in self._done.glob("*.json"):
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink(missing_ok=True)
+                    forgotten += 1
+        return forgotten
+
+    def _write(self, path: Path, text: str) -> None:
+        """Durably, all or nothing, and never over a file that is there."""
+        temporary = path.with_suffix(f".{os.getpid()}-{os.urandom(4).hex()}.tmp")
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            self._failpoint("intent_written")
+            os.link(temporary, path)
+            self._failpoint("intent_named")
+        except FileExistsError:
+            raise MessageKeyTaken(f"there is a message {path.stem} already") from None
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync(path.parent)
+
+
+def _read(path: Path) -> MessageIntent | None:
+    """The intent in that file. One that cannot be read is reported and left for a person; its recording is found all the same."""
+    try:
+        with path.open("rb") as file:
+            return intent_from_json(file.read(LARGEST_INTENT).decode())
+    except FileNotFoundError:
+        return None  # put away a moment ago
+    except (OSError, ValueError, RecursionError):
+        log.warning("intent_unreadable", file=path.name)
+        return None
+
+
+def _free(folder: Path) -> int:
+    status = os.statvfs(folder)
+    no_files_left = status.f_files > 0 and status.f_favail == 0
+    return 0 if no_files_left else status.f_bavail * status.f_frsize
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _failing(sentence: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SpoolFailed(f"{sentence}: {error.strerror}") from error
