@@ -1,0 +1,69 @@
+"""How well something was heard: syllables of what was meant against syllables of what a recogniser wrote down.
+
+Mandarin is compared as pinyin without tones, so that homophones do not count as errors; English word by word. Numbers have to be
+words on both sides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from adapters.speech import audio
+
+_CHARACTERS = re.compile(r"[\u4e00-\u9fff〇]+|[A-Za-z]+")
+_SPOKEN_LETTERS = {"g": "ji", "k": "kei", "t": "ti"}
+_SAID_ALIKE = {"yuan": "yuan", "fen": "fen"}
+
+
+def syllables(text: str, language: str) -> list[str]:
+    """Toneless pinyin for Mandarin, lower-case words for other languages; marks are nothing."""
+    if not language.startswith("zh"):
+        return re.findall(r"[a-z']+", text.lower().replace("-", " ").replace("a.m.", "am").replace("p.m.", "pm"))
+    from pypinyin import Style, lazy_pinyin
+
+    said: list[str] = []
+    for run in _CHARACTERS.findall(text):
+        if run.isascii():
+            said += [_SPOKEN_LETTERS.get(letter, letter) for letter in run.lower()]
+        else:
+            said += lazy_pinyin(run.replace("〇", "零"), style=Style.NORMAL)
+    return said
+
+
+def distance(heard: Sequence[str], expected: Sequence[str]) -> int:
+    """Levenshtein: how many syllables must be put in, left out or changed."""
+    row = list(range(len(expected) + 1))
+    for number, syllable in enumerate(heard, start=1):
+        before, row[0] = row[0], number
+        for place, wanted in enumerate(expected, start=1):
+            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (syllable != wanted))
+    return row[-1]
+
+
+def error_rate(heard: str, expected: str, language: str) -> float:
+    """Wrong syllables as a share of the expected ones."""
+    wanted = syllables(expected, language)
+    return distance(syllables(heard, language), wanted) / max(1, len(wanted))
+
+
+def spoken_stretches(alaw: bytes, pause: float = 0.6, floor_db: float = -45.0) -> Iterator[tuple[float, bytes]]:
+    """Cut a long recording, a whole call for example, at its silences: where each stretch begins (seconds), and its audio.
+
+    A stretch ends where nothing louder than `floor_db` full scale is heard for `pause` seconds.
+    """
+    samples = audio.from_alaw(alaw)
+    step = audio.RATE // 50
+    frames = samples[: len(samples) // step * step].reshape(-1, step)
+    loud = np.flatnonzero((frames**2).mean(axis=1) > 10 ** (floor_db / 10))
+    if loud.size == 0:
+        return
+    gap = round(pause * 50)
+    cuts = np.flatnonzero(np.diff(loud) > gap)
+    starts = [int(loud[0]), *(int(loud[cut + 1]) for cut in cuts)]
+    ends = [*(int(loud[cut]) for cut in cuts), int(loud[-1])]
+    for start, end in zip(starts, ends, strict=True):
+        first = max(0, start * step - step * 5)
+        yield first / audio.RATE, alaw[first : (end + 6) * step]
