@@ -36,7 +36,7 @@ def build(
 ) -> BuildReport:
     """Record what is missing in `folder` of the pieces `needed` per language. `tell` hears one line per recording.
 
-    `needed` comes from `ivr.tools.prompts.needed_by_language`; `voice_cache` keeps the voices fetched by npm. Raises VoiceFailed.
+    `needed` comes from `ivr.tools.prompts.needed`; `voice_cache` keeps the voices fetched by npm. Raises VoiceFailed.
     An interrupted build goes on where it stopped.
     """
     recorded: list[str] = []

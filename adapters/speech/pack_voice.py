@@ -170,16 +170,14 @@ class PackVoice:
 
 
 def install_static(packs: Mapping[str, Pack], sounds: Path, prompts: Mapping[str, Mapping[str, str]]) -> int:
-    """Write `<sounds>/<language>/<prompt id>.alaw` for every prompt without a placeholder; how many.
+    """Write `<sounds>/<language>/<prompt>.alaw` for these prompts (language to name to text, no placeholders); how many.
 
-    These are the files that Asterisk plays without us: `<sounds>/zh-CN/rescue_apology`. Raises VoiceFailed when a recording is missing.
+    `prompts` comes from `ivr.tools.prompts.fixed_prompts`. These are the files that Asterisk plays without us: `<sounds>/zh-CN/rescue_apology`. Raises VoiceFailed when a recording is missing.
     """
     count = 0
     for language, texts in prompts.items():
         pack = packs.get(language)
         for prompt, text in texts.items():
-            if "{{" in text:
-                continue
             steps: list[bytes | float] = []
             for item in pieces_of(Utterance(language, (Text(text),))):
                 if isinstance(item, Pause):

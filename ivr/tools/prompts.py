@@ -1,50 +1,48 @@
-"""Which recordings a line needs: every fixed piece of its prompts and every fragment of the values it speaks."""
+"""Which recordings a line needs: every fixed piece of its prompts, and every fragment of the values it speaks."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-
-import yaml
+from collections.abc import Iterable, Sequence
 
 from ivr.calls.utterances import Piece, pieces_of_text
-from ivr.errors import UserError
-from ivr.speech import inventory
+from ivr.core.flow import Flow, Slot, prompts_of
+from ivr.core.values import Text
+from ivr.language.prompts import Catalogue
+from ivr.speech import LANGUAGES, inventory
 
-_PLACEHOLDER = re.compile(r"\{\{.*?\}\}", re.DOTALL)
-
-
-def catalogue(yaml_text: str, path: str) -> dict[str, str]:
-    """The prompts of one language, id to text, from the text of `prompts/<language>.yaml`. Raises UserError naming `path`."""
-    try:
-        loaded = yaml.safe_load(yaml_text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not YAML: {error}") from error
-    if not isinstance(loaded, dict):
-        raise UserError(f"{path} must be a mapping of prompt ids to texts")
-    for name, text in loaded.items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise UserError(f"{path}: the prompt {name!r} must be a text")
-    return loaded
+Template = Sequence[Text | Slot]
 
 
-def is_fixed(text: str) -> bool:
-    """Whether a prompt is said the same way every time, so that Asterisk could play it without us."""
-    return _PLACEHOLDER.search(text) is None
+def needed(catalogue: Catalogue, flows: Iterable[Flow] = ()) -> dict[str, tuple[str, ...]]:
+    """Every piece that must be recorded, by language: each once and in a stable order. Flows add the prompts of their own."""
+    templates: dict[str, list[Template]] = {
+        language: [prompt.pieces for prompt in texts.values()] for language, texts in catalogue.texts.items()
+    }
+    for prompt in (prompt for flow in flows for node in flow.nodes.values() for prompt in prompts_of(node)):
+        for language, template in prompt.pieces.items():
+            templates.setdefault(language, []).append(template)
+    return {language: recordings(of_language, language) for language, of_language in templates.items()}
 
 
-def fixed_pieces(text: str) -> tuple[str, ...]:
-    """The pieces of one prompt that are recorded as they stand: what lies between its placeholders."""
-    found = [item.text for between in _PLACEHOLDER.split(text) for item in pieces_of_text(between) if isinstance(item, Piece)]
-    return tuple(dict.fromkeys(found))
+def recordings(templates: Iterable[Template], language: str) -> tuple[str, ...]:
+    """The pieces of these templates and the inventory of the language, sorted."""
+    fixed = {piece for template in templates for piece in fixed_pieces(template)}
+    return tuple(sorted(fixed | set(inventory(language) if language in LANGUAGES else ())))
 
 
-def needed(texts: Iterable[str], language: str) -> tuple[str, ...]:
-    """Every piece that must be recorded for these prompts in this language, each once, in a stable order."""
-    fixed = {piece for text in texts for piece in fixed_pieces(text)}
-    return tuple(sorted(fixed | set(inventory(language))))
+def fixed_pieces(template: Template) -> tuple[str, ...]:
+    """What is recorded of one prompt: the words between its values."""
+    words = (pieces_of_text(part.text) for part in template if isinstance(part, Text))
+    return tuple(dict.fromkeys(item.text for items in words for item in items if isinstance(item, Piece)))
 
 
-def needed_by_language(prompts: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
-    """The same for all languages: language to (prompt id to text) becomes language to pieces."""
-    return {language: needed(texts.values(), language) for language, texts in prompts.items()}
+def fixed_prompts(catalogue: Catalogue) -> dict[str, dict[str, str]]:
+    """The prompts that are the same in every call, language to name to text: those that Asterisk can play without us."""
+    return {
+        language: {
+            name: "".join(part.text for part in prompt.pieces if isinstance(part, Text))
+            for name, prompt in texts.items()
+            if all(isinstance(part, Text) for part in prompt.pieces)
+        }
+        for language, texts in catalogue.texts.items()
+    }
