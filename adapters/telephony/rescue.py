@@ -62,6 +62,7 @@ class Rescue:
         name = self._write_intent(session, caller_id, dialled)
         recording = self._spool / "recordings" / name
         answer = self._line.execute("RECORD FILE", f'"{recording}"', "alaw", '"#"', LONGEST_MESSAGE_MS, "BEEP", f"s={FINAL_SILENCE_S}")
+        self._line.execute("NOOP")  # Asterisk answers before it closes the file; its next answer comes after
         heard, kept = int(answer["endpos"][0]), _size(recording.with_suffix(".alaw"))
         if kept < heard:  # Asterisk calls a recording on a full disk a success
             self._say("rescue_full")
