@@ -172,7 +172,8 @@ class PackVoice:
 def install_static(packs: Mapping[str, Pack], sounds: Path, prompts: Mapping[str, Mapping[str, str]]) -> int:
     """Write `<sounds>/<language>/<prompt>.alaw` for these prompts (language to name to text, no placeholders); how many.
 
-    `prompts` comes from `ivr.tools.prompts.fixed_prompts`. These are the files that Asterisk plays without us: `<sounds>/zh-CN/rescue_apology`. Raises VoiceFailed when a recording is missing.
+    `prompts` comes from `ivr.tools.prompts.fixed_prompts`. These are the files that Asterisk plays without us:
+    `<sounds>/zh-CN/rescue_apology`. Raises VoiceFailed when a recording is missing.
     """
     count = 0
     for language, texts in prompts.items():
