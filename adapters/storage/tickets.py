@@ -200,7 +200,7 @@ class SqlTicketStore:
         tries = 0
         while connection.execute(select(t.ticket.c.id).where(t.ticket.c.reference == (reference := new_reference(tries)))).first():
             tries += 1
-        ticket_id = connection.execute(insert(t.ticket).values(values, reference=reference)).inserted_primary_key
+        ticket_id = connection.execute(insert(t.ticket).values({**values, "reference": reference})).inserted_primary_key
         assert ticket_id is not None
         self._note(connection, ticket_id[0], at, ENGINE, "opened" if state is TicketState.OPEN else "begun", {"topic": intent.topic})
         return int(ticket_id[0])
@@ -321,11 +321,11 @@ class SqlTicketStore:
         self._note(connection, row.id, at, actor, kind, {"from": row.assignee})
 
     def _tickets(self, connection: Connection, query: Select[Any]) -> tuple[Ticket, ...]:
-        rows = connection.execute(query).all()
+        with_notes = query.add_columns(t.resolution.c.note_enc).outerjoin(t.resolution, t.resolution.c.ticket_id == t.ticket.c.id)
+        rows = connection.execute(with_notes).all()
         messages: dict[int, list[Message]] = {row.id: [] for row in rows}
         for message in _messages_of(connection, list(messages)):
             messages[message.ticket_id].append(self._as_message(message))
-        notes = dict(connection.execute(select(t.resolution.c.ticket_id, t.resolution.c.note_enc)).tuples().all()) if rows else {}
         return tuple(
             Ticket(
                 reference=row.reference,
@@ -339,7 +339,7 @@ class SqlTicketStore:
                 assignee=row.assignee,
                 claim_token=row.claim_token,
                 messages=tuple(messages[row.id]),
-                note=self._key.decrypt(notes[row.id]) if row.id in notes else None,
+                note=None if row.note_enc is None else self._key.decrypt(row.note_enc),
                 resolved_at=row.resolved_at,
             )
             for row in rows
