@@ -2,7 +2,7 @@
 
 AGI is shell power (`EXEC System`, `GET FULL VARIABLE ${SHELL(id)}`), and Asterisk runs whatever stands after a line break or past
 its 8,191st byte as a command of its own. So there is no way in for a raw command, a path or a variable name: files and destinations
-are tokens under roots fixed at start, variables are an enumeration, everything is quoted, control characters are refused.
+are tokens under roots fixed at start, variables are an enumeration and their values tokens, everything is quoted, control characters are refused.
 Source for the grammar: Asterisk 22, res/res_agi.c (`parse_args`) and apps/app_stack.c (`GOSUB`).
 """
 
@@ -87,7 +87,7 @@ class RecordFile:
 
 @dataclass(frozen=True, slots=True)
 class SetVariable:
-    """Set a channel variable."""
+    """Set a channel variable; values are tokens too."""
 
     variable: Variable
     value: str
@@ -130,7 +130,7 @@ class Roots:
 
     def __post_init__(self) -> None:
         for root in (self.sounds, self.recordings):
-            if not root.is_absolute() or ".." in root.parts or _UNSAFE.search(str(root)) or "://" in str(root):
+            if not root.is_absolute() or ".." in root.parts or _UNSAFE.search(str(root)):
                 raise SettingsError(f"the sounds and recordings folders must be absolute paths without '..', not {str(root)!r}")
 
 
@@ -163,7 +163,7 @@ def words(verb: Verb, roots: Roots) -> tuple[str, ...]:
         case WaitForDigit(timeout_ms):
             return ("WAIT FOR DIGIT", _milliseconds(timeout_ms))
         case SetVariable(variable, value):
-            return ("SET VARIABLE", Variable(variable).value, value)
+            return ("SET VARIABLE", Variable(variable).value, _token(value))
         case GetVariable(variable):
             return ("GET VARIABLE", Variable(variable).value)
         case RecordFile(name, max_ms, silence_s):
@@ -183,7 +183,7 @@ def words(verb: Verb, roots: Roots) -> tuple[str, ...]:
 
 def _token(name: str) -> str:
     if not _TOKEN.fullmatch(name):
-        raise ChannelFailed("a file or destination is named by 1 to 64 of a-z, 0-9, _ and -")
+        raise ChannelFailed("a file, destination or value is 1 to 64 of a-z, 0-9, _ and -")
     return name
 
 
