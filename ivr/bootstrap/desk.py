@@ -1,0 +1,31 @@
+"""The agents' desk at the command line: the ticket database opened for one errand, without the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from adapters.storage.tickets import SqlTicketStore
+from ivr.bootstrap.engine import now
+from ivr.calls.tickets import TicketDesk
+from ivr.config import Settings
+from ivr.errors import UserError
+
+Result = TypeVar("Result")
+
+
+def at_desk(settings: Settings, work: Callable[[TicketDesk], Awaitable[Result]]) -> Result:
+    """Do one errand. Raises UserError when no line has run here yet."""
+    return asyncio.run(at_desk_now(settings, work))
+
+
+async def at_desk_now(settings: Settings, work: Callable[[TicketDesk], Awaitable[Result]]) -> Result:
+    """The same, inside a running loop."""
+    if not settings.database.exists():
+        raise UserError(f"there is no ticket database at {settings.database} yet: start the line first (make run), or set IVR_VAR")
+    store = await asyncio.to_thread(SqlTicketStore.open, settings.database, settings.secrets / "data_key", settings.recordings)
+    try:
+        return await work(TicketDesk(store, now))
+    finally:
+        store.close()

@@ -1,0 +1,214 @@
+"""The engine: flows, back office, voice, tickets and recovery, put together and served over FastAGI until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from zoneinfo import ZoneInfo
+
+import structlog
+import uvloop
+
+from adapters.backoffice.embedded import EmbeddedBackOffice
+from adapters.backoffice.faulty import FaultyBackOffice
+from adapters.backoffice.signatures import SIGNATURES
+from adapters.speech.pack_voice import PackVoice, install_static, read_packs
+from adapters.speech.pyttsx3_voice import Pyttsx3Voice
+from adapters.storage.journal import JsonLinesJournal
+from adapters.storage.spool import FileSpool
+from adapters.storage.tickets import SqlTicketStore
+from adapters.telephony.agi_channel import AgiChannel
+from adapters.telephony.agi_request import IncomingCall
+from adapters.telephony.agi_verbs import Roots
+from adapters.telephony.ami import AmiLiveCalls
+from adapters.telephony.asterisk_config import secret
+from adapters.telephony.fastagi_server import FastAgiServer
+from ivr.calls.capture import MessageCapture
+from ivr.calls.driver import Services, run_call
+from ivr.calls.ports import BackOffice
+from ivr.calls.recovery import Recovery
+from ivr.config import Settings
+from ivr.core.events import CallStarted
+from ivr.core.flow import Flow
+from ivr.errors import SettingsError, UserError, VoiceFailed
+from ivr.language.prompts import LANGUAGES, Catalogue
+from ivr.tools.lint import fixed_texts, lint, read_prompts
+from ivr.tools.prompts import fixed_prompts
+
+ZONE = ZoneInfo("Asia/Shanghai")
+RECOVERY_EVERY = 30.0  # seconds
+DRAIN = 120.0  # seconds that calls have to finish when the engine is told to stop
+AMI_USER = "selfline"
+
+_log = structlog.get_logger("engine")
+
+
+def now() -> dt.datetime:
+    """The time in the line's zone."""
+    return dt.datetime.now(ZONE)
+
+
+def configure_logging() -> None:
+    """One JSON object a line, on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def load_flows(settings: Settings) -> Mapping[str, Flow]:
+    """The flows under flows/, by the number they answer. Raises UserError with every problem."""
+    paths = sorted((settings.home / "flows").glob("*.yaml"))
+    linted = lint(paths, settings.home, SIGNATURES)
+    if linted.errors:
+        raise UserError("\n".join(map(str, linted.errors)))
+    flows = {Path(path).stem: flow for path, flow in linted.flows.items()}
+    if settings.flow not in flows:
+        known = ", ".join(sorted(flows)) or "none"
+        raise SettingsError(f"IVR_FLOW is {settings.flow!r}, but there is no flows/{settings.flow}.yaml; there are: {known}")
+    return flows
+
+
+def read_catalogue(settings: Settings) -> Catalogue:
+    """The shared prompts. Raises UserError with every problem."""
+    catalogue, problems = read_prompts(settings.home)
+    if problems:
+        raise UserError("\n".join(map(str, problems)))
+    return catalogue
+
+
+def make_voice(settings: Settings, flows: Mapping[str, Flow]) -> PackVoice:
+    """The shipped recordings, with the fall-back voice behind them; texts that nobody recorded are named in the log."""
+    packs = read_packs(settings.home / "prompts" / "audio", LANGUAGES)
+    voice = PackVoice(packs, settings.sounds, Pyttsx3Voice())
+    for name, flow in flows.items():
+        for language, texts in fixed_texts(flow).items():
+            for text in voice.missing(texts, language):
+                _log.warning("text_not_recorded", flow=name, language=language, text=text, cure="ivr prompts build")
+    return voice
+
+
+def prepare_sounds(settings: Settings) -> None:
+    """The files that Asterisk plays by itself when no engine is there. Raises UserError when one cannot be made."""
+    try:
+        settings.sounds.mkdir(mode=0o700, parents=True, exist_ok=True)
+        packs = read_packs(settings.home / "prompts" / "audio", LANGUAGES)
+        install_static(packs, settings.sounds, fixed_prompts(read_catalogue(settings)))
+    except (VoiceFailed, OSError) as error:
+        raise UserError(f"the line's prompts cannot be put in place: {error}") from error
+
+
+def make_back_office(settings: Settings) -> BackOffice:
+    """The embedded back office with its sample subscribers; IVR_BACKOFFICE_DELAY_MS makes it slow, to try what a caller hears then."""
+    office = EmbeddedBackOffice(settings.var / "backoffice.db", now)
+    office.seed()
+    delay = os.environ.get("IVR_BACKOFFICE_DELAY_MS", "")
+    return FaultyBackOffice(office, delay=dt.timedelta(milliseconds=int(delay))) if delay.isdigit() else office
+
+
+class Engine:
+    """Everything one engine process holds. `start` and `stop` it, or `serve` until a signal comes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._flows = load_flows(settings)
+        settings.var.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._spool = FileSpool(settings.spool)
+        self._store = SqlTicketStore.open(settings.database, settings.secrets / "data_key", settings.recordings, exclusive=True)
+        self._journal = JsonLinesJournal(settings.var / "journal")
+        self._voice = make_voice(settings, self._flows)
+        live = AmiLiveCalls("127.0.0.1", settings.ami_port, AMI_USER, secret(settings, "ami"))
+        capture = MessageCapture(self._store, self._spool, now, settings.min_free_bytes)
+        self._recovery = Recovery(self._store, self._spool, live, now, capture.busy)
+        self._services = Services(make_back_office(settings), capture, self._journal, now)
+        self._server = FastAgiServer(
+            settings.host,
+            settings.agi_port,
+            token=secret(settings, "agi_token"),
+            handler=self._answer,
+            knows_flow=self._flows.__contains__,
+            roots=Roots(PurePosixPath(settings.sounds), PurePosixPath(settings.recordings)),
+            voice=self._voice,
+            clock=now,
+        )
+        self._recovering: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take calls. Raises SettingsError when the port is taken."""
+        await self._server.start()
+        self._recovering = asyncio.create_task(self._recover())
+        _log.info("engine_ready", port=self._server.port, flows=sorted(self._flows))
+
+    async def stop(self, drain: float = DRAIN) -> None:
+        """Take no new calls, let those under way finish, and close everything."""
+        left = await self._server.close_and_drain(drain)
+        if self._recovering:
+            self._recovering.cancel()
+            await asyncio.gather(self._recovering, return_exceptions=True)
+        self._voice.close()
+        self._store.close()
+        self._journal.close()
+        _log.info("engine_stopped", calls_cut_off=left)
+
+    async def _answer(self, call: IncomingCall, channel: AgiChannel) -> None:
+        with structlog.contextvars.bound_contextvars(session=call.session):
+            started = CallStarted(now(), call.session, call.caller_id, call.dialled)
+            _log.info("call_started", flow=call.flow, caller=call.masked_caller)
+            disposition = await run_call(self._flows[call.flow], channel, self._services, started, call.unique_id)
+            _log.info("call_over", flow=call.flow, disposition=disposition.value)
+
+    async def _recover(self) -> None:
+        while True:
+            report = await self._recovery.scan()
+            if report.adopted or report.quarantined or report.abandoned or not report.complete:
+                _log.warning(
+                    "messages_recovered",
+                    adopted=len(report.adopted),
+                    quarantined=len(report.quarantined),
+                    abandoned=report.abandoned,
+                    complete=report.complete,
+                )
+            # A message that waits for the end of its call is looked at soon again.
+            await asyncio.sleep(2.0 if report.waiting else RECOVERY_EVERY)
+
+
+async def _serve(settings: Settings) -> None:
+    engine = Engine(settings)
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await engine.start()
+    await told.wait()
+    # A second signal does not wait for the calls.
+    again = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, again.set)
+    stopping = asyncio.create_task(engine.stop())
+    impatient = asyncio.create_task(again.wait())
+    await asyncio.wait((stopping, impatient), return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        stopping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await stopping
+    impatient.cancel()
+
+
+def serve(settings: Settings) -> None:
+    """Run the engine until SIGTERM or Ctrl-C."""
+    configure_logging()
+    uvloop.run(_serve(settings))

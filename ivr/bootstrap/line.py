@@ -1,0 +1,176 @@
+"""The whole line on one machine: Asterisk and the engine, each in a process of its own, started, watched and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from adapters.telephony.asterisk_process import AsteriskProcess, find_asterisk
+from ivr.bootstrap.engine import load_flows, prepare_sounds
+from ivr.config import Settings
+from ivr.errors import SettingsError
+
+START_PATIENCE = 15.0  # seconds until an engine that does not answer is given up
+STOP_PATIENCE = 5.0
+RESTART_AFTER = 0.5
+
+Tell = Callable[[str], None]
+
+
+class EngineProcess:
+    """The engine as a child process, its log in `<var>/log/engine.log`."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str] | None = None) -> None:
+        self._settings = settings
+        self._environment = {**os.environ, **_as_environment(settings), **(environment or {})}
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def log(self) -> Path:
+        """What the engine writes on standard error."""
+        return self._settings.var / "log" / "engine.log"
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process, while it runs."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        """Start, and return when calls are taken. Raises SettingsError with the engine's own words when it ends."""
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self.log.open("ab") as file:
+            begin = file.tell()
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "ivr.cli", "serve"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                env=self._environment,
+                cwd=self._settings.home,
+                start_new_session=True,
+            )
+        try:
+            async with asyncio.timeout(START_PATIENCE):
+                while self._process.returncode is None and b'"engine_ready"' not in self._written(begin):  # noqa: ASYNC110 - a file tells nobody
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            await self.stop()
+            raise SettingsError(f"the engine took no calls within {START_PATIENCE:.0f} s; see {self.log}") from None
+        if self._process.returncode is not None:
+            said = self._written(begin).decode("utf-8", "replace").strip()
+            raise SettingsError(said.removeprefix("ivr: ") or f"the engine ended with status {self._process.returncode}")
+
+    async def wait_ended(self) -> int:
+        """Its exit status, once it has ended."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        """Tell it to finish, wait a little, then make it."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):  # the second signal: do not wait for calls
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), 1.0 if number is signal.SIGTERM else STOP_PATIENCE)
+                return
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    def _written(self, begin: int) -> bytes:
+        with self.log.open("rb") as file:
+            file.seek(begin)
+            return file.read()
+
+
+class Line:
+    """Asterisk and the engine. `async with Line(settings)` brings both up; `watch` brings the engine back when it dies."""
+
+    def __init__(self, settings: Settings, *, twin: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
+        self.settings = settings
+        self.engine = EngineProcess(settings, environment)
+        self._twin = twin
+        self._asterisk: AsteriskProcess | None = None
+
+    @property
+    def asterisk(self) -> AsteriskProcess:
+        """The running Asterisk."""
+        assert self._asterisk is not None
+        return self._asterisk
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.stop()
+
+    async def start(self, *, engine: bool = True) -> None:
+        """Bring the line up. Raises SettingsError or another UserError, with nothing left running."""
+        load_flows(self.settings)
+        prepare_sounds(self.settings)
+        self._asterisk = AsteriskProcess(self.settings, find_asterisk(self.settings), twin=self._twin)
+        try:
+            await self._asterisk.start()
+            starting = [self._asterisk.wait_ready(), *([self.engine.start()] if engine else [])]
+            for failure in await asyncio.gather(*starting, return_exceptions=True):
+                if failure is not None:
+                    raise failure
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Take the line down."""
+        await self.engine.stop()
+        if self._asterisk is not None:
+            await self._asterisk.stop()
+
+    async def watch(self, tell: Tell) -> None:
+        """Bring the engine back whenever it ends; returns when Asterisk has ended. Cancel it before `stop`."""
+        asterisk = asyncio.create_task(self.asterisk.wait_ended())
+        try:
+            while not asterisk.done():
+                engine = asyncio.create_task(self.engine.wait_ended())
+                await asyncio.wait((asterisk, engine), return_when=asyncio.FIRST_COMPLETED)
+                if engine.done() and not asterisk.done():
+                    tell(f"the engine ended with status {engine.result()}; starting it again (see {self.engine.log})")
+                    await asyncio.sleep(RESTART_AFTER)
+                    try:
+                        await self.engine.start()
+                    except SettingsError as error:
+                        tell(f"the engine does not start: {error}")
+                        await asyncio.sleep(STOP_PATIENCE)
+                else:
+                    engine.cancel()
+            tell(f"Asterisk ended with status {asterisk.result()}; see {self.asterisk.log}")
+        finally:
+            asterisk.cancel()
+
+
+def _as_environment(settings: Settings) -> Mapping[str, str]:
+    return {
+        "IVR_HOME": str(settings.home),
+        "IVR_VAR": str(settings.var),
+        "IVR_HOST": settings.host,
+        "IVR_SIP_PORT": str(settings.sip_port),
+        "IVR_RTP_FIRST_PORT": str(settings.rtp_first_port),
+        "IVR_RTP_LAST_PORT": str(settings.rtp_last_port),
+        "IVR_AGI_PORT": str(settings.agi_port),
+        "IVR_AMI_PORT": str(settings.ami_port),
+        "IVR_FLOW": settings.flow,
+        "PYTHONPATH": str(settings.home),
+    }
