@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, Select, exists, func, insert, or_, selec
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from adapters.storage import tables as t
+from adapters.storage.audit import audit, event_text
 from adapters.storage.database import BUSY_MILLISECONDS, Database
 from adapters.storage.keys import DataKey, make_data_key, read_data_key
 from ivr.calls.capture import BYTES_PER_SECOND, Failpoint, no_failpoint
@@ -75,6 +76,10 @@ class SqlTicketStore:
     def close(self) -> None:
         """Let go of the file and its lock."""
         self._database.close()
+
+    async def audit(self, at: dt.datetime) -> tuple[str, ...]:
+        """What is wrong with the promises in here, one sentence each; empty when all is well."""
+        return await self._database.read(lambda connection: audit(connection, self._key, self._recordings, at))
 
     # --- messages -----------------------------------------------------------------------------------------------
 
@@ -361,11 +366,6 @@ class SqlTicketStore:
         chained = self._key.link(previous, event_text(ticket_id, seq, at, actor, kind, body))
         values = {"ticket_id": ticket_id, "seq": seq, "at": at, "actor": actor, "kind": kind, "body": body, "hash": chained}
         connection.execute(insert(t.ticket_event).values(values))
-
-
-def event_text(ticket_id: int, seq: int, at: dt.datetime, actor: str, kind: str, body: str) -> str:
-    """What of an event goes into its hash."""
-    return json.dumps([ticket_id, seq, at.astimezone(dt.UTC).isoformat(), actor, kind, body], ensure_ascii=False)
 
 
 def _identity(intent: MessageIntent) -> str:
