@@ -56,8 +56,8 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False) -> int
     """Bring the line up, make the first call, and stay until Ctrl-C (or not, with `once`); the exit status."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, told.set)
+    for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(signal_, told.set)
     begun = time.monotonic()
     tell("starting Asterisk and the engine …")
     line = Line(settings)
