@@ -1,0 +1,77 @@
+"""The examples in README and docs are true: flows load, conversations read, words are said, links lead somewhere."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from adapters.backoffice.signatures import SIGNATURES
+from ivr.tools.flowtest import read_script, run
+from ivr.tools.say import say
+from tests.conftest import HOME, load
+
+DOCUMENTS = [HOME / "README.md", HOME / "CONTRIBUTING.md", *sorted((HOME / "docs").glob("*.md"))]
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+README_FLOW = next(block for block in blocks(HOME / "README.md", "yaml") if block.startswith("selfline:"))
+
+
+def test_the_menu_in_the_readme_is_a_flow():
+    loaded = load(README_FLOW)
+
+    assert [str(problem) for problem in loaded.problems] == []
+    assert len(README_FLOW.splitlines()) <= 21
+
+
+def test_the_misspelling_in_the_readme_is_reported_as_it_says():
+    loaded = load(README_FLOW.replace("{1: balance,", "{1: balanse,"), "flows/menu.yaml")
+
+    assert str(loaded.problems[0]) in (HOME / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_conversation_in_the_readme_holds():
+    conversation = next(block for block in blocks(HOME / "README.md", "yaml") if block.startswith("- name:"))
+    indented = "".join(f"  {line}\n" for line in conversation.splitlines())
+    script, problems = read_script(f"flow: menu.yaml\nconversations:\n{indented}", "README.md", SIGNATURES)
+    flow = load(README_FLOW).flow
+
+    assert problems == ()
+    assert script is not None
+    assert flow is not None
+    assert run(flow, script.conversations[0], lambda name, arguments: None).problem is None
+
+
+def test_the_conversation_in_the_flow_guide_can_be_read():
+    text = next(block for block in blocks(HOME / "docs" / "flows.md", "yaml") if block.startswith("flow:"))
+
+    script, problems = read_script(text, "docs/flows.md", SIGNATURES)
+
+    assert problems == ()
+    assert script is not None
+
+
+@pytest.mark.parametrize(
+    "line", [line for block in blocks(HOME / "README.md", "sh") for line in block.splitlines() if line.startswith("ivr say")]
+)
+def test_the_words_in_the_readme_are_those_that_are_said(line: str):
+    command, _, words = line.partition("#")
+    _, _, kind, value, *language = shlex.split(command)
+
+    assert say(kind, value, language[-1] if language else "zh-CN", dt.date(2026, 3, 5)) == words.strip()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files_that_are_there(path: Path):
+    targets = re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8"))
+
+    missing = [target for target in targets if not (path.parent / target).exists()]
+
+    assert missing == []
