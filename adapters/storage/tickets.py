@@ -61,7 +61,7 @@ class SqlTicketStore:
         failpoint: Failpoint = no_failpoint,
     ) -> Self:
         """Open or make the database and its key. The engine opens it `exclusive`, the command line does not. Raises UserError."""
-        if not key_file.exists() and database.exists() and database.stat().st_size:
+        if not key_file.exists() and database.is_file() and database.stat().st_size:
             raise UserError(f"the data key {key_file} is missing; without it the database {database} cannot be read: restore it")
         opened = Database(database, exclusive=exclusive, busy_milliseconds=busy_milliseconds)
         try:
