@@ -62,27 +62,30 @@ def query_of(session: Session) -> dict[str, str]:
 def test_forty_hostile_invites_never_change_the_caller(tmp_path: Path) -> None:
     async def corpus() -> dict[str, str]:
         ends = {}
-        async with line(tmp_path) as (settings, _), Engine(settings.agi_port, look) as engine:
-            async with SipCaller("127.0.0.1", settings.sip_port, caller_id=HONEST) as phone:
-                leg = await phone.call("1008611")
-                assert await leg.wait_ended() == "line"
-                (honest,) = engine.sessions
-                assert query_of(honest).items() >= {"caller": HONEST, "dialled": "1008611"}.items()
-                for place in PLACES:
-                    for number, text in enumerate(HOSTILE):
-                        before = len(engine.sessions)
-                        try:
-                            leg = await phone.raw_invite(invite(phone, place, text), ring=dt.timedelta(seconds=1))
-                            await leg.wait_ended()
-                            end = "answered"
-                        except CallRefused as refusal:
-                            end = str(refusal.status)
-                        except CallUnanswered:
-                            end = "ignored"
-                        ends[f"{place} {number}"] = end
-                        for session in engine.sessions[before:]:
-                            must_be_the_same_call(honest, session)
-                assert await (await phone.call("1008611")).wait_ended() == "line"  # Asterisk still takes calls
+        async with (
+            line(tmp_path) as (settings, _),
+            Engine(settings.agi_port, look) as engine,
+            SipCaller("127.0.0.1", settings.sip_port, caller_id=HONEST) as phone,
+        ):
+            leg = await phone.call("1008611")
+            assert await leg.wait_ended() == "line"
+            (honest,) = engine.sessions
+            assert query_of(honest).items() >= {"caller": HONEST, "dialled": "1008611"}.items()
+            for place in PLACES:
+                for number, text in enumerate(HOSTILE):
+                    before = len(engine.sessions)
+                    try:
+                        leg = await phone.raw_invite(invite(phone, place, text), ring=dt.timedelta(seconds=1))
+                        await leg.wait_ended()
+                        end = "answered"
+                    except CallRefused as refusal:
+                        end = str(refusal.status)
+                    except CallUnanswered:
+                        end = "ignored"
+                    ends[f"{place} {number}"] = end
+                    for session in engine.sessions[before:]:
+                        must_be_the_same_call(honest, session)
+            assert await (await phone.call("1008611")).wait_ended() == "line"  # Asterisk still takes calls
         return ends
 
     ends = asyncio.run(corpus())

@@ -128,11 +128,14 @@ def test_an_engine_that_dies_in_a_menu_leaves_the_caller_to_the_rescue(tmp_path:
         session.die()
 
     async def call() -> None:
-        async with line(tmp_path) as (settings, _), SipCaller("127.0.0.1", settings.sip_port) as phone:
-            async with Engine(settings.agi_port, menu_and_die):
-                leg = await phone.call("1008611")
-                assert await leg.wait_voice() - leg.answered_at < 3
-                await leg.hang_up()
+        async with (
+            line(tmp_path) as (settings, _),
+            SipCaller("127.0.0.1", settings.sip_port) as phone,
+            Engine(settings.agi_port, menu_and_die),
+        ):
+            leg = await phone.call("1008611")
+            assert await leg.wait_voice() - leg.answered_at < 3
+            await leg.hang_up()
 
     asyncio.run(call())
 
