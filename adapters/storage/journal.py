@@ -32,7 +32,6 @@ class JsonLinesJournal:
         self.dropped = 0
         self._folder = folder
         self._clock = clock
-        self._torn = False  # the file ends in the middle of a line
         self._queue: queue.Queue[str | None] = queue.Queue(longest_queue)
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -69,15 +68,13 @@ class JsonLinesJournal:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = self._folder / f"{self._clock().astimezone(dt.UTC):%Y-%m-%d}.jsonl"
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                prefix = b"\n" if self._torn else b""
-                written = os.write(descriptor, prefix + data)
+                data = (b"\n" if _torn(descriptor) else b"") + data
+                if os.write(descriptor, data) < len(data):
+                    raise OSError("the disk took a part only")
             finally:
                 os.close(descriptor)
-            self._torn = 0 < written < len(prefix + data)
-            if written < len(prefix + data):
-                raise OSError("the disk took a part only")
         except (OSError, ValueError) as error:
             if not self.dropped:
                 log.warning("journal_not_written", reason=str(error))
@@ -95,3 +92,9 @@ def read_journal(folder: Path, session: str) -> Iterator[Mapping[str, object]]:
                     continue
                 if isinstance(entry, dict) and entry.get("session") == session:
                     yield entry
+
+
+def _torn(descriptor: int) -> bool:
+    """Whether the file ends in the middle of a line."""
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"

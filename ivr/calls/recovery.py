@@ -79,6 +79,7 @@ class Recovery:
         self._clock = clock
         self._busy = busy
         self._one_at_a_time = asyncio.Lock()
+        self._accounted: set[str] = set()  # recordings that an earlier scan found in the database: it keeps what it has
 
     async def scan(self) -> RecoveryReport:
         """Finish what can be finished. Never raises for a database or disk that is away."""
@@ -123,9 +124,9 @@ class Recovery:
 
     async def _unspoken_for(self, found: Collection[FoundRecording], pending: Collection[MessageIntent]) -> list[FoundRecording]:
         taken = {self._spool.recording_path(intent) for intent in pending}
-        lonely = [recording for recording in found if recording.path not in taken]
-        accounted = await self._store.accounted([recording.path.name for recording in lonely])
-        return [recording for recording in lonely if recording.path.name not in accounted]
+        lonely = {rec.path.name: rec for rec in found if rec.path not in taken and rec.path.name not in self._accounted}
+        self._accounted |= await self._store.accounted(lonely)
+        return [recording for name, recording in lonely.items() if name not in self._accounted]
 
     async def _adopt(self, recording: FoundRecording, seen: _Seen, tally: _Tally) -> None:
         known = await asyncio.to_thread(self._spool.done_intent, recording.path)

@@ -42,6 +42,7 @@ class World:
         self.spool.changed_at[path] = self.clock.now
 
     def scan(self) -> RecoveryReport:
+        """What a recovery that has just started finds."""
         return asyncio.run(Recovery(self.store, self.spool, self.live, self.clock, self.busy).scan())
 
     def all(self) -> list[TicketState]:
