@@ -179,7 +179,12 @@ class AgiChannel:
         if key is None:
             return await self._gone_or_failed(reply, "audio")
         if not key:
-            return CallerHungUp(self._clock()) if self.hung_up else NothingHeard(self._clock())
+            late: list[str] = []
+            if await self._gone(reply, late):  # GET OPTION takes a hang-up in its silence for silence (seen on 22.10.1)
+                return CallerHungUp(self._clock())
+            key = "".join(late)
+        if not key:
+            return NothingHeard(self._clock())
         if command.max_digits == 1:
             return DigitsEntered(self._clock(), key)
         if key == "#":
@@ -212,6 +217,7 @@ class AgiChannel:
         reply = await self._say(Hangup(), 0.0)
         self._released = True
         self._gone_for_good = True
+        self._connection.close()  # only then does Asterisk end the call
         if reply is None or reply.code != 200:
             return CallerHungUp(self._clock())
         return Released(self._clock())
@@ -228,8 +234,8 @@ class AgiChannel:
     async def _gone(self, reply: Reply | None, keys: list[str] | None = None) -> bool:
         """Whether this answer means that the caller has gone.
 
-        `result=-1` alone does not tell a hang-up from a file that cannot be opened: the line is asked once more, for one
-        millisecond; a key that comes just then goes to `keys`.
+        `result=-1` does not tell a hang-up from a file that cannot be opened, nor GET OPTION's `result=0` from silence: the line
+        is asked once more, for one millisecond; a key that comes just then goes to `keys`.
         """
         if reply is not None and reply.code in {503, 510, 520}:
             raise ProtocolError(f"Asterisk does not know a command: {reply.code}")
