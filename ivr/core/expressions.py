@@ -3,8 +3,9 @@
     account.balance < 0 && !account.suspended          account.plan in ["A", "B"] ? 1 : 2          size(bundles.items) > 0
 
 An expression cannot run anything, loop, or take more than a bounded time: it has literals, fields, operators and the four
-functions size, startsWith, endsWith and contains. Differences from CEL: numbers are exact decimals of one type, money, volumes and
-numbers compare with each other, and there are no macros, maps, bytes or regular expressions. Source: the CEL language definition.
+functions size, startsWith, endsWith and contains. Differences from CEL: numbers are exact decimals of one type, money and volumes
+calculate with plain numbers (but not with each other), comparisons do not chain, a null in the way is a failure, and there are no
+indexes, macros, maps, bytes or regular expressions. Source: the CEL language definition.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation, localcontext
 
+from ivr.core.marks import Mark
 from ivr.core.values import Kind, ListOf, Record, Scalar, Type, Value
 
 MAX_LENGTH = 500
 MAX_DEPTH = 40
+MAX_DIGITS = 18  # of a number that is written out
+KEYWORDS = ("true", "false", "null", "in")
 _LIMIT = Decimal(10) ** 18
 
 
@@ -113,17 +117,18 @@ Term = Literal | Name | Field | Many | Unary | Binary | Choice | Function
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A parsed expression and the text it came from."""
+    """A parsed expression, the text it came from, and where that text stands."""
 
     text: str
     root: Term
+    mark: Mark | None = field(default=None, compare=False)
 
 
 # --- parsing ------------------------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(
     r"""\s*(?:
-      (?P<number>\d+(?:\.\d+)?)
+      (?P<number>[0-9]+(?:\.[0-9]+)?)
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<string>"(?:[^"\\\n]|\\["\\'nt])*"|'(?:[^'\\\n]|\\["\\'nt])*')
     | (?P<operator>&&|\|\||==|!=|<=|>=|[<>!+\-*/%?:.,()\[\]])
@@ -132,6 +137,7 @@ _TOKEN = re.compile(
 )
 _ESCAPES = {"n": "\n", "t": "\t"}
 _PRECEDENCE = {"||": 1, "&&": 2, "==": 3, "!=": 3, "<": 3, "<=": 3, ">": 3, ">=": 3, "in": 3, "+": 4, "-": 4, "*": 5, "/": 5, "%": 5}
+_COMPARISON = _PRECEDENCE["=="]
 _METHODS = ("startsWith", "endsWith", "contains")
 
 
@@ -151,12 +157,25 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(text, position)
         if match is None:
             offset = position + len(text[position:]) - len(text[position:].lstrip())
-            raise ExpressionError(f"'{text[offset]}' cannot stand here", offset)
+            raise ExpressionError(_unreadable(text[offset:]), offset)
         kind = match.lastgroup or ""
         found.append(_Token(kind, match[kind], match.start(kind)))
         position = match.end()
     found.append(_Token("end", "", len(text)))
     return found
+
+
+def _unreadable(rest: str) -> str:
+    match rest[0]:
+        case '"' | "'":
+            end = rest.find(rest[0], 1)
+            return "a text in quotes does not end" if end < 0 else "in a text, a backslash stands before a quote, a backslash, n or t only"
+        case "=":
+            return "'=' cannot stand here; to compare, write '=='"
+        case "&" | "|":
+            return f"'{rest[0]}' cannot stand here; write '{rest[0] * 2}'"
+        case sign:
+            return f"'{sign}' cannot stand here"
 
 
 class _Parser:
@@ -211,6 +230,8 @@ class _Parser:
         while self._peek().kind in ("operator", "name") and _PRECEDENCE.get(self._peek().text, 0) >= lowest:
             operator = self._take()
             left = Binary(operator.text, left, self._binary(_PRECEDENCE[operator.text] + 1), operator.offset)
+            if _PRECEDENCE[operator.text] == _COMPARISON == _PRECEDENCE.get(self._peek().text):
+                raise ExpressionError("comparisons do not chain; write for example 'a < b && b < c'", self._peek().offset)
         return left
 
     def _unary(self) -> Term:
@@ -245,6 +266,8 @@ class _Parser:
         token = self._peek()
         if token.kind == "number":
             self._take()
+            if len(token.text) > MAX_DIGITS:
+                raise ExpressionError(f"a number may have {MAX_DIGITS} digits at most", token.offset)
             return Literal(Decimal(token.text), Scalar(Kind.NUMBER), token.offset)
         if token.kind == "string":
             self._take()
@@ -287,28 +310,32 @@ class _Parser:
         return Many(tuple(items), bracket.offset)
 
 
-def parse(text: str) -> Expression:
+def parse(text: str, mark: Mark | None = None) -> Expression:
     """Read an expression. Raises ExpressionError with the place of the first mistake."""
-    return Expression(text.strip(), _Parser(text).whole())
+    return Expression(text.strip(), _Parser(text).whole(), mark)
 
 
 def names(term: Term) -> frozenset[str]:
     """The variables an expression reads."""
+    if isinstance(term, Name):
+        return frozenset((term.name,))
+    return frozenset[str]().union(*(names(part) for part in _parts(term)))
+
+
+def _parts(term: Term) -> tuple[Term, ...]:
     match term:
-        case Literal():
-            return frozenset()
-        case Name(name=name):
-            return frozenset((name,))
+        case Literal() | Name():
+            return ()
         case Field(of=of):
-            return names(of)
+            return (of,)
         case Many(items=parts) | Function(arguments=parts):
-            return frozenset[str]().union(*(names(part) for part in parts))
+            return parts
         case Unary(operand=operand):
-            return names(operand)
+            return (operand,)
         case Binary(left=left, right=right):
-            return names(left) | names(right)
+            return (left, right)
         case Choice(condition=condition, yes=yes, no=no):
-            return names(condition) | names(yes) | names(no)
+            return (condition, yes, no)
 
 
 # --- types --------------------------------------------------------------------------------------------------------
@@ -319,13 +346,27 @@ _DATES = frozenset((Kind.DATE, Kind.MONTH))
 BOOLEAN = Scalar(Kind.BOOL)
 
 
+_IN_WORDS = {
+    Kind.TEXT: "a text",
+    Kind.NUMBER: "a number",
+    Kind.MONEY: "money",
+    Kind.DIGITS: "digits",
+    Kind.VOLUME: "a volume",
+    Kind.DURATION: "a duration",
+    Kind.DATE: "a date",
+    Kind.MONTH: "a month",
+    Kind.TIME: "a time",
+    Kind.BOOL: "true or false",
+}
+
+
 def describe(type_: Type | None) -> str:
     """A type in words for a message: "money", "a list", "a record"."""
     match type_:
         case None:
             return "null"
         case Scalar(kind=kind):
-            return kind.value
+            return _IN_WORDS[kind]
         case ListOf():
             return "a list"
         case Record():
@@ -340,8 +381,22 @@ def _group(type_: Type | None) -> object:
             return type_
 
 
+def _alike(one: Type | None, other: Type | None) -> bool:
+    """Whether two things can be compared: of one group, and not an amount of money beside a volume."""
+    if isinstance(one, Scalar) and isinstance(other, Scalar) and {one.kind, other.kind} == {Kind.MONEY, Kind.VOLUME}:
+        return False
+    return _group(one) == _group(other)
+
+
 def _optional(type_: Type | None) -> bool:
     return type_ is None or (not isinstance(type_, ListOf) and type_.optional)
+
+
+def same_type(one: Type | None, other: Type | None) -> bool:
+    """Whether a variable of one type may also hold the other: the same kind, or the same fields."""
+    if isinstance(one, Scalar) and isinstance(other, Scalar):
+        return one.kind is other.kind
+    return one == other
 
 
 def type_of(expression: Expression, variables: Mapping[str, Type]) -> Type | None:
@@ -368,16 +423,24 @@ def _type(term: Term, variables: Mapping[str, Type]) -> Type | None:
         case Choice(condition=condition, yes=yes, no=no, offset=offset):
             _require(_type(condition, variables), Kind.BOOL, "the condition before '?'", offset)
             one, other = _type(yes, variables), _type(no, variables)
-            if _group(one) != _group(other):
+            if not _alike(one, other):
                 raise ExpressionError(f"both sides of ':' must be of one type, not {describe(one)} and {describe(other)}", offset)
-            return one
+            return _joined(one, other)
         case Function(name=name, arguments=arguments, offset=offset):
             return _type_of_function(name, [_type(argument, variables) for argument in arguments], offset)
 
 
-def _require(type_: Type | None, kind: Kind, what: str, offset: int) -> None:
+def _joined(one: Type | None, other: Type | None) -> Type | None:
+    """The type of something that is one or the other: money or a number is money, a text or digits a text."""
+    if isinstance(one, Scalar) and isinstance(other, Scalar):
+        plain = (Kind.NUMBER, Kind.DIGITS, Kind.MONTH)
+        return Scalar(other.kind if one.kind in plain else one.kind, one.optional or other.optional, one.secret or other.secret)
+    return one
+
+
+def _require(type_: Type | None, kind: Kind, what: str, offset: int, hint: str = "") -> None:
     if not isinstance(type_, Scalar) or _group(type_) != _group(Scalar(kind)):
-        raise ExpressionError(f"{what} must be {kind.value}, not {describe(type_)}", offset)
+        raise ExpressionError(f"{what} must be {describe(Scalar(kind))}, not {describe(type_)}{hint}", offset)
 
 
 def _type_of_field(of: Type | None, name: str, offset: int) -> Type:
@@ -393,13 +456,14 @@ def _type_of_list(items: tuple[Term, ...], variables: Mapping[str, Type]) -> Typ
     if not types or types[0] is None:
         raise ExpressionError("a list in an expression needs at least one item, and no null", items[0].offset if items else 0)
     for item, type_ in zip(items, types, strict=True):
-        if _group(type_) != _group(types[0]):
+        if not _alike(type_, types[0]):
             raise ExpressionError(f"the items of a list must be of one type, not {describe(types[0])} and {describe(type_)}", item.offset)
     return ListOf(types[0])
 
 
 def _type_of_unary(operator: str, operand: Type | None, offset: int) -> Type:
-    _require(operand, Kind.BOOL if operator == "!" else Kind.NUMBER, f"what follows '{operator}'", offset)
+    hint = "; to deny a comparison, write !(a == b)" if operator == "!" else ""
+    _require(operand, Kind.BOOL if operator == "!" else Kind.NUMBER, f"what follows '{operator}'", offset, hint)
     assert isinstance(operand, Scalar)
     return Scalar(operand.kind)
 
@@ -414,15 +478,17 @@ def _type_of_binary(operator: str, left: Type | None, right: Type | None, offset
         if left is None or right is None:
             if not (_optional(left) and _optional(right)):
                 raise ExpressionError(f"{describe(right if left is None else left)} is never null here", offset)
-        elif _group(left) != _group(right) or not isinstance(left, Scalar):
+        elif not _alike(left, right) or not isinstance(left, Scalar):
             raise unlike
         return BOOLEAN
     if operator == "in":
-        if not isinstance(right, ListOf) or _group(left) != _group(right.item):
-            raise ExpressionError(f"'in' needs a list of {describe(left)} on its right, not {describe(right)}", offset)
+        if not isinstance(right, ListOf):
+            raise ExpressionError(f"'in' needs a list on its right, not {describe(right)}", offset)
+        if not isinstance(left, Scalar) or not _alike(left, right.item):
+            raise ExpressionError(f"'in' cannot look for {describe(left)} among {describe(right.item)}", offset)
         return BOOLEAN
     if operator in ("<", "<=", ">", ">="):
-        if _group(left) != _group(right) or not isinstance(left, Scalar) or left.kind is Kind.BOOL or left.kind in _TEXTS:
+        if not _alike(left, right) or not isinstance(left, Scalar) or left.kind is Kind.BOOL or left.kind in _TEXTS:
             raise unlike
         return BOOLEAN
     if operator == "+" and _group(left) == _TEXTS == _group(right):
@@ -431,7 +497,18 @@ def _type_of_binary(operator: str, left: Type | None, right: Type | None, offset
     _require(right, Kind.NUMBER, f"the right of '{operator}'", offset)
     assert isinstance(left, Scalar)
     assert isinstance(right, Scalar)
-    return Scalar(left.kind if left.kind is not Kind.NUMBER else right.kind)
+    return Scalar(_calculated(operator, left.kind, right.kind, offset))
+
+
+def _calculated(operator: str, left: Kind, right: Kind, offset: int) -> Kind:
+    """The kind of a result: money plus money is money, money times three is money, money by money is a number."""
+    if operator == "/" and left is right:
+        return Kind.NUMBER
+    if Kind.NUMBER in (left, right) and not (operator == "/" and left is Kind.NUMBER):
+        return right if left is Kind.NUMBER else left
+    if left is right and operator != "*":
+        return left
+    raise ExpressionError(f"'{operator}' cannot stand between {_IN_WORDS[left]} and {_IN_WORDS[right]}", offset)
 
 
 def _type_of_function(name: str, types: list[Type | None], offset: int) -> Type:
@@ -442,6 +519,21 @@ def _type_of_function(name: str, types: list[Type | None], offset: int) -> Type:
     _require(types[0], Kind.TEXT, f"what stands before .{name}()", offset)
     _require(types[1], Kind.TEXT, f"what .{name}() looks for", offset)
     return BOOLEAN
+
+
+def secrets_in(expression: Expression, variables: Mapping[str, Type]) -> frozenset[str]:
+    """The secret variables and fields that a well-typed expression reads."""
+    return _secrets(expression.root, variables)
+
+
+def _secrets(term: Term, variables: Mapping[str, Type]) -> frozenset[str]:
+    match term:
+        case Name(name=name) | Field(name=name):
+            type_ = _type(term, variables)
+            own = frozenset((name,)) if isinstance(type_, Scalar) and type_.secret else frozenset[str]()
+            return own | (_secrets(term.of, variables) if isinstance(term, Field) else frozenset())
+        case _:
+            return frozenset[str]().union(*(_secrets(part, variables) for part in _parts(term)))
 
 
 # --- evaluation ---------------------------------------------------------------------------------------------------
@@ -470,19 +562,30 @@ def _value(term: Term, variables: Mapping[str, Value]) -> Value:
         case Many(items=items):
             return tuple(_value(item, variables) for item in items)
         case Unary(operator="!", operand=operand):
-            return not _value(operand, variables)
+            return not _truth(_value(operand, variables))
         case Unary(operand=operand):
             return -_number(_value(operand, variables))
         case Binary(operator="&&", left=left, right=right):
-            return bool(_value(left, variables)) and bool(_value(right, variables))
+            return _truth(_value(left, variables)) and _truth(_value(right, variables))
         case Binary(operator="||", left=left, right=right):
-            return bool(_value(left, variables)) or bool(_value(right, variables))
+            return _truth(_value(left, variables)) or _truth(_value(right, variables))
         case Binary(operator=operator, left=left, right=right):
             return _operate(operator, _value(left, variables), _value(right, variables))
         case Choice(condition=condition, yes=yes, no=no):
-            return _value(yes if _value(condition, variables) else no, variables)
+            return _value(yes if _truth(_value(condition, variables)) else no, variables)
         case Function(name=name, arguments=arguments):
             return _call(name, [_value(argument, variables) for argument in arguments])
+
+
+def holds(expression: Expression, variables: Mapping[str, Value]) -> bool:
+    """Whether a condition is true. Raises EvaluationFailed as `evaluate` does, and for a null."""
+    return _truth(evaluate(expression, variables))
+
+
+def _truth(value: Value) -> bool:
+    if not isinstance(value, bool):
+        raise EvaluationFailed("a condition was neither true nor false")
+    return value
 
 
 def _number(value: Value) -> Decimal:
@@ -538,7 +641,7 @@ def _calculate(operator: str, left: Decimal, right: Decimal) -> Decimal:
             case _:
                 result = left % right
     except (InvalidOperation, ZeroDivisionError) as error:
-        raise EvaluationFailed("a division by zero") from error
+        raise EvaluationFailed("a division without an answer") from error
     if abs(result) > _LIMIT:
         raise EvaluationFailed("a number out of range")
     return result

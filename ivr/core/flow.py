@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ivr.core.expressions import Expression
+from ivr.core.marks import Mark as Mark
 from ivr.core.values import Kind, Text, Type
 
 Target = str  # the name of a node; inside a sub-flow it is "subflow/node"
 BACK, REPEAT = "back", "repeat"  # what a universal key can do besides going to a node
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A place in a source file; lines and columns count from 1."""
-
-    path: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +24,11 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is said in each language, by one name."""
+    """What is said in each language, by one name. `mark` is where the flow names it."""
 
     name: str
     pieces: Mapping[str, tuple[Text | Slot, ...]]
+    mark: Mark | None = field(default=None, compare=False)
 
 
 Prompts = tuple[Prompt, ...]

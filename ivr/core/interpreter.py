@@ -8,7 +8,6 @@ What is said is gathered (`pending`) until the caller's turn comes, so that one 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -28,7 +27,7 @@ from ivr.core.events import (
     Released,
     TransferEnded,
 )
-from ivr.core.expressions import EvaluationFailed, evaluate
+from ivr.core.expressions import EvaluationFailed, evaluate, holds
 from ivr.core.flow import (
     BACK,
     REPEAT,
@@ -48,12 +47,15 @@ from ivr.core.flow import (
     Target,
     TransfersCall,
 )
-from ivr.core.matching import first_choice, first_entry, fits
+from ivr.core.matching import first_choice, first_entry, fits, may_go_on
+from ivr.core.rendering import Parts, render
 from ivr.core.state import CallState, Passed, Phase
-from ivr.core.values import Kind, SpokenValue, Text, Utterance, Value
+from ivr.core.values import SpokenValue, Utterance, Value
 from ivr.errors import UnexpectedEvent
 
 MAX_SILENT_STEPS = 500  # nodes entered between two events; the checks refuse flows that could loop in silence
+MAX_KEYS = 40  # pressed ahead and kept; nobody means more
+SUBFLOW = "/"  # what a node's name has in it when the node belongs to a sub-flow
 MAX_TROUBLE = 3  # failures in a row before the call is given up, and the dialplan's rescue takes the caller
 
 
@@ -96,7 +98,7 @@ def _apply(turn: _Turn, state: CallState, event: Event) -> None:
             turn.went_well("")
             turn.silence()
         case Phase.LOOKING_UP, LookupAnswered():
-            turn.went_well(event.keys)
+            turn.keep(event.keys)
             turn.answered(event.answer)
         case Phase.RECORDING, (MessageKept() | MessageNotKept()):
             turn.went_well("")
@@ -143,7 +145,12 @@ class _Turn:
         self._next = self._flow.start
 
     def went_well(self, keys: str) -> None:
-        self._set(keys=self._state.keys + keys, trouble=0)
+        """The line did what it was told, for which an answer of the back office is no proof."""
+        self.keep(keys)
+        self._set(trouble=0)
+
+    def keep(self, keys: str) -> None:
+        self._set(keys=(self._state.keys + keys)[:MAX_KEYS])
 
     def hang_up(self) -> None:
         first = not self._state.hung_up
@@ -157,7 +164,10 @@ class _Turn:
         self._fail(reason, self._flow.on_failure)
 
     def command_failed(self, reason: str, keys: str) -> None:
-        self._set(keys=self._state.keys + keys)
+        if self._state.phase is Phase.RELEASING:
+            self._give_up()  # it was to be over anyway, and the dialplan sees to that
+            return
+        self.keep(keys)
         node = self._node
         self._fail(reason, node.failed if self._state.phase is Phase.LOOKING_UP and isinstance(node, LookUp) else self._flow.on_failure)
 
@@ -167,6 +177,8 @@ class _Turn:
         match node:
             case Say():
                 self._next = node.then
+            case Set():
+                self._set_values(node)
             case LookUp():
                 self._look_up(node)
             case TakesMessage():
@@ -180,10 +192,11 @@ class _Turn:
 
     def digits(self, event: DigitsEntered) -> None:
         node = self._node
-        entry = self._state.partial + event.digits
+        begun, typed = self._state.partial, event.digits
+        entry = (begun + (typed.removesuffix("#") if begun else typed)) or "#"  # where one key was missing, # came as a key of its own
         self._set(partial="")
         if isinstance(node, Menu):
-            self._choose(node, entry or "#")
+            self._choose(node, entry)
         elif isinstance(node, Collect):
             self._fill_in(node, entry)
 
@@ -233,7 +246,7 @@ class _Turn:
         self._next = node.then if answered else node.unanswered
 
     def end(self) -> None:
-        self._set(phase=Phase.OVER, pending=(), keys="")
+        self._set(phase=Phase.OVER, pending=(), keys="", partial="")
 
     # --- entering a node ---
 
@@ -241,6 +254,8 @@ class _Turn:
         node = self._flow.nodes[target]
         self._notes.append(facts.NodeEntered(node.name, node.mark))
         self._set(node=target)
+        if SUBFLOW not in target:
+            self._set(returns=())  # a sub-flow may be left by going to a node of the line itself
         match node:
             case Say(barge_in=True):
                 self._say(node.prompts)
@@ -259,11 +274,10 @@ class _Turn:
                 self._enter_form(node)
             case Branch():
                 self._branch(node)
+            case Set(language=language) if language not in (None, self._state.language):
+                self._speak_then_work(barge_in=True)  # what is pending is in the language that ends here
             case Set():
-                for name, expression in node.assignments.items():
-                    self._assign(name, evaluate(expression, self._state.variables))
-                self._speak(node.language or self._state.language)
-                self._next = node.then
+                self._set_values(node)
             case Goto():
                 self._next = node.then
             case Call():
@@ -279,35 +293,61 @@ class _Turn:
     def _enter_menu(self, node: Menu) -> None:
         self._fresh(node.name)
         if self._state.keys:
-            key, rest = first_choice(self._state.keys, (*node.choices, *self._flow.universals))
-            self._set(keys=rest, pending=())
-            self._choose(node, key)
+            self._flush(node)
+            self._choose_ahead(node)
         else:
             self._ask(node, node.prompts)
+
+    def _choose_ahead(self, node: Menu) -> None:
+        """Take a choice from the keys that were pressed ahead; where they may be the beginning of a longer one, wait for its end."""
+        keys = self._state.keys
+        if may_go_on(keys, node.choices):
+            self._set(keys="", partial=keys)
+            longest = max(map(len, node.choices))
+            self._wait(Phase.ASKING, self._question(node, (), longest - len(keys), node.timing.digit_timeout))
+            return
+        key, rest = first_choice(keys, (*node.choices, *self._flow.universals))
+        self._set(keys=rest)
+        self._choose(node, key)
 
     def _enter_form(self, node: Collect) -> None:
         self._fresh(node.name)
         if node.secret:
             self._set(keys="")
-        if not self._state.keys:
+        if self._state.keys:
+            self._flush(node)
+            self._fill_in_ahead(node)
+        else:
             self._ask(node, node.prompts)
+
+    def _fill_in_ahead(self, node: Collect) -> None:
+        """Take an entry from the keys that were pressed ahead; what is only its beginning waits for the rest."""
+        keys = self._state.keys
+        if keys[0] in self._flow.universals and not keys[0].isdigit():
+            self._set(keys=keys[1:])
+            self._universal(node, keys[0])
             return
-        entry, rest, whole = first_entry(self._state.keys, node.max_digits)
-        self._set(keys=rest, pending=())
-        if whole or entry in self._flow.universals:
-            self._fill_in(node, entry)
+        entry, rest, whole = first_entry(keys, node.max_digits)
+        self._set(keys=rest)
+        if whole:
+            self._fill_in(node, entry or "#")
         else:
             self._set(partial=entry)
             self._wait(Phase.ASKING, self._question(node, (), node.max_digits - len(entry), node.timing.digit_timeout))
 
+    def _flush(self, node: Menu | Collect) -> None:
+        """Keys pressed ahead cut short what they were ahead of, as if it had been heard: "repeat" says it all."""
+        parts = self._state.pending + self._render(node.prompts)
+        self._set(pending=(), heard=self._state.heard + parts)
+
     def _fresh(self, node: Target) -> None:
-        passed = [place.node for place in self._state.history]
-        kept = self._state.history[: passed.index(node)] if node in passed else self._state.history
+        place, history = Passed(node, self._state.returns), self._state.history
+        kept = history[: history.index(place)] if place in history else history
         self._set(noinputs=0, nomatches=0, partial="", history=kept)
 
     def _branch(self, node: Branch) -> None:
         for condition, target in node.arms:
-            if evaluate(condition, self._state.variables):
+            if holds(condition, self._state.variables):
                 self._notes.append(facts.ConditionHeld(node.name, condition.text, target))
                 self._next = target
                 return
@@ -355,8 +395,13 @@ class _Turn:
 
     def _say_again(self, node: Menu | Collect) -> None:
         parts = self._state.heard or self._render(node.prompts)
-        self._set(keys="", heard=parts)
-        self._wait(Phase.ASKING, self._question(node, parts))
+        self._set(heard=parts)
+        if not self._state.keys:
+            self._wait(Phase.ASKING, self._question(node, parts))
+        elif isinstance(node, Menu):
+            self._choose_ahead(node)
+        else:
+            self._fill_in_ahead(node)
 
     def _retry(self, node: Menu | Collect, reason: str) -> None:
         self._set(keys="")
@@ -382,9 +427,7 @@ class _Turn:
         self._set(pending=(), heard=self._state.heard + parts)
         self._wait(Phase.ASKING, self._question(node, parts))
 
-    def _question(
-        self, node: Menu | Collect, parts: tuple[Text | SpokenValue, ...], digits: int = 0, timeout: dt.timedelta | None = None
-    ) -> AskDigits:
+    def _question(self, node: Menu | Collect, parts: Parts, digits: int = 0, timeout: dt.timedelta | None = None) -> AskDigits:
         self._note_service(parts)
         return AskDigits(
             Utterance(self._state.language, parts),
@@ -410,6 +453,14 @@ class _Turn:
         comfort = self._render(node.comfort)
         spoken = Utterance(self._state.language, comfort) if comfort and not self._state.hung_up else None
         self._wait(Phase.LOOKING_UP, Lookup(node.lookup, arguments, node.deadline, spoken))
+
+    def _set_values(self, node: Set) -> None:
+        for name, expression in node.assignments.items():
+            self._assign(name, evaluate(expression, self._state.variables))
+        if node.language not in (None, self._state.language):
+            self._speak(node.language)
+            self._set(heard=())  # it was in the other language
+        self._next = node.then
 
     def _take_message(self, node: TakesMessage) -> None:
         count = self._state.messages.get(node.name, 0) + 1
@@ -463,19 +514,9 @@ class _Turn:
     def _say(self, prompts: Prompts) -> None:
         self._set(pending=self._state.pending + self._render(prompts))
 
-    def _render(self, prompts: Prompts) -> tuple[Text | SpokenValue, ...]:
-        parts: list[Text | SpokenValue] = []
-        for prompt in prompts:
-            for piece in prompt.pieces[self._state.language]:
-                if isinstance(piece, Text):
-                    parts.append(piece)
-                else:
-                    value = evaluate(piece.expression, self._state.variables)
-                    if value is None:
-                        raise EvaluationFailed(f"{piece.expression.text} is null")
-                    parts.append(SpokenValue(piece.kind, value, self._at.date() if piece.kind is Kind.DATE else None))
-        return tuple(parts)
+    def _render(self, prompts: Prompts) -> Parts:
+        return render(prompts, self._state.language, self._state.variables, self._at.date())
 
-    def _note_service(self, parts: Iterable[Text | SpokenValue]) -> None:
+    def _note_service(self, parts: Parts) -> None:
         if any(isinstance(part, SpokenValue) for part in parts):
             self._set(served=True)

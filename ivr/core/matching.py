@@ -12,6 +12,11 @@ def first_choice(keys: str, choices: Iterable[str]) -> tuple[str, str]:
     return choice, keys[len(choice) :]
 
 
+def may_go_on(keys: str, choices: Iterable[str]) -> bool:
+    """Whether these keys may be the beginning of a choice that has more of them."""
+    return any(choice.startswith(keys) and len(choice) > len(keys) for choice in choices)
+
+
 def first_entry(keys: str, max_digits: int) -> tuple[str, str, bool]:
     """The entry that typed-ahead keys begin with, the keys after it, and whether it is complete: ended by # or of full length."""
     entry, hash_key, rest = keys.partition("#")

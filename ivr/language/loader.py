@@ -7,18 +7,21 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ivr.core.flow import BACK, REPEAT, Flow, Mark, Node, Timing
+from ivr.core.flow import BACK, REPEAT, Flow, HangsUp, Node, Timing
+from ivr.core.marks import Mark
 from ivr.core.values import LookupSignature
 from ivr.language.checks import check
 from ivr.language.nodes import KEY, Defaults, Scope, read_node, target_name
 from ivr.language.problems import Problem, did_you_mean, in_order
 from ivr.language.prompts import LANGUAGES, Catalogue
 from ivr.language.reader import Reader
-from ivr.language.source import ScalarSource, Source, read_yaml
+from ivr.language.source import ListSource, MappingSource, ScalarSource, Source, read_yaml
 
 VERSION = "1"
 ScopeMaker = Callable[[str, str], Scope]
+MAX_NODES = 1000
 _NODE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_LINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +36,32 @@ def load_flow(text: str, path: str, catalogue: Catalogue, signatures: Mapping[st
     """Compile a flow. Never raises for anything that the text may hold."""
     root, found = read_yaml(text, path)
     problems = list(found)
+    draft = _read_flow(root, catalogue, signatures, problems) if root is not None else None
     flow = None
-    if root is not None:
-        flow = _read_flow(root, path, catalogue, problems)
-    if flow is not None and not any(problem.severity == "error" for problem in problems):
-        flow, more = check(flow, signatures)
-        problems.extend(more)
+    if draft is not None:
+        flow, more = check(draft.flow, signatures, draft.unsure)
+        broken = any(problem.severity == "error" for problem in problems)
+        problems.extend(problem for problem in more if not (broken and problem.code == "unreachable"))
     wrong = any(problem.severity == "error" for problem in problems)
     return Loaded(None if wrong else flow, in_order(problems))
 
 
-def _read_flow(root: Source, path: str, catalogue: Catalogue, problems: list[Problem]) -> Flow | None:
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A flow in which every target exists, if need be as a node that ends the call, so that the rest can be checked all the same."""
+
+    flow: Flow
+    unsure: frozenset[str]  # values that the missing nodes would have set
+
+
+def _read_flow(root: Source, catalogue: Catalogue, signatures: Mapping[str, LookupSignature], problems: list[Problem]) -> _Draft | None:
     reader = Reader(root, "a flow", problems)
     if not reader.readable:
         return None
     reader.one_of("selfline", (VERSION,), required=True)
     line = reader.text("line", required=True)
+    if line is not None and _LINE_NAME.fullmatch(line.text) is None:
+        reader.problem(line.mark, "bad-value", f"'{line.text[:40]}' cannot name a line: up to 32 letters, digits, - and _")
     languages = _languages(reader)
     on_failure = reader.text("on_failure", required=True)
     on_hangup = reader.text("on_hangup")
@@ -56,11 +69,11 @@ def _read_flow(root: Source, path: str, catalogue: Catalogue, problems: list[Pro
     targets: list[tuple[str, Mark]] = [(target_name("", source.text), source.mark) for source in (start, on_failure, on_hangup) if source]
     universals = _universals(reader, targets)
     subflows = reader.mapping("subflows")
-    starts = {name: f"{name}/{_start_of(source)}" for name, (_, source) in subflows.items()}
+    starts = {name: target_name(f"{name}/", _start_of(source).removeprefix("/")) for name, (_, source) in subflows.items()}
 
     def scope(name: str, prefix: str, defaults: Defaults) -> Scope:
-        failure = on_failure.text if on_failure else ""
-        return Scope(name, prefix, languages, catalogue, starts, defaults, failure, targets, problems, {})
+        failure = target_name("", on_failure.text) if on_failure else ""
+        return Scope(name, prefix, languages, catalogue, starts, defaults, failure, signatures, targets, problems)
 
     defaults = _defaults(reader, scope("defaults", "", Defaults(_TIMING)))
     nodes: dict[str, Node | None] = {}
@@ -69,16 +82,48 @@ def _read_flow(root: Source, path: str, catalogue: Catalogue, problems: list[Pro
         _check_name(key, problems, "sub-flow")
         inner = Reader(source, f"sub-flow '{name}'", problems)
         if begin := inner.text("start", required=True):
-            targets.append((target_name(f"{name}/", begin.text), begin.mark))
+            targets.append((starts[name], begin.mark))
         _read_nodes(inner, f"{name}/", nodes, lambda node, prefix: scope(node, prefix, defaults))
         inner.done()
     reader.done()
-    _check_targets(targets, nodes, problems)
-    whole = {name: node for name, node in nodes.items() if node is not None}
-    if line is None or start is None or on_failure is None or len(whole) != len(nodes):
+    if len(nodes) > MAX_NODES:
+        reader.problem(reader.key_mark("nodes"), "yaml-limit", f"a flow may have {MAX_NODES} nodes at most; this one has {len(nodes)}")
         return None
-    hangup = on_hangup.text if on_hangup else None
-    return Flow(line.text, root.mark, languages, start.text, whole, universals, on_failure.text, hangup, {})
+    _check_targets(targets, nodes, tuple(subflows), problems)
+    if start is None or on_failure is None:
+        return None
+    whole: dict[str, Node] = {name: node or HangsUp(name, root.mark, ()) for name, node in nodes.items()}
+    whole |= {name: HangsUp(name, root.mark, ()) for name, _ in targets if name not in nodes}
+    broken = {name for name, node in nodes.items() if node is None}
+    hangup = target_name("", on_hangup.text) if on_hangup else None
+    flow = Flow(
+        name=line.text if line else "",
+        mark=root.mark,
+        languages=languages,
+        start=target_name("", start.text),
+        nodes=whole,
+        universals=universals,
+        on_failure=target_name("", on_failure.text),
+        on_hangup=hangup,
+        variables={},
+    )
+    return _Draft(flow, _would_set(reader, subflows, broken))
+
+
+def _would_set(reader: Reader, subflows: Mapping[str, tuple[ScalarSource, Source]], broken: set[str]) -> frozenset[str]:
+    """The values that nodes would set if they could be read."""
+    scopes = [("", reader)] + [(f"{name}/", Reader(source, "", [])) for name, (_, source) in subflows.items()]
+    found: set[str] = set()
+    for prefix, scope in scopes:
+        nodes = scope.source("nodes")
+        for name, source in nodes.entries if isinstance(nodes, MappingSource) else ():
+            if prefix + name.text in broken and isinstance(source, MappingSource):
+                for key, value in source.entries:
+                    if key.text in ("as", "lookup") and isinstance(value, ScalarSource):
+                        found.add(value.text)
+                    elif key.text == "set" and isinstance(value, MappingSource):
+                        found.update(one.text for one, _ in value.entries)
+    return frozenset(found)
 
 
 _TIMING = Timing(dt.timedelta(seconds=5), dt.timedelta(seconds=2))
@@ -87,6 +132,8 @@ _TIMING = Timing(dt.timedelta(seconds=5), dt.timedelta(seconds=2))
 def _languages(reader: Reader) -> tuple[str, ...]:
     languages: list[str] = []
     items = reader.items("languages", required=True)
+    if not items and isinstance(reader.source("languages"), ListSource):
+        reader.problem(reader.key_mark("languages"), "bad-value", "a flow speaks at least one language")
     for item in items:
         if not isinstance(item, ScalarSource) or item.text not in LANGUAGES:
             said = item.text if isinstance(item, ScalarSource) else "that"
@@ -108,7 +155,8 @@ def _universals(reader: Reader, targets: list[tuple[str, Mark]]) -> dict[str, st
         else:
             universals[key] = source.text
             if source.text not in (BACK, REPEAT):
-                targets.append((target_name("", source.text), source.mark))
+                universals[key] = target_name("", source.text)
+                targets.append((universals[key], source.mark))
     return universals
 
 
@@ -136,7 +184,7 @@ def _read_nodes(reader: Reader, prefix: str, nodes: dict[str, Node | None], scop
         reader.problem(reader.key_mark("nodes"), "bad-value", f"{reader.what} needs at least one node")
     for name, (key, source) in entries.items():
         _check_name(key, reader.problems, "node")
-        nodes[prefix + name] = read_node(source, scope(prefix + name, prefix))
+        nodes[prefix + name] = read_node(source, scope(prefix + name, prefix), key.mark)
 
 
 def _check_name(key: ScalarSource, problems: list[Problem], what: str) -> None:
@@ -145,11 +193,24 @@ def _check_name(key: ScalarSource, problems: list[Problem], what: str) -> None:
         problems.append(Problem(key.mark, "bad-value", sentence))
 
 
-def _check_targets(targets: list[tuple[str, Mark]], nodes: Mapping[str, Node | None], problems: list[Problem]) -> None:
-    for name, mark in targets:
+def _check_targets(
+    targets: list[tuple[str, Mark]], nodes: Mapping[str, Node | None], subflows: tuple[str, ...], problems: list[Problem]
+) -> None:
+    scopes: dict[str, list[str]] = {}
+    for node in nodes:
+        prefix, _, short = node.rpartition("/")
+        scopes.setdefault(prefix, []).append(short)
+    for name, mark in dict.fromkeys(targets):
         if name not in nodes:
             prefix, slash, short = name.rpartition("/")
-            known = [node.rpartition("/")[2] for node in nodes if node.rpartition("/")[0] == prefix]
+            written = short.replace("\\", "/")
+            if written.partition("/")[0] in subflows and "/" in written:
+                hint = f"; a sub-flow is entered at its start, with 'call: {written.partition('/')[0]}'"
+            elif written in subflows:
+                hint = f"; a sub-flow is entered with 'call: {written}'"
+            elif slash and written in nodes:
+                hint = f"; the line's own node is written '/{written}'"
+            else:
+                hint = did_you_mean(written, scopes.get(prefix, []))
             where = f" in sub-flow '{prefix}'" if slash else ""
-            short = short.replace("\\", "/")
-            problems.append(Problem(mark, "unknown-target", f"no node named '{short}'{where}{did_you_mean(short, known)}"))
+            problems.append(Problem(mark, "unknown-target", f"no node named '{written}'{where}{hint}"))

@@ -15,7 +15,6 @@ from ivr.core.flow import (
     Goto,
     HangsUp,
     LookUp,
-    Mark,
     Menu,
     Node,
     Prompt,
@@ -28,9 +27,11 @@ from ivr.core.flow import (
     TransfersCall,
 )
 from ivr.core.flow import Timing as Times
+from ivr.core.marks import Mark
+from ivr.core.values import LookupSignature
 from ivr.language.problems import Problem, did_you_mean
 from ivr.language.prompts import Catalogue, PromptText, read_template
-from ivr.language.reader import Reader
+from ivr.language.reader import Reader, bad_name
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
 
 KEY = re.compile(r"[0-9*#]{1,4}")
@@ -66,9 +67,9 @@ class Scope:
     subflows: Mapping[str, str]  # name -> its start node
     defaults: Defaults
     on_failure: str
+    signatures: Mapping[str, LookupSignature]
     targets: list[tuple[str, Mark]]
     problems: list[Problem]
-    prompt_marks: dict[str, Mark]
 
     def problem(self, mark: Mark, code: str, sentence: str) -> None:
         """Report."""
@@ -88,6 +89,8 @@ class Scope:
     def prompts(self, reader: Reader, key: str, *, required: bool = False) -> Prompts:
         """One prompt or a list of prompts."""
         source = reader.source(key, required=required)
+        if isinstance(source, ListSource) and not source.items:
+            self.problem(source.mark, "bad-value", f"'{key}' needs at least one prompt")
         return () if source is None else self.read_prompts(source)
 
     def tapered(self, reader: Reader, key: str, default: tuple[Prompts, ...]) -> tuple[Prompts, ...]:
@@ -141,8 +144,7 @@ class Scope:
         return self._finish(f"{self.name}@{mark.line}", read, mark) if len(read) == len(self.languages) else None
 
     def _finish(self, name: str, texts: Mapping[str, PromptText], mark: Mark) -> Prompt:
-        self.prompt_marks.setdefault(f"{self.name}:{name}", mark)
-        return Prompt(name, {language: text.pieces for language, text in texts.items()})
+        return Prompt(name, {language: text.pieces for language, text in texts.items()}, mark)
 
     def expression(self, source: Source) -> Expression | None:
         """An expression under a key."""
@@ -150,12 +152,10 @@ class Scope:
             self.problem(source.mark, "wrong-type", "an expression must be a text")
             return None
         try:
-            return parse(source.text)
+            return parse(source.text, source.mark)
         except ExpressionError as error:
-            mark = Mark(source.mark.path, source.mark.line, source.mark.column + error.offset + source.quoted)
-            self.problem(
-                mark, "bad-expression", f"in '{source.text}': {error}{did_you_mean(error.name, error.known) if error.name else ''}"
-            )
+            hint = did_you_mean(error.name, error.known) if error.name else ""
+            self.problem(source.at(error.offset), "bad-expression", f"in '{source.text.strip()[:80]}': {error}{hint}")
             return None
 
 
@@ -176,11 +176,13 @@ def _menu(reader: Reader, scope: Scope) -> Node | None:
     for key, (name, source) in reader.mapping("choices", required=True).items():
         if KEY.fullmatch(key) is None:
             scope.problem(name.mark, "bad-value", f"'{key}' is not a key: write one to four of 0-9, * and #")
+        elif len(key) > 1 and "#" in key:
+            scope.problem(name.mark, "bad-value", f"'{key}' cannot be keyed: # ends a row of keys")
         elif not isinstance(source, ScalarSource) or source.is_null:
             scope.problem(source.mark, "wrong-type", f"choice {key} must name a node")
         else:
             choices[key] = scope.go(source)
-    if reader.readable and not choices:
+    if not choices and isinstance(reader.source("choices"), MappingSource) and not reader.mapping("choices"):
         scope.problem(reader.key_mark("choices"), "bad-value", "a menu needs at least one choice")
     timing, retry = _timing(reader, scope), _retry(reader, scope)
     return Menu(scope.name, reader.mark, prompts, again, choices, timing, retry) if retry else None
@@ -193,7 +195,9 @@ def _collect(reader: Reader, scope: Scope) -> Node | None:
     length = reader.integer("length", 0, 1, 32)
     shortest = reader.integer("min", length or 1, 1, 32)
     longest = reader.integer("max", length or 32, 1, 32)
-    if shortest > longest:
+    if length and (reader.has("min") or reader.has("max")):
+        scope.problem(reader.key_mark("length"), "bad-value", "'length' stands for both 'min' and 'max'; leave these out")
+    elif shortest > longest:
         scope.problem(reader.key_mark("min"), "bad-value", f"'min' ({shortest}) is more than 'max' ({longest})")
     secret = reader.boolean("secret", False)
     then = scope.target(reader, "then", required=True)
@@ -219,7 +223,8 @@ def _retry(reader: Reader, scope: Scope) -> Retry | None:
 def _lookup(reader: Reader, scope: Scope) -> Node | None:
     lookup = reader.text("lookup", required=True)
     arguments: dict[str, Expression] = {}
-    for name, (_, source) in reader.mapping("with").items():
+    given = reader.mapping("with")
+    for name, (_, source) in given.items():
         if expression := scope.expression(source):
             arguments[name] = expression
     variable = reader.name("as") if reader.has("as") else (lookup.text if lookup else None)
@@ -228,20 +233,44 @@ def _lookup(reader: Reader, scope: Scope) -> Node | None:
     then = scope.target(reader, "then", required=True)
     not_found = scope.target(reader, "not_found")
     failed = scope.target(reader, "failed") or scope.on_failure
+    if lookup is not None:
+        _check_signature(reader, scope, lookup, given)
     if lookup is None or variable is None or then is None:
         return None
     return LookUp(scope.name, reader.mark, lookup.text, arguments, variable, deadline, comfort, then, not_found, failed)
+
+
+def _check_signature(reader: Reader, scope: Scope, lookup: ScalarSource, given: Mapping[str, tuple[ScalarSource, Source]]) -> None:
+    signature = scope.signatures.get(lookup.text)
+    if signature is None:
+        hint = did_you_mean(lookup.text, tuple(scope.signatures))
+        scope.problem(lookup.mark, "unknown-lookup", f"the back office has no look-up '{lookup.text}'{hint}")
+        return
+    for name in sorted(signature.arguments.keys() - given.keys()):
+        scope.problem(reader.key_mark("with"), "missing-key", f"look-up '{lookup.text}' needs '{name}' under 'with'")
+    for name in sorted(given.keys() - signature.arguments.keys()):
+        hint = did_you_mean(name, tuple(signature.arguments))
+        scope.problem(given[name][0].mark, "unknown-key", f"look-up '{lookup.text}' takes no '{name}'{hint}")
+    if signature.not_found and not reader.has("not_found"):
+        sentence = f"look-up '{lookup.text}' may find nothing; say where the call goes then with 'not_found'"
+        scope.problem(lookup.mark, "missing-key", sentence)
 
 
 def _branch(reader: Reader, scope: Scope) -> Node | None:
     arms: list[tuple[Expression, str]] = []
     otherwise: str | None = None
     items = reader.items("branch", required=True)
+    if not items and isinstance(reader.source("branch"), ListSource):
+        scope.problem(reader.key_mark("branch"), "bad-value", "a branch needs arms: '- {when: condition, then: node}' and '- {else: node}'")
     for index, item in enumerate(items):
         arm = Reader(item, "an arm of 'branch'", scope.problems)
         if arm.has("else"):
             otherwise = scope.target(arm, "else")
-            if index != len(items) - 1:
+            if arm.has("when") or arm.has("then"):
+                scope.problem(arm.key_mark("else"), "bad-value", "'else' is an arm of its own, the last one: write '- {else: node}'")
+                arm.source("when")
+                arm.source("then")
+            elif index != len(items) - 1:
                 scope.problem(arm.key_mark("else"), "bad-value", "'else' must be the last arm: those after it are never reached")
         else:
             condition = arm.source("when", required=True)
@@ -259,7 +288,10 @@ def _branch(reader: Reader, scope: Scope) -> Node | None:
 def _set(reader: Reader, scope: Scope) -> Node | None:
     language: str | None = None
     assignments: dict[str, Expression] = {}
-    for name, (key, source) in reader.mapping("set", required=True).items():
+    values = reader.mapping("set", required=True)
+    if not values and isinstance(reader.source("set"), MappingSource):
+        scope.problem(reader.key_mark("set"), "bad-value", "'set' needs at least one 'name: value'")
+    for name, (key, source) in values.items():
         if name == "language":
             if isinstance(source, ScalarSource) and source.text in scope.languages:
                 language = source.text
@@ -268,8 +300,8 @@ def _set(reader: Reader, scope: Scope) -> Node | None:
                 scope.problem(source.mark, "unknown-language", f"the flow does not speak '{said}'{did_you_mean(said, scope.languages)}")
         elif name in RESERVED:
             scope.problem(key.mark, "bad-value", f"'{name}' is set by the line itself")
-        elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name) is None:
-            scope.problem(key.mark, "bad-value", f"'{name}' is not a name: letters, digits and _ only, no digit first")
+        elif sentence := bad_name(name):
+            scope.problem(key.mark, "bad-value", sentence)
         elif expression := scope.expression(source):
             assignments[name] = expression
     then = scope.target(reader, "then", required=True)
@@ -309,7 +341,11 @@ def _call(reader: Reader, scope: Scope) -> Node | None:
 
 
 def _return(reader: Reader, scope: Scope) -> Node | None:
-    reader.source("return")
+    source = reader.source("return")
+    if not (isinstance(source, ScalarSource) and source.is_null):
+        scope.problem(
+            reader.key_mark("return"), "bad-value", "'return' stands alone: write '{return: }'; where the call goes on, its 'call' says"
+        )
     if not scope.prefix:
         scope.problem(reader.mark, "bad-value", "'return' belongs in a sub-flow; the line itself ends with 'hangup'")
     return Return(scope.name, reader.mark)
@@ -349,9 +385,9 @@ NODE_TYPES: Mapping[str, Callable[[Reader, Scope], Node | None]] = {
 RESERVED = ("call", "ticket", "language")  # values the line itself sets
 
 
-def read_node(source: Source, scope: Scope) -> Node | None:
-    """One node; None when something is wrong with it."""
-    reader = Reader(source, f"node '{scope.name}'", scope.problems)
+def read_node(source: Source, scope: Scope, mark: Mark) -> Node | None:
+    """One node; None when something is wrong with it. `mark` is where its name stands."""
+    reader = Reader(source, f"node '{scope.name}'", scope.problems, mark)
     if not reader.readable:
         return None
     named = [key for key in reader.keys if key in NODE_TYPES]

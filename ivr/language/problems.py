@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ivr.core.flow import Mark
+from ivr.core.marks import Mark
 
 CODES = {
     "yaml": "The text is not YAML that can be read.",
@@ -29,6 +29,7 @@ CODES = {
     "secret-spoken": "A secret value would be spoken.",
     "unreachable": "A node that no call can come to.",
     "silent-loop": "Nodes lead round in a circle in which the caller is never heard.",
+    "endless-call": "A sub-flow calls itself, by itself or through others.",
     "silent-only": "After the caller has hung up, a node would speak or listen.",
     "not-rendered": "No shipped audio says a text.",
 }

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ivr.core.expressions import ExpressionError, parse
-from ivr.core.flow import Mark, Slot
+from ivr.core.flow import Slot
+from ivr.core.marks import Mark
 from ivr.core.values import Kind, Text
 from ivr.language.problems import Problem, did_you_mean
 from ivr.language.source import MappingSource, ScalarSource, read_yaml
@@ -44,6 +45,7 @@ class Catalogue:
 def read_template(source: ScalarSource, problems: list[Problem]) -> PromptText | None:
     """Split a text at its `{{ }}`; None when something is wrong with it."""
     text, mark = source.text.strip(), source.mark
+    offset = source.text.find(text)
     if not text:
         problems.append(Problem(mark, "bad-template", "a prompt must say something"))
         return None
@@ -54,21 +56,25 @@ def read_template(source: ScalarSource, problems: list[Problem]) -> PromptText |
     wrong = False
     for index, part in enumerate(_PIECE.split(text)):
         if index % 2:
-            slot = _slot(part, mark, problems)
+            slot = _slot(part, source, offset + 2, problems)
+            offset += 4
             wrong = wrong or slot is None
             pieces.extend([slot] if slot else [])
         elif "{{" in part or "}}" in part:
             problems.append(Problem(mark, "bad-template", "'{{' and '}}' must come in pairs"))
             wrong = True
         elif part:
-            if re.search(r"[0-9０-９]", part):
-                problems.append(Problem(mark, "bad-template", "digits are not read aloud; write the number in words, or speak a value"))
+            if digit := re.search(r"[0-9０-９]", part):
+                place = source.at(offset + digit.start())
+                problems.append(Problem(place, "bad-template", "digits are not read aloud; write the number in words, or speak a value"))
                 wrong = True
             pieces.append(Text(part))
+        offset += len(part)
     return None if wrong else PromptText(tuple(pieces), mark)
 
 
-def _slot(text: str, mark: Mark, problems: list[Problem]) -> Slot | None:
+def _slot(text: str, source: ScalarSource, offset: int, problems: list[Problem]) -> Slot | None:
+    mark = source.at(offset + len(text) - len(text.lstrip()))
     expression, *filters = _FILTER.split(text)
     if len(filters) != 1:
         said = expression.strip() or "account.balance"
@@ -79,9 +85,10 @@ def _slot(text: str, mark: Mark, problems: list[Problem]) -> Slot | None:
         problems.append(Problem(mark, "bad-template", f"nothing is spoken as '{name}'{did_you_mean(name, SPOKEN_KINDS)}"))
         return None
     try:
-        return Slot(parse(expression), Kind(name))
+        return Slot(parse(expression, mark), Kind(name))
     except ExpressionError as error:
-        problems.append(Problem(mark, "bad-template", f"in '{expression.strip()}': {error}"))
+        hint = did_you_mean(error.name, error.known) if error.name else ""
+        problems.append(Problem(source.at(offset + error.offset), "bad-template", f"in '{expression.strip()}': {error}{hint}"))
         return None
 
 

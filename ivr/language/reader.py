@@ -6,11 +6,12 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 
-from ivr.core.flow import Mark
+from ivr.core.expressions import KEYWORDS
+from ivr.core.marks import Mark
 from ivr.language.problems import Problem, did_you_mean
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
 
-_DURATION = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|min|h)")
+_DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|min|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 MAX_DURATION = dt.timedelta(hours=24)
@@ -19,8 +20,8 @@ MAX_DURATION = dt.timedelta(hours=24)
 class Reader:
     """One mapping. Call the reading methods for every key it may have, then `done()`."""
 
-    def __init__(self, source: Source, what: str, problems: list[Problem]) -> None:
-        self.mark = source.mark
+    def __init__(self, source: Source, what: str, problems: list[Problem], mark: Mark | None = None) -> None:
+        self.mark = mark or source.mark
         self.what = what
         self.problems = problems
         self._entries: dict[str, tuple[ScalarSource, Source]] = {}
@@ -72,8 +73,8 @@ class Reader:
         source = self.text(key, required=required)
         if source is None:
             return None
-        if _NAME.fullmatch(source.text) is None:
-            self.problem(source.mark, "bad-value", f"'{source.text}' is not a name: letters, digits and _ only, no digit first")
+        if sentence := bad_name(source.text):
+            self.problem(source.mark, "bad-value", sentence)
             return None
         return source.text
 
@@ -142,6 +143,13 @@ class Reader:
             if key not in self._read:
                 hint = did_you_mean(key, sorted(self._read - set(self._entries)) or sorted(self._read))
                 self.problem(source.mark, "unknown-key", f"{self.what} has no key '{key}'{hint}")
+
+
+def bad_name(text: str) -> str:
+    """What is wrong with the name of a value; "" when nothing is."""
+    if text in KEYWORDS:
+        return f"'{text}' means something in expressions already; choose another name"
+    return "" if _NAME.fullmatch(text) else f"'{text[:40]}' is not a name: letters, digits and _ only, no digit first"
 
 
 def kind_of(source: Source) -> str:

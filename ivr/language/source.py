@@ -1,6 +1,6 @@
 """YAML composed, not constructed: plain text, lists and mappings, each with its place. Nothing in the text can make an object.
 
-Refused with a sentence: aliases and anchors, tags, more than one document, depth over 40, more than 1 MiB, duplicate keys.
+Refused with a sentence: aliases and anchors, tags, more than one document, depth over 40, more than 1 MiB or 20,000 values, duplicate keys.
 """
 
 from __future__ import annotations
@@ -11,13 +11,26 @@ from typing import Protocol
 
 import yaml
 
-from ivr.core.flow import Mark
+from ivr.core.marks import Mark
 from ivr.language.problems import Problem
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 40
+MAX_VALUES = 20_000
+MAX_PROBLEMS = 20  # of this kind: the rest would say the same
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_NOT_PRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+_NOT_PRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_HINTS = {
+    "found character that cannot start any token": "a tab, @, ` or % cannot begin a text; indent with spaces, or put the text in quotes",
+    "mapping values are not allowed in this context": "a text with ': ' in it must be in quotes, and keys of one mapping must line up",
+    "could not find expected ':'": "a line here is not 'key: value'",
+    "did not find expected key": "what stands here fits neither the key before it nor its indentation",
+    "did not find expected '-' indicator": "what stands here is not in line with the '-' of the list before it",
+    "did not find expected ',' or '}'": "a { is not closed, or a comma is missing, or a text with ', ' or ': ' in it needs quotes",
+    "did not find expected ',' or ']'": "a [ is not closed, or a comma is missing",
+    "found unexpected end of stream": "a quote or a bracket is not closed",
+    "did not find expected node content": "something is missing here, or a text needs quotes",
+}
 
 
 class _Place(Protocol):
@@ -27,16 +40,21 @@ class _Place(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ScalarSource:
-    """A piece of text. `quoted` tells "5" from 5, "" from nothing."""
+    """A piece of text. `quoted` tells "5" from 5, "" from nothing; `verbatim`: it stands in one line as it is, without escapes."""
 
     text: str
     mark: Mark
     quoted: bool
+    verbatim: bool = False
 
     @property
     def is_null(self) -> bool:
         """YAML 1.2's null: nothing, ~ or null."""
         return not self.quoted and self.text in ("", "~", "null")
+
+    def at(self, offset: int) -> Mark:
+        """The place of one character of the text, where that can be told; else where the text begins."""
+        return Mark(self.mark.path, self.mark.line, self.mark.column + self.quoted + offset) if self.verbatim else self.mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +89,11 @@ def read_yaml(text: str, path: str) -> tuple[Source | None, tuple[Problem, ...]]
     try:
         _check_events(text, path, problems)
         if problems:
-            return None, tuple(problems)
+            return None, tuple(problems[:MAX_PROBLEMS])
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         return None, (_yaml_problem(error, path),)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: PyYAML's own on a lone surrogate
+    except yaml.YAMLError as error:
         return None, (Problem(start, "yaml", f"this is not YAML: {str(error).splitlines()[0]}"),)
     if root is None:
         return None, (Problem(start, "yaml", "the file is empty"),)
@@ -89,11 +107,12 @@ def _mark(path: str, mark: _Place | None) -> Mark:
 
 def _yaml_problem(error: yaml.MarkedYAMLError, path: str) -> Problem:
     mark = _mark(path, error.problem_mark or error.context_mark)
-    return Problem(mark, "yaml", f"this is not YAML: {error.problem or error.context or 'it cannot be read'}")
+    said = error.problem or error.context or "it cannot be read"
+    return Problem(mark, "yaml", f"this is not YAML: {_HINTS.get(said, said)}")
 
 
 def _check_events(text: str, path: str, problems: list[Problem]) -> None:
-    depth = documents = 0
+    depth = documents = values = 0
     for event in yaml.parse(text, Loader=_LOADER):
         mark = _mark(path, event.start_mark)
         if isinstance(event, yaml.AliasEvent):
@@ -110,14 +129,20 @@ def _check_events(text: str, path: str, problems: list[Problem]) -> None:
         if depth > MAX_DEPTH:
             problems.append(Problem(mark, "yaml-limit", f"the text is nested more than {MAX_DEPTH} deep"))
             return
-        if len(problems) >= 20:
+        values += isinstance(event, yaml.NodeEvent)
+        if values > MAX_VALUES:
+            problems.append(Problem(mark, "yaml-limit", f"the file has more than {MAX_VALUES} values; split it"))
+        if values > MAX_VALUES or len(problems) >= MAX_PROBLEMS:
             return
 
 
 def _convert(node: yaml.Node, path: str, problems: list[Problem]) -> Source:
     mark = _mark(path, node.start_mark)
     if isinstance(node, yaml.ScalarNode):
-        return ScalarSource(node.value, mark, node.style is not None)
+        quoted = bool(node.style)
+        first, last = node.start_mark, node.end_mark
+        verbatim = first.line == last.line and last.column - first.column == len(node.value) + 2 * quoted
+        return ScalarSource(node.value, mark, quoted, verbatim)
     if isinstance(node, yaml.SequenceNode):
         return ListSource(tuple(_convert(item, path, problems) for item in node.value), mark)
     assert isinstance(node, yaml.MappingNode)
