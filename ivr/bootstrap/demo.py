@@ -138,16 +138,20 @@ def says(heard: str, expected: str) -> bool:
     return any(distance(said[at : at + len(wanted)], wanted) <= slack for at in range(max(1, len(said) - len(wanted) + 1)))
 
 
-async def place_call(settings: Settings) -> FirstCall:
-    """Call the line: hear the balance, press 2, hear the usage, press 5, leave a message, hang up in the middle of it."""
+async def place_call(settings: Settings, *, patient: bool = False) -> FirstCall:
+    """Call the line: hear the balance, press 2, hear the usage, press 5, leave a message, hang up in the middle of it.
+
+    A `patient` caller hears the menus to their end; others press as soon as they have heard what they called for.
+    """
     parts: list[Part] = []
     before = await _references(settings)
     async with SipCaller(settings.host, settings.sip_port, caller_id=CALLER) as phone:
         leg = await phone.call(settings.flow)
-        parts.append(await _hear(leg, "dials"))
-        for key, meaning in (("2", "usage"), ("5", "leave a message")):
-            await leg.send_keys(key)
-            parts.append(await _hear(leg, f"presses {key} ({meaning})"))
+        parts.append(await _hear(leg, "dials", None if patient else 9.0))
+        await leg.send_keys("2")
+        parts.append(await _hear(leg, "presses 2 (usage)", None if patient else 11.5))
+        await leg.send_keys("5")
+        parts.append(await _hear(leg, "presses 5 (leave a message)", None))
         leg.say(message())
         await leg.wait_said()
         parts.append(Part("speaks, and hangs up in the middle of the recording", b"", _since_answer(leg)))
@@ -156,9 +160,17 @@ async def place_call(settings: Settings) -> FirstCall:
     return FirstCall(tuple(parts), leg.audio, reference)
 
 
-async def _hear(leg: SipLeg, did: str) -> Part:
+async def _hear(leg: SipLeg, did: str, seconds: float | None) -> Part:
+    """Listen until the line falls silent, or for so many seconds, counted in the frames that we send."""
     after = _since_answer(leg)
-    return Part(did, await leg.hear(until_silent=QUIET), after)
+    if seconds is None:
+        return Part(did, await leg.hear(until_silent=QUIET), after)
+    begin = len(leg.audio)
+    leg.say(audio.silence(seconds))
+    await leg.wait_said()
+    heard = leg.audio[begin:]
+    leg.forget_heard()
+    return Part(did, heard, after)
 
 
 def _since_answer(leg: SipLeg) -> float:

@@ -1,0 +1,108 @@
+"""The first call, for real: SIP, audio both ways, keys as RFC 4733, an engine, a database; judged by ears that know nothing of the text."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+
+import pytest
+
+from adapters.speech.ears import Ears
+from adapters.speech.listening import distance, error_rate, spoken_stretches, syllables
+from adapters.storage.journal import read_journal
+from adapters.telephony.sip_caller import SipCaller
+from ivr.bootstrap.demo import CALLER, FirstCall, message, place_call, says
+from ivr.core.values import Kind, SpokenValue
+from ivr.speech import words
+from tests.asterisk.conftest import Bench, tickets
+
+pytestmark = [pytest.mark.asterisk]
+
+BALANCE = words(SpokenValue(Kind.MONEY, Decimal("35.62")), "zh-CN")
+LEFT = words(SpokenValue(Kind.VOLUME, 5 * 1024**3 // 2), "zh-CN")
+USED = words(SpokenValue(Kind.VOLUME, 15 * 1024**3 // 2), "zh-CN")
+GREETING = f"您好，欢迎致电自助查询专线。您的账户余额是{BALANCE}，本月还剩流量{LEFT}。"
+MENU = "查询话费请按一，查询流量和通话请按二，查询账单请按三，英语服务请按四，留言请按五。重听请按九，人工服务请按零。"
+USAGE = f"本月已用流量{USED}，还剩{LEFT}。已用通话一百二十五分钟，还剩七十五分钟。"
+LEAVE = "请在提示音后留言，说完请按井号键，或直接挂机。"
+
+
+@pytest.fixture(scope="module")
+def first_call(bench: Bench) -> FirstCall:
+    """Balance, 2, usage, 5, a message, and a hang-up in the middle of it."""
+    return bench.do(place_call(bench.settings, patient=True))
+
+
+@pytest.mark.listening
+def test_the_caller_hears_balance_and_usage_right(first_call: FirstCall, ears: Ears):
+    expected = [GREETING + MENU, USAGE + MENU, LEAVE]
+
+    heard = [" ".join(ears.hear(part, "zh-CN") for _, part in spoken_stretches(one.heard)) for one in first_call.parts[:3]]
+
+    assert says(heard[0], BALANCE), heard[0]
+    assert says(heard[0], LEFT), heard[0]
+    assert says(heard[1], USED), heard[1]
+    wanted = [syllables(text, "zh-CN") for text in expected]
+    wrong = sum(distance(syllables(said, "zh-CN"), text) for said, text in zip(heard, wanted, strict=True))
+    rate = wrong / sum(map(len, wanted))
+    print(f"syllable error rate over the whole call: {rate:.1%}", heard)
+    assert rate <= 0.10, heard
+
+
+def test_the_message_becomes_a_ticket_with_all_of_its_audio(first_call: FirstCall, bench: Bench):
+    [ticket] = bench.do(tickets(bench.settings))
+
+    assert ticket.line.reference == first_call.reference
+    assert ticket.caller == "139****1008"
+    [kept] = ticket.messages
+    assert not kept.partial
+    said = len(message()) / 8000
+    assert said - 0.3 <= kept.seconds <= said + 2.0
+
+
+def test_the_journal_tells_the_call_and_no_number(first_call: FirstCall, bench: Bench):
+    files = sorted((bench.settings.var / "journal").iterdir())
+    lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+
+    assert CALLER not in "".join(file.read_text(encoding="utf-8") for file in files)
+    assert CALLER not in bench.line.engine.log.read_text(encoding="utf-8")
+    assert CALLER not in bench.line.asterisk.log.read_text(encoding="utf-8")
+    told = [note["type"] for line in lines for note in line.get("notes", ())]
+    assert "TicketPromised" in told
+    assert lines[-1]["disposition"] == "ticket_opened"
+    assert list(read_journal(bench.settings.var / "journal", lines[-1]["session"]))
+
+
+@pytest.mark.listening
+def test_the_balance_has_been_said_ten_seconds_after_the_answer(bench: Bench, ears: Ears):
+    async def listen_for_ten_seconds() -> bytes:
+        async with SipCaller(bench.settings.host, bench.settings.sip_port, caller_id=CALLER) as phone:
+            leg = await phone.call("1008611")
+            while len(leg.audio) < 10 * 8000:
+                await leg.wait_voice(after=leg.timeline[-1].at if leg.timeline else 0.0, timeout=dt.timedelta(seconds=5))
+            await leg.hang_up()
+            return leg.audio[: 10 * 8000]
+
+    heard = ears.hear(bench.do(listen_for_ten_seconds()), "zh-CN")
+
+    assert says(heard, BALANCE), heard
+
+
+@pytest.mark.listening
+def test_an_english_speaker_is_answered_in_english(bench: Bench, ears: Ears):
+    async def greeting() -> bytes:
+        async with SipCaller(bench.settings.host, bench.settings.sip_port, caller_id="13900001009") as phone:
+            leg = await phone.call("1008611")
+            heard = await leg.hear(until_silent=dt.timedelta(seconds=1.5))
+            await leg.hang_up()
+            return heard
+
+    audio = bench.do(greeting())
+
+    first = next(part for _, part in spoken_stretches(audio, pause=0.3) if len(part) > 0)
+    heard = ears.hear(audio[: 14 * 8000], "en-US")
+    assert first
+    assert "sixty-six" in heard.lower() or "sixty six" in heard.lower(), heard
+    assert "data" in heard.lower(), heard
+    assert error_rate(heard[:60], "Hello, and welcome to the self-service line. Your balance is", "en-US") < 0.5, heard

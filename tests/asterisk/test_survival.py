@@ -1,0 +1,177 @@
+"""Whatever dies, the caller hears something within three seconds and a message that was left becomes one ticket with all of its audio."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from adapters.speech import audio
+from adapters.telephony.sip_caller import SipCaller
+from adapters.telephony.sip_leg import SipLeg
+from ivr.bootstrap.demo import message
+from ivr.bootstrap.line import Line
+from ivr.calls.tickets import TicketDetails
+from ivr.config import Settings
+from tests.adapters.telephony.asterisk_line import settings_for
+from tests.asterisk.conftest import tickets
+from tests.asterisk.latency import time_of
+
+pytestmark = [pytest.mark.asterisk]
+
+RESCUE_WITHIN = 3.0  # seconds of silence that a caller may meet
+BEEP_ENDS = 0.4
+
+
+@contextlib.asynccontextmanager
+async def line(var: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[Line]:
+    made = Line(settings_for(var), environment=environment)
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+@contextlib.asynccontextmanager
+async def call(settings: Settings) -> AsyncIterator[SipLeg]:
+    async with SipCaller(settings.host, settings.sip_port, caller_id="13900001008") as phone:
+        yield await phone.call("1008611")
+
+
+def apology(settings: Settings) -> bytes:
+    return (settings.sounds / "zh-CN" / "rescue_apology.alaw").read_bytes()
+
+
+async def leave_message_with_rescue(leg: SipLeg, settings: Settings, since: float) -> float:
+    """Hear the apology, speak after the beep, hang up; how long the caller was left without a word."""
+    heard = await time_of(leg, apology(settings), since)
+    await pause_in_call(leg, len(apology(settings)) / 8000 + 1.0)
+    leg.say(message())
+    await leg.wait_said()
+    await leg.hang_up()
+    return heard - since
+
+
+async def pause_in_call(leg: SipLeg, seconds: float) -> None:
+    """Let that much of the call go by, counted in the frames of audio that we send ourselves."""
+    leg.say(audio.silence(seconds))
+    await leg.wait_said()
+
+
+async def tickets_in_the_end(settings: Settings) -> tuple[TicketDetails, ...]:
+    """Wait for the recovery to have found the message, then for it to have nothing more to find."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        found = await tickets(settings)
+        if found and all(one.messages for one in found):
+            return found
+        await asyncio.sleep(0.2)
+    return await tickets(settings)
+
+
+def assert_one_ticket_with(found: tuple[TicketDetails, ...], seconds: float) -> None:
+    assert len(found) == 1, found
+    [kept] = found[0].messages
+    assert kept.seconds >= seconds - 0.3, f"{kept.seconds} s of {seconds} s"
+    assert kept.path.stat().st_size == pytest.approx(kept.seconds * 8000, abs=8000)
+
+
+def test_an_engine_killed_in_a_menu_is_replaced_by_the_rescue(tmp_path: Path):
+    async def scenario() -> tuple[float, tuple[TicketDetails, ...]]:
+        async with line(tmp_path) as up:
+            async with call(up.settings) as leg:
+                await leg.wait_voice()
+                await up.engine.kill()
+                silent = await leave_message_with_rescue(leg, up.settings, time.monotonic())
+            await up.engine.start()
+            return silent, await tickets_in_the_end(up.settings)
+
+    silent, found = asyncio.run(scenario())
+
+    assert silent < RESCUE_WITHIN
+    assert_one_ticket_with(found, len(message()) / 8000)
+
+
+def test_an_engine_killed_in_a_look_up_is_replaced_by_the_rescue(tmp_path: Path):
+    async def scenario() -> tuple[float, tuple[TicketDetails, ...]]:
+        async with line(tmp_path, {"IVR_BACKOFFICE_DELAY_MS": "3500"}) as up:
+            async with call(up.settings) as leg:
+                await pause_in_call(leg, 0.5)
+                await up.engine.kill()
+                silent = await leave_message_with_rescue(leg, up.settings, time.monotonic())
+            await up.engine.start()
+            return silent, await tickets_in_the_end(up.settings)
+
+    silent, found = asyncio.run(scenario())
+
+    assert silent < RESCUE_WITHIN
+    assert_one_ticket_with(found, len(message()) / 8000)
+
+
+def test_an_engine_killed_in_a_recording_loses_none_of_it(tmp_path: Path):
+    async def scenario() -> tuple[TicketDetails, ...]:
+        async with line(tmp_path) as up:
+            async with call(up.settings) as leg:
+                await leg.wait_voice()
+                await leg.send_keys("5")
+                await leg.hear()
+                leg.say(message())
+                await pause_until_recording(up.settings)
+                await up.engine.kill()
+                await leg.wait_said()
+                await leg.hang_up()
+            await up.engine.start()
+            return await tickets_in_the_end(up.settings)
+
+    found = asyncio.run(scenario())
+
+    assert_one_ticket_with(found, len(message()) / 8000)
+
+
+async def pause_until_recording(settings: Settings) -> None:
+    """Until Asterisk has begun to write the message."""
+    async with asyncio.timeout(10):
+        while not any(settings.recordings.iterdir()):  # noqa: ASYNC110 - a folder tells nobody
+            await asyncio.sleep(0.05)
+
+
+def test_without_any_engine_a_message_is_still_taken(tmp_path: Path):
+    async def scenario() -> tuple[float, tuple[TicketDetails, ...]]:
+        up = Line(settings_for(tmp_path))
+        await up.start(engine=False)
+        try:
+            async with call(up.settings) as leg:
+                silent = await leave_message_with_rescue(leg, up.settings, leg.answered_at)
+            await up.engine.start()
+            return silent, await tickets_in_the_end(up.settings)
+        finally:
+            await up.stop()
+
+    silent, found = asyncio.run(scenario())
+
+    assert silent < RESCUE_WITHIN
+    assert_one_ticket_with(found, len(message()) / 8000)
+
+
+def test_a_slow_back_office_is_bridged_by_a_comfort_prompt_and_keys_are_kept(tmp_path: Path):
+    """The key pressed during the look-up answers the menu that comes after it."""
+
+    async def scenario() -> str:
+        async with line(tmp_path, {"IVR_BACKOFFICE_DELAY_MS": "2500"}) as up, call(up.settings) as leg:
+            comfort = (up.settings.sounds / "zh-CN" / "one_moment.alaw").read_bytes()
+            waited = await time_of(leg, comfort, leg.answered_at) - leg.answered_at
+            assert 0.9 < waited < 2.0
+            await leg.send_keys("5")
+            await leg.hear()
+            leg.say(message())
+            await leg.wait_said()
+            await leg.hang_up()
+            found = await tickets_in_the_end(up.settings)
+            return found[0].line.topic
+
+    assert asyncio.run(scenario()) == "callback"
