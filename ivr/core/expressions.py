@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation, localcontext
 
 from ivr.core.marks import Mark
@@ -122,6 +122,11 @@ class Expression:
     text: str
     root: Term
     mark: Mark | None = field(default=None, compare=False)
+    verbatim: bool = field(default=False, compare=False)  # it stands there in one line, as it is
+
+    def at(self, offset: int) -> Mark | None:
+        """The place of one of its characters, where that can be told; else where it begins."""
+        return replace(self.mark, column=self.mark.column + offset) if self.mark and self.verbatim else self.mark
 
 
 # --- parsing ------------------------------------------------------------------------------------------------------
@@ -138,6 +143,7 @@ _TOKEN = re.compile(
 _ESCAPES = {"n": "\n", "t": "\t"}
 _PRECEDENCE = {"||": 1, "&&": 2, "==": 3, "!=": 3, "<": 3, "<=": 3, ">": 3, ">=": 3, "in": 3, "+": 4, "-": 4, "*": 5, "/": 5, "%": 5}
 _COMPARISON = _PRECEDENCE["=="]
+_ENGLISH = {"and": "&&", "or": "||", "not": "!", "is": "=="}
 _METHODS = ("startsWith", "endsWith", "contains")
 
 
@@ -210,6 +216,8 @@ class _Parser:
     def _unexpected(self, where: str = "") -> ExpressionError:
         token = self._peek()
         what = "the expression ends too early" if token.kind == "end" else f"'{token.text}' cannot stand here"
+        if token.text in _ENGLISH and token.kind == "name":
+            where = f"; write '{_ENGLISH[token.text]}'"
         return ExpressionError(what + where, token.offset)
 
     def _choice(self) -> Term:
@@ -310,9 +318,10 @@ class _Parser:
         return Many(tuple(items), bracket.offset)
 
 
-def parse(text: str, mark: Mark | None = None) -> Expression:
-    """Read an expression. Raises ExpressionError with the place of the first mistake."""
-    return Expression(text.strip(), _Parser(text).whole(), mark)
+def parse(text: str, mark: Mark | None = None, *, verbatim: bool = False) -> Expression:
+    """Read an expression. Raises ExpressionError with the place of the first mistake, counted after any leading spaces."""
+    text = text.strip()
+    return Expression(text, _Parser(text).whole(), mark, verbatim)
 
 
 def names(term: Term) -> frozenset[str]:
@@ -488,8 +497,10 @@ def _type_of_binary(operator: str, left: Type | None, right: Type | None, offset
             raise ExpressionError(f"'in' cannot look for {describe(left)} among {describe(right.item)}", offset)
         return BOOLEAN
     if operator in ("<", "<=", ">", ">="):
-        if not _alike(left, right) or not isinstance(left, Scalar) or left.kind is Kind.BOOL or left.kind in _TEXTS:
+        if not _alike(left, right) or not isinstance(left, Scalar):
             raise unlike
+        if left.kind is Kind.BOOL or left.kind in _TEXTS:
+            raise ExpressionError(f"'{operator}' puts numbers, dates, times and durations in order, not {describe(left)}", offset)
         return BOOLEAN
     if operator == "+" and _group(left) == _TEXTS == _group(right):
         return Scalar(Kind.TEXT)

@@ -52,7 +52,7 @@ class _Use:
 
 
 def check(flow: Flow, signatures: Mapping[str, LookupSignature], unsure: frozenset[str] = frozenset()) -> tuple[Flow, tuple[Problem, ...]]:
-    """The flow with its variables' types, and all problems. About `unsure` values, those of nodes that could not be read, nothing is said."""
+    """The flow with its variables' types, and all problems. Of `unsure` values, which unreadable nodes would set, nothing is said."""
     problems: list[Problem] = []
     unsure |= {node.variable for node in flow.nodes.values() if isinstance(node, LookUp) and node.lookup not in signatures}
     typed = _variables(flow, signatures, problems)
@@ -78,9 +78,7 @@ def _variables(flow: Flow, signatures: Mapping[str, LookupSignature], problems: 
     first: dict[str, Mark] = {}
 
     def declare(name: str, type_: Type, mark: Mark) -> None:
-        if name in ("call", "ticket", "language"):
-            problems.append(Problem(mark, "bad-value", f"'{name}' is set by the line itself; choose another name"))
-        elif name in found and found[name] != type_:
+        if name in found and found[name] != type_:
             problems.append(Problem(mark, "bad-value", f"'{name}' already holds something of another type, from line {first[name].line}"))
         else:
             found.setdefault(name, type_)
@@ -106,9 +104,11 @@ def _variables(flow: Flow, signatures: Mapping[str, LookupSignature], problems: 
     return found
 
 
-def _infer(
-    assignments: Iterable[tuple[Node, str, Expression]], found: Mapping[str, Type], declare: Callable[[str, Type, Mark], None]
-) -> None:
+_Assignment = tuple[Node, str, Expression]
+_Declare = Callable[[str, Type, Mark], None]
+
+
+def _infer(assignments: Iterable[_Assignment], found: Mapping[str, Type], declare: _Declare) -> None:
     """Types of what `set` nodes assign. One may read what another assigns, so each is looked at once all it reads is known."""
     waiting: dict[str, list[_Assignment]] = {}
     ready = list(assignments)[::-1]
@@ -180,7 +180,11 @@ def _check_uses(
         read = names(use.expression.root)
         if read & unsure:
             continue
-        wrong = _wrong_type(use, typed)
+        try:
+            wrong = _wrong_type(use, type_of(use.expression, typed))
+        except ExpressionError as error:
+            problems.append(_misfit(node, use, error))
+            continue
         if wrong is not None:
             problems.append(Problem(use.mark, wrong[0], f"node '{node.name}': {wrong[1]}"))
             continue
@@ -198,14 +202,17 @@ def _unset(name: str) -> str:
     return f"'{name}' may not be known here; a way leads here that does not set it"
 
 
-def _wrong_type(use: _Use, typed: Mapping[str, Type]) -> tuple[str, str] | None:
+def _misfit(node: Node, use: _Use, error: ExpressionError) -> Problem:
+    """Types that do not fit, at the very word if the expression is the node's own."""
+    place = use.expression.at(error.offset)
+    mark = place if place is not None and use.mark == use.expression.mark else use.mark
+    code = "unknown-name" if error.name else "bad-expression"
+    hint = did_you_mean(error.name, [name for name in error.known if name != "ticket"]) if error.name else ""
+    return Problem(mark, code, f"node '{node.name}': in '{use.expression.text}': {error}{hint}")
+
+
+def _wrong_type(use: _Use, type_: Type | None) -> tuple[str, str] | None:
     text = use.expression.text
-    try:
-        type_ = type_of(use.expression, typed)
-    except ExpressionError as error:
-        code = "unknown-name" if error.name else "bad-expression"
-        hint = did_you_mean(error.name, [name for name in error.known if name != "ticket"]) if error.name else ""
-        return code, f"in '{text}': {error}{hint}"
     if use.condition and not (isinstance(type_, Scalar) and type_.kind is Kind.BOOL):
         return "bad-expression", f"'{text}' is {describe(type_)}, and a condition must be true or false"
     if use.argument is not None and not _may_be_passed(use, type_):

@@ -89,7 +89,8 @@ def _read_flow(root: Source, catalogue: Catalogue, signatures: Mapping[str, Look
     if len(nodes) > MAX_NODES:
         reader.problem(reader.key_mark("nodes"), "yaml-limit", f"a flow may have {MAX_NODES} nodes at most; this one has {len(nodes)}")
         return None
-    _check_targets(targets, nodes, tuple(subflows), problems)
+    if nodes:
+        _check_targets(targets, nodes, tuple(subflows), problems)
     if start is None or on_failure is None:
         return None
     whole: dict[str, Node] = {name: node or HangsUp(name, root.mark, ()) for name, node in nodes.items()}
@@ -180,7 +181,7 @@ def _start_of(source: Source) -> str:
 
 def _read_nodes(reader: Reader, prefix: str, nodes: dict[str, Node | None], scope: ScopeMaker) -> None:
     entries = reader.mapping("nodes", required=True)
-    if reader.readable and reader.has("nodes") and not entries:
+    if not entries and isinstance(reader.source("nodes"), MappingSource):
         reader.problem(reader.key_mark("nodes"), "bad-value", f"{reader.what} needs at least one node")
     for name, (key, source) in entries.items():
         _check_name(key, reader.problems, "node")

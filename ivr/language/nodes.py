@@ -31,7 +31,7 @@ from ivr.core.marks import Mark
 from ivr.core.values import LookupSignature
 from ivr.language.problems import Problem, did_you_mean
 from ivr.language.prompts import Catalogue, PromptText, read_template
-from ivr.language.reader import Reader, bad_name
+from ivr.language.reader import Reader, bad_name, kind_of
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
 
 KEY = re.compile(r"[0-9*#]{1,4}")
@@ -77,8 +77,12 @@ class Scope:
 
     def target(self, reader: Reader, key: str, *, required: bool = False) -> str | None:
         """A node's name under a key."""
-        source = reader.text(key, required=required)
-        return self.go(source) if source else None
+        source = reader.source(key, required=required)
+        if isinstance(source, ScalarSource) and not source.is_null:
+            return self.go(source)
+        if source is not None:
+            self.problem(source.mark, "wrong-type", f"'{key}' must name a node, not {kind_of(source)}")
+        return None
 
     def go(self, source: ScalarSource) -> str:
         """A target: a node of this scope, or, written with a leading /, of the line itself."""
@@ -109,9 +113,9 @@ class Scope:
         if isinstance(source, ScalarSource) and not source.is_null:
             if _PROMPT_NAME.fullmatch(source.text):
                 return self._shared(source)
-            return self._own({self.languages[0]: source}, source.mark)
+            return self._own({self.languages[0]: (source.mark, source)}, source.mark)
         if isinstance(source, MappingSource) and source.entries:
-            return self._own({key.text: value for key, value in source.entries}, source.mark)
+            return self._own({key.text: (key.mark, value) for key, value in source.entries}, source.mark)
         self.problem(source.mark, "wrong-type", "a prompt is a name from the prompts files, a text, or texts by language")
         return None
 
@@ -128,12 +132,12 @@ class Scope:
             return None
         return self._finish(name, {language: text for language, text in texts.items() if text}, source.mark)
 
-    def _own(self, texts: Mapping[str, Source], mark: Mark) -> Prompt | None:
+    def _own(self, texts: Mapping[str, tuple[Mark, Source]], mark: Mark) -> Prompt | None:
         read: dict[str, PromptText] = {}
-        for language, source in texts.items():
+        for language, (place, source) in texts.items():
             if language not in self.languages:
                 hint = did_you_mean(language, self.languages)
-                self.problem(source.mark, "unknown-language", f"the flow does not speak '{language}'{hint}")
+                self.problem(place, "unknown-language", f"the flow does not speak '{language}'{hint}")
             elif not isinstance(source, ScalarSource) or source.is_null:
                 self.problem(source.mark, "wrong-type", "a prompt must be a text")
             elif template := read_template(source, self.problems):
@@ -148,14 +152,16 @@ class Scope:
 
     def expression(self, source: Source) -> Expression | None:
         """An expression under a key."""
-        if not isinstance(source, ScalarSource) or source.is_null:
-            self.problem(source.mark, "wrong-type", "an expression must be a text")
+        if not isinstance(source, ScalarSource) or (source.is_null and source.text != "null"):
+            hint = "; one with [ ] or { } needs quotes" if not isinstance(source, ScalarSource) else ""
+            self.problem(source.mark, "wrong-type", f"an expression must stand here, not {kind_of(source)}{hint}")
             return None
+        offset = len(source.text) - len(source.text.lstrip())
         try:
-            return parse(source.text, source.mark)
+            return parse(source.text, source.at(offset), verbatim=source.verbatim)
         except ExpressionError as error:
             hint = did_you_mean(error.name, error.known) if error.name else ""
-            self.problem(source.at(error.offset), "bad-expression", f"in '{source.text.strip()[:80]}': {error}{hint}")
+            self.problem(source.at(offset + error.offset), "bad-expression", f"in '{source.text.strip()[:80]}': {error}{hint}")
             return None
 
 
@@ -191,7 +197,7 @@ def _menu(reader: Reader, scope: Scope) -> Node | None:
 def _collect(reader: Reader, scope: Scope) -> Node | None:
     prompts = scope.prompts(reader, "collect", required=True)
     again = scope.prompts(reader, "again")
-    variable = reader.name("as", required=True)
+    variable = reader.name("as", required=True, taken=RESERVED)
     length = reader.integer("length", 0, 1, 32)
     shortest = reader.integer("min", length or 1, 1, 32)
     longest = reader.integer("max", length or 32, 1, 32)
@@ -227,7 +233,7 @@ def _lookup(reader: Reader, scope: Scope) -> Node | None:
     for name, (_, source) in given.items():
         if expression := scope.expression(source):
             arguments[name] = expression
-    variable = reader.name("as") if reader.has("as") else (lookup.text if lookup else None)
+    variable = reader.name("as", taken=RESERVED) if reader.has("as") else _named_after(lookup, scope)
     deadline = reader.duration("deadline", dt.timedelta(seconds=4))
     comfort = scope.prompts(reader, "comfort")
     then = scope.target(reader, "then", required=True)
@@ -238,6 +244,15 @@ def _lookup(reader: Reader, scope: Scope) -> Node | None:
     if lookup is None or variable is None or then is None:
         return None
     return LookUp(scope.name, reader.mark, lookup.text, arguments, variable, deadline, comfort, then, not_found, failed)
+
+
+def _named_after(lookup: ScalarSource | None, scope: Scope) -> str | None:
+    """Without `as`, an answer has the look-up's own name, if that will do."""
+    if lookup is None or (lookup.text in scope.signatures and not bad_name(lookup.text, RESERVED)):
+        return lookup.text if lookup else None
+    if lookup.text in scope.signatures:
+        scope.problem(lookup.mark, "missing-key", f"an answer cannot be named '{lookup.text}'; give it a name with 'as'")
+    return lookup.text
 
 
 def _check_signature(reader: Reader, scope: Scope, lookup: ScalarSource, given: Mapping[str, tuple[ScalarSource, Source]]) -> None:
@@ -298,9 +313,7 @@ def _set(reader: Reader, scope: Scope) -> Node | None:
             else:
                 said = source.text if isinstance(source, ScalarSource) else "that"
                 scope.problem(source.mark, "unknown-language", f"the flow does not speak '{said}'{did_you_mean(said, scope.languages)}")
-        elif name in RESERVED:
-            scope.problem(key.mark, "bad-value", f"'{name}' is set by the line itself")
-        elif sentence := bad_name(name):
+        elif sentence := bad_name(name, RESERVED):
             scope.problem(key.mark, "bad-value", sentence)
         elif expression := scope.expression(source):
             assignments[name] = expression
@@ -344,7 +357,7 @@ def _return(reader: Reader, scope: Scope) -> Node | None:
     source = reader.source("return")
     if not (isinstance(source, ScalarSource) and source.is_null):
         scope.problem(
-            reader.key_mark("return"), "bad-value", "'return' stands alone: write '{return: }'; where the call goes on, its 'call' says"
+            reader.key_mark("return"), "bad-value", "'return' stands alone, as '{return: }'; the node with 'call' says where to go on"
         )
     if not scope.prefix:
         scope.problem(reader.mark, "bad-value", "'return' belongs in a sub-flow; the line itself ends with 'hangup'")

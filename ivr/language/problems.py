@@ -50,7 +50,11 @@ class Problem:
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Sorted by place, each once."""
-    return tuple(sorted(set(problems), key=lambda problem: (problem.mark.path, problem.mark.line, problem.mark.column, problem.code)))
+    return tuple(
+        sorted(
+            set(problems), key=lambda problem: (problem.mark.path, problem.mark.line, problem.mark.column, problem.code, problem.sentence)
+        )
+    )
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

@@ -74,7 +74,8 @@ def read_template(source: ScalarSource, problems: list[Problem]) -> PromptText |
 
 
 def _slot(text: str, source: ScalarSource, offset: int, problems: list[Problem]) -> Slot | None:
-    mark = source.at(offset + len(text) - len(text.lstrip()))
+    offset += len(text) - len(text.lstrip())
+    mark = source.at(offset)
     expression, *filters = _FILTER.split(text)
     if len(filters) != 1:
         said = expression.strip() or "account.balance"
@@ -85,7 +86,7 @@ def _slot(text: str, source: ScalarSource, offset: int, problems: list[Problem])
         problems.append(Problem(mark, "bad-template", f"nothing is spoken as '{name}'{did_you_mean(name, SPOKEN_KINDS)}"))
         return None
     try:
-        return Slot(parse(expression, mark), Kind(name))
+        return Slot(parse(expression, mark, verbatim=source.verbatim), Kind(name))
     except ExpressionError as error:
         hint = did_you_mean(error.name, error.known) if error.name else ""
         problems.append(Problem(source.at(offset + error.offset), "bad-template", f"in '{expression.strip()}': {error}{hint}"))

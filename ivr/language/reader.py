@@ -68,12 +68,12 @@ class Reader:
         self.problem(source.mark, "wrong-type", f"'{key}' must be a text, not {kind_of(source)}")
         return None
 
-    def name(self, key: str, *, required: bool = False) -> str | None:
-        """A name: letters, digits and underscores."""
+    def name(self, key: str, *, required: bool = False, taken: Iterable[str] = ()) -> str | None:
+        """A name: letters, digits and underscores. Those `taken` are refused."""
         source = self.text(key, required=required)
         if source is None:
             return None
-        if sentence := bad_name(source.text):
+        if sentence := bad_name(source.text, taken):
             self.problem(source.mark, "bad-value", sentence)
             return None
         return source.text
@@ -145,8 +145,10 @@ class Reader:
                 self.problem(source.mark, "unknown-key", f"{self.what} has no key '{key}'{hint}")
 
 
-def bad_name(text: str) -> str:
+def bad_name(text: str, taken: Iterable[str] = ()) -> str:
     """What is wrong with the name of a value; "" when nothing is."""
+    if text in taken:
+        return f"'{text}' is set by the line itself; choose another name"
     if text in KEYWORDS:
         return f"'{text}' means something in expressions already; choose another name"
     return "" if _NAME.fullmatch(text) else f"'{text[:40]}' is not a name: letters, digits and _ only, no digit first"

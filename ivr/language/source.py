@@ -22,7 +22,8 @@ _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_PRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _HINTS = {
     "found character that cannot start any token": "a tab, @, ` or % cannot begin a text; indent with spaces, or put the text in quotes",
-    "mapping values are not allowed in this context": "a text with ': ' in it must be in quotes, and keys of one mapping must line up",
+    "mapping values are not allowed in this context": "this ':' cannot stand here: a text with ': ' in it needs quotes, keys of one mapping "
+    "must line up, and the line before may lack its ':'",
     "could not find expected ':'": "a line here is not 'key: value'",
     "did not find expected key": "what stands here fits neither the key before it nor its indentation",
     "did not find expected '-' indicator": "what stands here is not in line with the '-' of the list before it",
@@ -31,6 +32,9 @@ _HINTS = {
     "found unexpected end of stream": "a quote or a bracket is not closed",
     "did not find expected node content": "something is missing here, or a text needs quotes",
 }
+
+
+_UNCLOSED = ("found unexpected end of stream", "did not find expected ',' or '}'", "did not find expected ',' or ']'")
 
 
 class _Place(Protocol):
@@ -106,8 +110,8 @@ def _mark(path: str, mark: _Place | None) -> Mark:
 
 
 def _yaml_problem(error: yaml.MarkedYAMLError, path: str) -> Problem:
-    mark = _mark(path, error.problem_mark or error.context_mark)
     said = error.problem or error.context or "it cannot be read"
+    mark = _mark(path, (said in _UNCLOSED and error.context_mark) or error.problem_mark)
     return Problem(mark, "yaml", f"this is not YAML: {_HINTS.get(said, said)}")
 
 
