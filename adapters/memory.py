@@ -132,8 +132,9 @@ class MemorySpool:
     def facts(self, intent: MessageIntent) -> MessageFacts | None:
         return self._facts.get(recording_name(intent))
 
-    def recordings(self) -> tuple[FoundRecording, ...]:
-        found = [FoundRecording(path, len(audio), self.changed_at.get(path, self._clock())) for path, audio in self.files.items()]
+    def recordings(self, known: Collection[str] = ()) -> tuple[FoundRecording, ...]:
+        asked = [(path, audio) for path, audio in self.files.items() if path.name not in known]
+        found = [FoundRecording(path, len(audio), self.changed_at.get(path, self._clock())) for path, audio in asked]
         return tuple(sorted(found, key=lambda recording: recording.changed_at))
 
     def done_intent(self, recording: Path) -> MessageIntent | None:

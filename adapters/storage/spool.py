@@ -13,7 +13,7 @@ import datetime as dt
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ import structlog
 from ivr.calls.capture import Failpoint, no_failpoint
 from ivr.calls.intents import intent_from_json, intent_to_json, recording_name
 from ivr.calls.ports import FoundRecording, MessageFacts, MessageIntent
-from ivr.errors import MessageKeyTaken, SpoolFailed
+from ivr.errors import MessageKeyTaken, SpoolFailed, UserError
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ LARGEST_INTENT = 16 * 1024
 
 
 class FileSpool:
-    """The port Spool in a folder. Making one makes the folders; permissions of folders that are there already are left alone."""
+    """The port Spool in a folder. Making one makes the folders, or raises UserError; permissions that are there already are left alone."""
 
     def __init__(self, root: Path, *, failpoint: Failpoint = no_failpoint) -> None:
         self._root = root
@@ -39,9 +39,11 @@ class FileSpool:
         self._done = root / "done"
         self._recordings = root / "recordings"
         self._failpoint = failpoint
-        with _failing(f"cannot make the spool {root}"):
+        try:
             for folder in (root, self._intents, self._done, self._recordings):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot make the spool {root}: {error.strerror}") from error
 
     def free_bytes(self) -> int:
         """The lesser of what intents and recordings have left; none when there is no file to be had any more."""
@@ -123,12 +125,13 @@ class FileSpool:
                 log.warning("facts_unreadable", file=path.name)
                 return None
 
-    def recordings(self) -> tuple[FoundRecording, ...]:
-        with _failing("cannot list the recordings"):
-            found = []
-            for path in self._recordings.glob("*.alaw"):
-                status = path.stat()
-                found.append(FoundRecording(path, status.st_size, dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)))
+    def recordings(self, known: Collection[str] = ()) -> tuple[FoundRecording, ...]:
+        found = []
+        with _failing("cannot list the recordings"), os.scandir(self._recordings) as entries:
+            for entry in entries:
+                if entry.name.endswith(".alaw") and entry.name not in known and (status := _status(entry)):
+                    changed_at = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
+                    found.append(FoundRecording(Path(entry.path), status.st_size, changed_at))
         return tuple(sorted(found, key=lambda recording: recording.changed_at))
 
     def done_intent(self, recording: Path) -> MessageIntent | None:
@@ -143,6 +146,9 @@ class FileSpool:
                 if path.stat().st_mtime < before.timestamp():
                     path.unlink(missing_ok=True)
                     forgotten += 1
+            for path in self._intents.glob("*.tmp"):  # a death in the middle of writing
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink(missing_ok=True)
         return forgotten
 
     def _write(self, path: Path, text: str) -> None:
@@ -173,6 +179,14 @@ def _read(path: Path) -> MessageIntent | None:
         return None  # put away a moment ago
     except (OSError, ValueError, RecursionError):
         log.warning("intent_unreadable", file=path.name)
+        return None
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """None for what is no file, or is gone by now."""
+    try:
+        return entry.stat(follow_symlinks=False) if entry.is_file(follow_symlinks=False) else None
+    except FileNotFoundError:
         return None
 
 

@@ -252,8 +252,8 @@ class Spool(Protocol):
     def facts(self, intent: MessageIntent) -> MessageFacts | None:
         """What `write_facts` noted."""
 
-    def recordings(self) -> tuple[FoundRecording, ...]:
-        """All recordings there are, oldest first."""
+    def recordings(self, known: Collection[str] = ()) -> tuple[FoundRecording, ...]:
+        """The recordings there are, oldest first, except those whose file names are `known`."""
 
     def done_intent(self, recording: Path) -> MessageIntent | None:
         """The intent in done/ to which that recording belongs."""

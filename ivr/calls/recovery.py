@@ -50,7 +50,7 @@ class RecoveryReport:
     adopted: tuple[str, ...] = ()  # references of the tickets that got a message
     quarantined: tuple[str, ...] = ()  # references of the tickets of unknown callers
     abandoned: int = 0
-    waiting: int = 0  # their call is live, or may be
+    waiting: int = 0  # their call is live, or may be; not counted: the messages that this process is taking
     returned: int = 0  # claims that had run out
     complete: bool = True
 
@@ -93,7 +93,7 @@ class Recovery:
 
     async def _scan(self, tally: _Tally) -> None:
         intents = await asyncio.to_thread(self._spool.intents)
-        found = await asyncio.to_thread(self._spool.recordings)
+        found = await asyncio.to_thread(self._spool.recordings, self._accounted)
         rows = await self._store.capturing()
         live = await self._live_calls.live_sessions()  # asked last: see above
         seen = _Seen(self._clock(), live, {recording.path: recording.changed_at for recording in found})
@@ -101,6 +101,8 @@ class Recovery:
         tally.returned = await self._store.return_expired(seen.now)
         pending = {intent.message_key: intent for intent in (*rows, *intents)}
         for intent in pending.values():
+            if intent.message_key in self._busy:
+                continue
             with _one_bad_apple(tally):
                 await self._finish(intent, seen, tally)
         for recording in await self._unspoken_for(found, pending.values()):
@@ -111,7 +113,7 @@ class Recovery:
     async def _finish(self, intent: MessageIntent, seen: _Seen, tally: _Tally) -> None:
         facts = await asyncio.to_thread(self._spool.facts, intent)
         recording = await asyncio.to_thread(self._spool.recording_path, intent)
-        if intent.message_key in self._busy or (facts is None and not seen.over(intent, recording)):
+        if facts is None and not seen.over(intent, recording):
             tally.waiting += 1
             return
         promised = facts is not None
@@ -124,14 +126,14 @@ class Recovery:
 
     async def _unspoken_for(self, found: Collection[FoundRecording], pending: Collection[MessageIntent]) -> list[FoundRecording]:
         taken = {self._spool.recording_path(intent) for intent in pending}
-        lonely = {rec.path.name: rec for rec in found if rec.path not in taken and rec.path.name not in self._accounted}
+        lonely = {recording.path.name: recording for recording in found if recording.path not in taken}
         self._accounted |= await self._store.accounted(lonely)
         return [recording for name, recording in lonely.items() if name not in self._accounted]
 
     async def _adopt(self, recording: FoundRecording, seen: _Seen, tally: _Tally) -> None:
         known = await asyncio.to_thread(self._spool.done_intent, recording.path)
         intent = known or _unknown(recording)
-        if intent.message_key in self._busy or not seen.over(intent, recording.path):
+        if not seen.over(intent, recording.path):
             tally.waiting += 1
             return
         facts = await self._settle(recording.path)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.memory import FixedClock, MemoryLiveCalls, MemorySpool, MemoryTicketStore
-from ivr.calls.ports import MessageFacts, MessageIntent, TicketState
+from ivr.calls.ports import FoundRecording, MessageFacts, MessageIntent, TicketState
 from ivr.calls.recovery import Recovery, RecoveryReport
 from ivr.errors import SpoolFailed, StoreFailed
 from tests.contracts.stories import CALLER, MINUTE, NOON, SESSION, SPEECH, facts, intent
@@ -123,7 +124,8 @@ def test_a_message_that_this_engine_is_taking_is_left_alone(world: World):
     world.left(SPEECH)
     world.busy.add(intent().message_key)
 
-    assert world.scan() == RecoveryReport(waiting=1)
+    assert world.scan() == RecoveryReport()
+    assert world.spool.intents() == (intent(),)
 
 
 def test_a_promised_message_need_not_wait_for_the_end_of_its_call(world: World):
@@ -311,6 +313,23 @@ def test_a_recording_that_cannot_be_read_waits_for_the_next_scan(world: World):
     report = world.scan()
 
     assert (len(report.adopted), report.complete) == (1, False)
+
+
+def test_the_second_scan_looks_only_at_recordings_that_are_new(world: World):
+    looked_past: list[set[str]] = []
+
+    class WatchedSpool(MemorySpool):
+        def recordings(self, known: Collection[str] = ()) -> tuple[FoundRecording, ...]:
+            looked_past.append(set(known))
+            return super().recordings(known)
+
+    world.spool = WatchedSpool(world.clock)
+    name = world.spool.recording_path(world.left(SPEECH)).name
+    recovery = Recovery(world.store, world.spool, world.live, world.clock)
+    for _ in range(3):
+        asyncio.run(recovery.scan())
+
+    assert looked_past == [set(), set(), {name}]
 
 
 def test_two_scans_at_once_do_the_work_once(world: World):

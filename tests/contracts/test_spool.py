@@ -13,7 +13,7 @@ import pytest
 from adapters.memory import FixedClock, MemorySpool
 from adapters.storage.spool import FileSpool
 from ivr.calls.ports import Spool
-from ivr.errors import MessageKeyTaken
+from ivr.errors import MessageKeyTaken, UserError
 from tests.contracts.stories import MINUTE, NOON, SPEECH, facts, intent
 
 Put = Callable[[Path, bytes], None]
@@ -117,6 +117,7 @@ def test_recordings_are_listed(spool: Spool, put: Put):
 
     assert (found.path, found.size) == (path, len(SPEECH))
     assert abs(found.changed_at - dt.datetime.now(dt.UTC)) < MINUTE
+    assert spool.recordings({path.name}) == ()
 
 
 def test_free_space_is_counted(spool: Spool):
@@ -134,6 +135,34 @@ def test_the_folder_is_private_and_each_file_too(tmp_path: Path):
     everything = list((tmp_path / "spool").rglob("*"))
     assert {path.stat().st_mode & 0o777 for path in everything if path.is_dir()} == {0o700}
     assert {path.stat().st_mode & 0o777 for path in everything if path.is_file()} == {0o600}
+
+
+def test_what_a_death_in_the_middle_of_writing_left_is_tidied_away_in_time(tmp_path: Path):
+    spool = FileSpool(tmp_path)
+    left = tmp_path / "intents" / "x.1-2.tmp"
+    left.write_text("{")
+
+    assert spool.intents() == ()
+    spool.forget_done(dt.datetime.now(dt.UTC) - MINUTE)
+    assert left.exists()
+    spool.forget_done(dt.datetime.now(dt.UTC) + MINUTE)
+    assert not left.exists()
+
+
+def test_only_files_of_that_kind_are_recordings(tmp_path: Path):
+    spool = FileSpool(tmp_path)
+    (tmp_path / "recordings" / "folder.alaw").mkdir()
+    (tmp_path / "recordings" / "link.alaw").symlink_to("/etc/passwd")
+    (tmp_path / "recordings" / "notes.txt").write_text("")
+
+    assert spool.recordings() == ()
+
+
+def test_a_spool_that_cannot_be_made_is_the_users_error(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(UserError, match=r"cannot make the spool .*/file/spool: Not a directory"):
+        FileSpool(tmp_path / "file" / "spool")
 
 
 def test_an_intent_that_cannot_be_read_is_left_where_it_is_and_hides_no_other(tmp_path: Path):

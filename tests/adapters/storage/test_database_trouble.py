@@ -251,6 +251,28 @@ def test_a_disk_that_takes_no_intent_promises_nothing(small_disk: Path, store: S
     assert list((small_disk / "intents").iterdir()) == []
 
 
+def fill(ballast: Path) -> None:
+    with ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+
+
+def test_a_full_disk_under_the_database_leaves_the_promise_to_the_spool(small_disk: Path, tmp_path: Path):
+    site = Site(tmp_path)
+    site.database = small_disk / "selfline.db"
+    store = site.store()
+    with pytest.raises(OSError, match="No space left"):
+        fill(small_disk / "ballast")
+
+    answers = [site.take(of=intent(f"call{number}", caller=f"1390000200{number}"), store=store) for number in range(3)]
+    (small_disk / "ballast").unlink()
+
+    assert answers == [MessageKept(NOON, None)] * 3
+    assert len(recover(site, store)) == 3
+    assert asyncio.run(store.audit(LATER)) == ()
+    store.close()
+
+
 class OverflowingLine(RecordingLine):
     """Asterisk on a disk that fills up: it writes what goes in and reports success."""
 
