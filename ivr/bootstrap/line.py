@@ -99,8 +99,16 @@ class EngineProcess:
 class Line:
     """Asterisk and the engine. `async with Line(settings)` brings both up; `watch` brings the engine back when it dies."""
 
-    def __init__(self, settings: Settings, *, twin: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        asterisk: Path | None = None,
+        twin: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.settings = settings
+        self._program = asterisk
         self.engine = EngineProcess(settings, environment)
         self._twin = twin
         self._asterisk: AsteriskProcess | None = None
@@ -122,7 +130,7 @@ class Line:
         """Bring the line up. Raises SettingsError or another UserError, with nothing left running."""
         load_flows(self.settings)
         prepare_sounds(self.settings)
-        self._asterisk = AsteriskProcess(self.settings, find_asterisk(self.settings), twin=self._twin)
+        self._asterisk = AsteriskProcess(self.settings, self._program or find_asterisk(self.settings), twin=self._twin)
         try:
             await self._asterisk.start()
             starting = [self._asterisk.wait_ready(), *([self.engine.start()] if engine else [])]

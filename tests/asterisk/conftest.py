@@ -15,7 +15,7 @@ from ivr.bootstrap.desk import at_desk_now
 from ivr.bootstrap.line import Line
 from ivr.calls.tickets import TicketDetails
 from ivr.config import Settings
-from tests.adapters.telephony.asterisk_line import settings_for
+from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for
 
 Result = TypeVar("Result")
 
@@ -47,7 +47,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A line of its own for each test module."""
     var: Path = tmp_path_factory.mktemp("line")
     with asyncio.Runner() as runner:
-        line = Line(settings_for(var))
+        line = Line(settings_for(var), asterisk=asterisk_program())
         runner.run(line.start())
         try:
             yield Bench(line, runner)

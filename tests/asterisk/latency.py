@@ -32,7 +32,7 @@ from ivr.core.events import CallStarted, DigitsEntered, LookupAnswered
 from ivr.core.interpreter import advance
 from ivr.core.state import CallState
 from ivr.language.prompts import LANGUAGES
-from tests.adapters.telephony.asterisk_line import settings_for
+from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for
 
 TWIN = "1008612"
 FRAME = 160
@@ -103,7 +103,7 @@ async def measure(var: Path, calls: int) -> tuple[Waits, Waits]:
     twin.write_bytes(greeting)
     engine_waits: list[tuple[float, float]] = []
     twin_waits: list[tuple[float, float]] = []
-    async with Line(settings, twin=twin.with_suffix("")):
+    async with Line(settings, asterisk=asterisk_program(), twin=twin.with_suffix("")):
         await one_call(settings, "1008611", greeting, following)  # makes the files and warms both
         await one_call(settings, TWIN, greeting, greeting)
         for _ in range(calls):

@@ -17,7 +17,7 @@ from ivr.bootstrap.demo import message
 from ivr.bootstrap.line import Line
 from ivr.calls.tickets import TicketDetails
 from ivr.config import Settings
-from tests.adapters.telephony.asterisk_line import settings_for
+from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for
 from tests.asterisk.conftest import tickets
 from tests.asterisk.latency import time_of
 
@@ -29,7 +29,7 @@ BEEP_ENDS = 0.4
 
 @contextlib.asynccontextmanager
 async def line(var: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[Line]:
-    made = Line(settings_for(var), environment=environment)
+    made = Line(settings_for(var), asterisk=asterisk_program(), environment=environment)
     await made.start()
     try:
         yield made
@@ -86,8 +86,9 @@ def test_an_engine_killed_in_a_menu_is_replaced_by_the_rescue(tmp_path: Path):
         async with line(tmp_path) as up:
             async with call(up.settings) as leg:
                 await leg.wait_voice()
+                killed = time.monotonic()
                 await up.engine.kill()
-                silent = await leave_message_with_rescue(leg, up.settings, time.monotonic())
+                silent = await leave_message_with_rescue(leg, up.settings, killed)
             await up.engine.start()
             return silent, await tickets_in_the_end(up.settings)
 
@@ -102,8 +103,9 @@ def test_an_engine_killed_in_a_look_up_is_replaced_by_the_rescue(tmp_path: Path)
         async with line(tmp_path, {"IVR_BACKOFFICE_DELAY_MS": "3500"}) as up:
             async with call(up.settings) as leg:
                 await pause_in_call(leg, 0.5)
+                killed = time.monotonic()
                 await up.engine.kill()
-                silent = await leave_message_with_rescue(leg, up.settings, time.monotonic())
+                silent = await leave_message_with_rescue(leg, up.settings, killed)
             await up.engine.start()
             return silent, await tickets_in_the_end(up.settings)
 
@@ -142,7 +144,7 @@ async def pause_until_recording(settings: Settings) -> None:
 
 def test_without_any_engine_a_message_is_still_taken(tmp_path: Path):
     async def scenario() -> tuple[float, tuple[TicketDetails, ...]]:
-        up = Line(settings_for(tmp_path))
+        up = Line(settings_for(tmp_path), asterisk=asterisk_program())
         await up.start(engine=False)
         try:
             async with call(up.settings) as leg:
