@@ -264,12 +264,14 @@ class SipLeg:
         key, pressed = self._pressing.popleft()
         stamp = self._timestamp
         self.keys.append(KeyPressed(time.monotonic(), key))
-        for index, payload in enumerate(rtp.key_payloads(key)):
-            self._send(KEYS if self._key_type is None else self._key_type, payload, stamp, marker=index == 0)
-            self._timestamp += rtp.FRAME
-            due = await _sleep_until(due + _FRAME_SECONDS)
-        if not pressed.done():
-            pressed.set_result(None)
+        try:
+            for index, payload in enumerate(rtp.key_payloads(key)):
+                self._send(KEYS if self._key_type is None else self._key_type, payload, stamp, marker=index == 0)
+                self._timestamp += rtp.FRAME
+                due = await _sleep_until(due + _FRAME_SECONDS)
+        finally:  # a line that hangs up at a key's first packet has heard the key
+            if not pressed.done():
+                pressed.set_result(None)
         return due
 
     def _send(self, payload_type: int, payload: bytes, timestamp: int, *, marker: bool = False) -> None:
