@@ -86,6 +86,10 @@ class Session:
     async def ask(self, command: str) -> str:
         """Give a command; its answer, or "" when Asterisk has gone."""
         self.tell(command)
+        return await self.answer()
+
+    async def answer(self) -> str:
+        """The next line, whatever it is."""
         return (await self._reader.readline()).decode().rstrip("\n")
 
     def tell(self, command: str) -> None:

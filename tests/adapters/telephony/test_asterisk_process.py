@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import os
+import re
 import shutil
 import signal
 import socket
@@ -47,6 +48,23 @@ def test_it_is_ready_soon_and_complains_of_nothing(tmp_path: Path) -> None:
     assert took < 3
     assert "0 active channels" in channels
     assert [text for text in log.splitlines() if "WARNING" in text or "ERROR" in text] == []
+
+
+def test_every_word_of_the_dialplan_is_known_to_the_modules_that_are_loaded(tmp_path: Path) -> None:
+    """A word that is not known ends the call in the middle of it, and says so nowhere but in a warning."""
+
+    async def look() -> dict[str, str]:
+        async with line(tmp_path / "var", twin=tmp_path / "greeting") as (settings, asterisk):
+            plan = (settings.asterisk / "etc" / "extensions.conf").read_text()
+            applications = set(re.findall(r"^(?:exten| same) = (?:[^,]+,1|n(?:\(\w+\))?),(\w+)\(", plan, re.MULTILINE))
+            functions = set(re.findall(r"\$\{(\w+)\(|Set\((\w+)\(", plan))
+            assert {"AGI", "Record", "Dial", "Background"} <= applications
+            asked = {f"application {name}" for name in applications} | {f"function {''.join(pair)}" for pair in functions}
+            return {name: await asterisk.command(f"core show {name}") for name in sorted(asked)}
+
+    answers = asyncio.run(look())
+
+    assert [name for name, answer in answers.items() if "Info about" not in answer] == []
 
 
 def test_a_sip_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:
