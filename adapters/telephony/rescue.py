@@ -10,7 +10,6 @@ imports little, because the caller waits while it starts. Whatever it cannot do,
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import io
 import os
@@ -35,12 +34,13 @@ def main(arguments: Sequence[str]) -> int:
     spool, sounds, min_free_bytes, session, caller_id, dialled = arguments
     # pyst2 writes every line it hears to stderr, the caller's number among them.
     line = AGI(sys.stdin, sys.stdout, io.StringIO())
-    with contextlib.suppress(AGIHangup):
-        rescue = Rescue(line, Path(spool), Path(sounds) / "zh-CN", int(min_free_bytes))
-        try:
-            rescue.take_message(session, caller_id, dialled)
-        except (AGIException, OSError, ValueError):
-            return 1  # the dialplan sees that RESCUE_DONE is missing
+    rescue = Rescue(line, Path(spool), Path(sounds) / "zh-CN", int(min_free_bytes))
+    try:
+        rescue.take_message(session, caller_id, dialled)
+    except AGIHangup:
+        return 0
+    except (AGIException, OSError, KeyError, ValueError):
+        return 1  # the dialplan sees that RESCUE_DONE is missing
     return 0
 
 
