@@ -67,7 +67,7 @@ class Settings:
 
     @property
     def database(self) -> Path:
-        """The SQLite file of the embedded back office and the tickets."""
+        """The SQLite file of the tickets."""
         return self.var / "selfline.db"
 
     @property

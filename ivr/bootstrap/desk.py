@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from adapters.storage.tickets import SqlTicketStore
@@ -22,10 +23,26 @@ def at_desk(settings: Settings, work: Callable[[TicketDesk], Awaitable[Result]])
 
 async def at_desk_now(settings: Settings, work: Callable[[TicketDesk], Awaitable[Result]]) -> Result:
     """The same, inside a running loop."""
+    async with _store(settings) as store:
+        return await work(TicketDesk(store, now))
+
+
+def audit(settings: Settings) -> tuple[str, ...]:
+    """What is wrong with the promises, a sentence each."""
+
+    async def errand() -> tuple[str, ...]:
+        async with _store(settings) as store:
+            return await store.audit(now())
+
+    return asyncio.run(errand())
+
+
+@contextlib.asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[SqlTicketStore]:
     if not settings.database.exists():
         raise UserError(f"there is no ticket database at {settings.database} yet: start the line first (make run), or set IVR_VAR")
     store = await asyncio.to_thread(SqlTicketStore.open, settings.database, settings.secrets / "data_key", settings.recordings)
     try:
-        return await work(TicketDesk(store, now))
+        yield store
     finally:
         store.close()

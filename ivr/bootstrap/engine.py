@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo
@@ -44,6 +45,7 @@ from ivr.tools.prompts import fixed_prompts
 
 ZONE = ZoneInfo("Asia/Shanghai")
 RECOVERY_EVERY = 30.0  # seconds
+AUDIT_EVERY = 3600.0
 DRAIN = 120.0  # seconds that calls have to finish when the engine is told to stop
 AMI_USER = "selfline"
 
@@ -172,18 +174,31 @@ class Engine:
             _log.info("call_over", flow=call.flow, disposition=disposition.value)
 
     async def _recover(self) -> None:
+        audited = 0.0
         while True:
-            report = await self._recovery.scan()
-            if report.adopted or report.quarantined or report.abandoned or not report.complete:
-                _log.warning(
-                    "messages_recovered",
-                    adopted=len(report.adopted),
-                    quarantined=len(report.quarantined),
-                    abandoned=report.abandoned,
-                    complete=report.complete,
-                )
+            waiting = 0
+            try:
+                waiting = await self._scan()
+                if time.monotonic() - audited >= AUDIT_EVERY or not audited:
+                    audited = time.monotonic()
+                    for finding in await self._store.audit(now()):
+                        _log.error("audit", finding=finding)
+            except Exception:  # the promise must outlive a bug in one scan: it is logged, and the next scan comes
+                _log.exception("recovery_failed")
             # A message that waits for the end of its call is looked at soon again.
-            await asyncio.sleep(2.0 if report.waiting else RECOVERY_EVERY)
+            await asyncio.sleep(2.0 if waiting else RECOVERY_EVERY)
+
+    async def _scan(self) -> int:
+        report = await self._recovery.scan()
+        if report.adopted or report.quarantined or report.abandoned or not report.complete:
+            _log.warning(
+                "messages_recovered",
+                adopted=len(report.adopted),
+                quarantined=len(report.quarantined),
+                abandoned=report.abandoned,
+                complete=report.complete,
+            )
+        return report.waiting
 
 
 async def _serve(settings: Settings) -> None:
