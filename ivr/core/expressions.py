@@ -494,7 +494,7 @@ def _type_of_binary(operator: str, left: Type | None, right: Type | None, offset
         if not isinstance(right, ListOf):
             raise ExpressionError(f"'in' needs a list on its right, not {describe(right)}", offset)
         if not isinstance(left, Scalar) or not _alike(left, right.item):
-            raise ExpressionError(f"'in' cannot look for {describe(left)} among {describe(right.item)}", offset)
+            raise ExpressionError(f"'in' cannot look for {describe(left)} where each item is {describe(right.item)}", offset)
         return BOOLEAN
     if operator in ("<", "<=", ">", ">="):
         if not _alike(left, right) or not isinstance(left, Scalar):

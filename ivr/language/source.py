@@ -22,7 +22,7 @@ _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_PRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _HINTS = {
     "found character that cannot start any token": "a tab, @, ` or % cannot begin a text; indent with spaces, or put the text in quotes",
-    "mapping values are not allowed in this context": "this ':' cannot stand here: a text with ': ' in it needs quotes, keys of one mapping "
+    "mapping values are not allowed in this context": "this ':' cannot stand here: a text with ': ' in it needs quotes, keys of a mapping "
     "must line up, and the line before may lack its ':'",
     "could not find expected ':'": "a line here is not 'key: value'",
     "did not find expected key": "what stands here fits neither the key before it nor its indentation",
