@@ -13,6 +13,8 @@ import errno
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,9 +30,6 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 def find_asterisk(settings: Settings) -> Path:
     """The Asterisk that asterisk_conf/install.py finds; nothing is fetched. Raises SettingsError."""
-    import subprocess
-    import sys
-
     finder = [sys.executable, str(settings.home / "asterisk_conf" / "install.py"), "--find"]
     environment = {**os.environ, "IVR_VAR": str(settings.var)}
     found = subprocess.run(finder, capture_output=True, text=True, env=environment, check=False)  # noqa: S603 - our own file
