@@ -21,7 +21,7 @@ from ivr.core.flow import (
 )
 from ivr.core.marks import Mark
 from ivr.core.values import Kind, LookupSignature, Record, Scalar, Type
-from ivr.language.problems import Problem, did_you_mean
+from ivr.language.problems import MAX_HINTS, Problem, did_you_mean
 from ivr.language.ways import check_after_hangup, check_calls, check_silent_loops, known_values
 
 CALL = Record({"caller_id": Scalar(Kind.DIGITS), "dialled": Scalar(Kind.DIGITS)})
@@ -114,7 +114,7 @@ def _infer(assignments: Iterable[_Assignment], found: Mapping[str, Type], declar
     ready = list(assignments)[::-1]
     while ready:
         node, name, value = ready.pop()
-        unknown = sorted(names(value.root) - found.keys())
+        unknown = [read for read in sorted(names(value.root)) if read not in found]
         if unknown:
             waiting.setdefault(unknown[0], []).append((node, name, value))
         elif name not in found:
@@ -183,7 +183,7 @@ def _check_uses(
         try:
             wrong = _wrong_type(use, type_of(use.expression, typed))
         except ExpressionError as error:
-            problems.append(_misfit(node, use, error))
+            problems.append(_misfit(node, use, error, hints=len(problems) < MAX_HINTS))
             continue
         if wrong is not None:
             problems.append(Problem(use.mark, wrong[0], f"node '{node.name}': {wrong[1]}"))
@@ -202,12 +202,12 @@ def _unset(name: str) -> str:
     return f"'{name}' may not be known here; a way leads here that does not set it"
 
 
-def _misfit(node: Node, use: _Use, error: ExpressionError) -> Problem:
+def _misfit(node: Node, use: _Use, error: ExpressionError, *, hints: bool) -> Problem:
     """Types that do not fit, at the very word if the expression is the node's own."""
     place = use.expression.at(error.offset)
     mark = place if place is not None and use.mark == use.expression.mark else use.mark
     code = "unknown-name" if error.name else "bad-expression"
-    hint = did_you_mean(error.name, [name for name in error.known if name != "ticket"]) if error.name else ""
+    hint = did_you_mean(error.name, [name for name in error.known if name != "ticket"]) if error.name and hints else ""
     return Problem(mark, code, f"node '{node.name}': in '{use.expression.text}': {error}{hint}")
 
 

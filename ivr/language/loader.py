@@ -12,7 +12,7 @@ from ivr.core.marks import Mark
 from ivr.core.values import LookupSignature
 from ivr.language.checks import check
 from ivr.language.nodes import KEY, Defaults, Scope, read_node, target_name
-from ivr.language.problems import Problem, did_you_mean, in_order
+from ivr.language.problems import MAX_HINTS, Problem, did_you_mean, in_order
 from ivr.language.prompts import LANGUAGES, Catalogue
 from ivr.language.reader import Reader
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source, read_yaml
@@ -94,7 +94,7 @@ def _read_flow(root: Source, catalogue: Catalogue, signatures: Mapping[str, Look
     if start is None or on_failure is None:
         return None
     whole: dict[str, Node] = {name: node or HangsUp(name, root.mark, ()) for name, node in nodes.items()}
-    whole |= {name: HangsUp(name, root.mark, ()) for name, _ in targets if name not in nodes}
+    whole |= {name: HangsUp(name, root.mark, ()) for name in (*starts.values(), *(name for name, _ in targets)) if name not in nodes}
     broken = {name for name, node in nodes.items() if node is None}
     hangup = target_name("", on_hangup.text) if on_hangup else None
     flow = Flow(
@@ -212,6 +212,6 @@ def _check_targets(
             elif slash and written in nodes:
                 hint = f"; the line's own node is written '/{written}'"
             else:
-                hint = did_you_mean(written, scopes.get(prefix, []))
+                hint = did_you_mean(written, scopes.get(prefix, [])) if len(problems) < MAX_HINTS else ""
             where = f" in sub-flow '{prefix}'" if slash else ""
             problems.append(Problem(mark, "unknown-target", f"no node named '{written}'{where}{hint}"))

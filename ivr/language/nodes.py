@@ -29,7 +29,7 @@ from ivr.core.flow import (
 from ivr.core.flow import Timing as Times
 from ivr.core.marks import Mark
 from ivr.core.values import LookupSignature
-from ivr.language.problems import Problem, did_you_mean
+from ivr.language.problems import MAX_HINTS, Problem, did_you_mean
 from ivr.language.prompts import Catalogue, PromptText, read_template
 from ivr.language.reader import Reader, bad_name, kind_of
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
@@ -124,7 +124,7 @@ class Scope:
         texts = {language: self.catalogue.texts.get(language, {}).get(name) for language in self.languages}
         missing = [language for language, text in texts.items() if text is None]
         if len(missing) == len(texts):
-            hint = did_you_mean(name, self.catalogue.names()) if len(self.catalogue.names()) else ""
+            hint = did_you_mean(name, self.catalogue.names()) if len(self.problems) < MAX_HINTS else ""
             self.problem(source.mark, "unknown-prompt", f"no prompt is named '{name}'{hint}")
             return None
         if missing:

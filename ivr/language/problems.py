@@ -57,6 +57,9 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     )
 
 
+MAX_HINTS = 100  # looking for likely names takes its time; whoever has a hundred problems has another one
+
+
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """'; did you mean ...?' when a known name is close, '; there are ...' when there are few, else nothing."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
