@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from types import MappingProxyType
 from typing import Final, Literal, NoReturn
 
@@ -111,7 +111,7 @@ AgiEvent = Environment | Reply | HangupNotice | Closed
 NextEvent = AgiEvent | Literal[NeedData.NEED_DATA]
 
 
-class State(Enum):
+class State(StrEnum):
     """Where the session is."""
 
     ENVIRONMENT = "the environment"
@@ -122,7 +122,7 @@ class State(Enum):
     FAILED = "a failed session"
 
 
-class Happening(Enum):
+class Happening(StrEnum):
     """What can happen to it: a line of some kind, the end of the bytes, or a command of ours."""
 
     VARIABLE = "a variable"
@@ -186,7 +186,7 @@ class AgiCodec:
         if self._buffer:
             self._check_silence()
         if Happening.COMMAND not in NEXT[self.state]:
-            raise ChannelFailed(f"a command cannot be sent in {self.state.value}")
+            raise ChannelFailed(f"a command cannot be sent in {self.state}")
         line = encode(verb, self._roots)
         self._advance(Happening.COMMAND)
         self._verb = verb
@@ -301,7 +301,7 @@ class AgiCodec:
     def _advance(self, happening: Happening) -> None:
         state = NEXT[self.state].get(happening)
         if state is None:
-            self._fail(f"{happening.value} in {self.state.value}")
+            self._fail(f"{happening} in {self.state}")
         self.state = state
 
     def _fail(self, reason: str) -> NoReturn:

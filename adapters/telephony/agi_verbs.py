@@ -1,8 +1,8 @@
 """What the engine can say to Asterisk over AGI: a closed set of typed verbs, and the one function that writes them as lines.
 
 AGI is shell power (`EXEC System`, `GET FULL VARIABLE ${SHELL(id)}`), and Asterisk runs whatever stands after a line break or past
-its 8,191st byte as a command of its own. So there is no way in for a raw command, a path or a variable name: files and destinations
-are tokens under roots fixed at start, variables are an enumeration and their values tokens, everything is quoted, control characters are refused.
+its 8,191st byte as a command of its own. So there is no way in for a raw command, a path or a variable name: files, destinations and
+values are tokens, folders are fixed at start, variables are an enumeration, everything is quoted, control characters are refused.
 Source for the grammar: Asterisk 22, res/res_agi.c (`parse_args`) and apps/app_stack.c (`GOSUB`).
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import assert_never
 
@@ -141,6 +142,7 @@ def quote(word: str) -> str:
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+@lru_cache(maxsize=1024)  # most calls hear the same prompts; no verb holds a secret
 def encode(verb: Verb, roots: Roots) -> bytes:
     """The line that says it, with its line feed. Raises ChannelFailed for a verb that must not be said."""
     command, *arguments = words(verb, roots)

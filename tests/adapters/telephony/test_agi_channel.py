@@ -125,6 +125,16 @@ def test_a_connection_that_ends_in_the_middle_of_any_command_is_a_hang_up(tmp_pa
     assert event == CallerHungUp(NOON)
 
 
+@pytest.mark.parametrize("command", [MENU, CODE])
+@pytest.mark.parametrize(("act", "event"), [(HANGUP, CallerHungUp(NOON)), ("#", None), (SILENCE, NothingHeard(NOON))])
+def test_silence_is_believed_only_when_the_line_is_still_up(tmp_path, command, act, event):
+    """GET OPTION answers a hang-up during its silence like silence; a key that comes just too late still counts."""
+    answered, _ = perform(tmp_path, command, SILENCE, act)
+
+    late_key = DigitsEntered(NOON, "#") if command is MENU else DigitsEntered(NOON, "", terminated=True)
+    assert answered == (event or late_key)
+
+
 @pytest.mark.parametrize("acts", [("1", HANGUP), ("1", "2", HANGUP)])
 def test_a_hang_up_between_two_keys_is_a_hang_up(tmp_path, acts):
     event, _ = perform(tmp_path, CODE, *acts)
