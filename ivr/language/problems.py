@@ -57,7 +57,7 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     )
 
 
-MAX_HINTS = 100  # looking for likely names takes its time; whoever has a hundred problems has another one
+MAX_HINTS = 50  # looking for likely names takes its time, and whoever has fifty problems has another one
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

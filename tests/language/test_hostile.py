@@ -176,8 +176,6 @@ HOSTILE = {
     "a thousand values one by one": _flow(
         "".join(f"  n{number}: {{set: {{v{number}: 1}}, then: n{number + 1}}}\n" for number in range(900))
     ),
-        "".join(f"  n{number}: {{set: {{v{number}: 1}}, then: n{number + 1}}}\n" for number in range(900))
-    ),
     "many nulls": _flow("".join(f"  n{number}:\n" for number in range(900))),
     "a lone surrogate": "a: \ud800\n",
     "control characters": "a: \x9f\x1b[31m\n",
