@@ -76,6 +76,11 @@ class Settings:
         return self.var / "secrets"
 
     @property
+    def heartbeat(self) -> Path:
+        """A file that a healthy engine touches every second."""
+        return self.var / "engine.heartbeat"
+
+    @property
     def asterisk(self) -> Path:
         """Asterisk's rendered configuration, run, log and database folders."""
         return self.var / "asterisk"

@@ -40,7 +40,7 @@ from ivr.errors import ChannelFailed, ProtocolError, VoiceFailed
 
 MARGIN = 5.0  # seconds a command may take beyond what it says itself
 TALK = 4 * 3600.0  # seconds a transferred call may last
-FIRST_SLICE_MS = 20
+FIRST_SLICE_MS = 2  # doubled each time: a look-up that takes milliseconds is answered in milliseconds
 SLICE_MS = 100
 BYTES_A_SECOND = 8000
 
@@ -98,7 +98,7 @@ class AgiChannel:
                     reply = await self._say(StreamFile(file.stem, ALL_KEYS), _duration(file) or 0.0)
                 else:
                     reply = await self._say(WaitForDigit(slice_ms), slice_ms / 1000)
-                    slice_ms = SLICE_MS
+                    slice_ms = min(2 * slice_ms, SLICE_MS)
                 if (key := _key(reply)) is None:
                     late: list[str] = []
                     if await self._gone(reply, late):

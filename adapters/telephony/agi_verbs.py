@@ -1,8 +1,8 @@
 """What the engine can say to Asterisk over AGI: a closed set of typed verbs, and the one function that writes them as lines.
 
 AGI is shell power (`EXEC System`, `GET FULL VARIABLE ${SHELL(id)}`), and Asterisk runs whatever stands after a line break or past
-its 8,191st byte as a command of its own. So there is no way in for a raw command, a path or a variable name: files, destinations and
-values are tokens, folders are fixed at start, variables are an enumeration, everything is quoted, control characters are refused.
+its 8,191st byte as a command of its own. So there is no way in for a raw command, a path or a variable name: files, destinations
+and values are tokens, folders are fixed at start, variables are an enumeration, all is quoted, control characters are refused.
 Source for the grammar: Asterisk 22, res/res_agi.c (`parse_args`) and apps/app_stack.c (`GOSUB`).
 """
 

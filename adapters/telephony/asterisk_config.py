@@ -67,7 +67,7 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         "rtp_last_port": settings.rtp_last_port,
         "media": "" if _everywhere(settings.host) else f"media_address = {settings.host}\nbind_rtp_to_media_address = yes",
         "callers_from": "127.0.0.0/8" if _everywhere(settings.host) else f"127.0.0.0/8,{settings.host}",
-        "agi_host": "127.0.0.1" if _everywhere(settings.host) else settings.host,
+        "agi_host": "127.0.0.1",  # Asterisk and its engine live on one machine
         "agi_port": settings.agi_port,
         "agi_token": secret(settings, "agi_token"),
         "ami_port": settings.ami_port,

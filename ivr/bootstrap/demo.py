@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import signal
+import tempfile
 import time
 import wave
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from adapters.backoffice.embedded import EmbeddedBackOffice
 from adapters.backoffice.subscribers import SUBSCRIBERS
 from adapters.speech import audio
 from adapters.speech.ears import Ears, EarsMissing
@@ -22,11 +24,16 @@ from adapters.speech.pack_voice import read_packs
 from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
 from ivr.bootstrap.desk import at_desk_now
-from ivr.bootstrap.engine import now
+from ivr.bootstrap.engine import load_flows, now
 from ivr.bootstrap.line import Line
 from ivr.config import Settings
+from ivr.core.commands import AskDigits, Play
+from ivr.core.events import CallStarted, DigitsEntered, LookupAnswered
+from ivr.core.interpreter import advance
+from ivr.core.state import CallState
 from ivr.core.values import Kind, SpokenValue
 from ivr.speech import words
+from ivr.tools.flowtest import transcript_of
 
 CALLER = "13900001008"
 QUIET = dt.timedelta(seconds=1.2)
@@ -39,7 +46,8 @@ class Part:
     """A stretch of the call: what the caller did, and what was heard after it."""
 
     did: str
-    heard: bytes
+    said: str  # what the line says now, to its end
+    heard: bytes  # what was heard of it
     after: float  # seconds from the answer to the beginning of the stretch
 
 
@@ -102,10 +110,14 @@ async def first_call(settings: Settings, tell: Tell) -> bool:
     right = False
     for part in call.parts:
         tell(f"{part.after:5.1f} s  caller {part.did}")
+        if part.said:
+            tell(f"         line   {part.said}")
         if part.heard and ears is not None:
             heard = await asyncio.to_thread(ears.hear, part.heard, "zh-CN")
             right = right or says(heard, expected)
             tell(f"         heard  {heard}")
+    if ears is not None:
+        tell("         (heard: what a recogniser that does not know the text made of the audio, up to where the caller pressed a key)")
     if call.reference is not None:
         tell(f"ticket {call.reference} was made: .venv/bin/ivr tickets show {call.reference}")
     else:
@@ -143,34 +155,53 @@ async def place_call(settings: Settings, *, patient: bool = False) -> FirstCall:
 
     A `patient` caller hears the menus to their end; others press as soon as they have heard what they called for.
     """
-    parts: list[Part] = []
     before = await _references(settings)
+    says = await line_says(settings, ("2", "5"))
     async with SipCaller(settings.host, settings.sip_port, caller_id=CALLER) as phone:
         leg = await phone.call(settings.flow)
-        parts.append(await _hear(leg, "dials", None if patient else 9.0))
+        parts = [await _hear(leg, "dials", says[0], None if patient else 10.0)]
         await leg.send_keys("2")
-        parts.append(await _hear(leg, "presses 2 (usage)", None if patient else 11.5))
+        parts.append(await _hear(leg, "presses 2 (usage)", says[1], None if patient else 12.0))
         await leg.send_keys("5")
-        parts.append(await _hear(leg, "presses 5 (leave a message)", None))
+        parts.append(await _hear(leg, "presses 5 (leave a message)", says[2], None))
         leg.say(message())
         await leg.wait_said()
-        parts.append(Part("speaks, and hangs up in the middle of the recording", b"", _since_answer(leg)))
+        parts.append(Part("speaks, and hangs up in the middle of the recording", "", b"", _since_answer(leg)))
         await leg.hang_up()
     reference = await _new_reference(settings, before)
     return FirstCall(tuple(parts), leg.audio, reference)
 
 
-async def _hear(leg: SipLeg, did: str, seconds: float | None) -> Part:
+async def line_says(settings: Settings, keys: tuple[str, ...]) -> list[str]:
+    """What the line says to the sample caller, at first and after each key: the flow run without a telephone."""
+    flow = load_flows(settings)[settings.flow]
+    with tempfile.TemporaryDirectory() as folder:
+        office = EmbeddedBackOffice(Path(folder) / "backoffice.db", now)
+        office.seed()
+        answer = await office.look_up("account", {"number": CALLER})
+        office.close()
+    step = advance(flow, CallState(), CallStarted(now(), "first-call", CALLER, settings.flow))
+    step = advance(flow, step.state, LookupAnswered(now(), answer))
+    said = []
+    for key in (*keys, ""):
+        assert isinstance(step.command, AskDigits | Play)
+        said.append(transcript_of(step.command.utterance))
+        if key:
+            step = advance(flow, step.state, DigitsEntered(now(), key))
+    return said
+
+
+async def _hear(leg: SipLeg, did: str, says: str, seconds: float | None) -> Part:
     """Listen until the line falls silent, or for so many seconds, counted in the frames that we send."""
     after = _since_answer(leg)
     if seconds is None:
-        return Part(did, await leg.hear(until_silent=QUIET), after)
+        return Part(did, says, await leg.hear(until_silent=QUIET), after)
     begin = len(leg.audio)
     leg.say(audio.silence(seconds))
     await leg.wait_said()
     heard = leg.audio[begin:]
     leg.forget_heard()
-    return Part(did, heard, after)
+    return Part(did, says, heard, after)
 
 
 def _since_answer(leg: SipLeg) -> float:

@@ -48,6 +48,7 @@ RECOVERY_EVERY = 30.0  # seconds
 AUDIT_EVERY = 3600.0
 DRAIN = 120.0  # seconds that calls have to finish when the engine is told to stop
 AMI_USER = "selfline"
+LOOPBACK = "127.0.0.1"  # Asterisk and its engine live on one machine
 
 _log = structlog.get_logger("engine")
 
@@ -133,12 +134,12 @@ class Engine:
         self._store = SqlTicketStore.open(settings.database, settings.secrets / "data_key", settings.recordings, exclusive=True)
         self._journal = JsonLinesJournal(settings.var / "journal")
         self._voice = make_voice(settings, self._flows)
-        live = AmiLiveCalls("127.0.0.1", settings.ami_port, AMI_USER, secret(settings, "ami"))
+        live = AmiLiveCalls(LOOPBACK, settings.ami_port, AMI_USER, secret(settings, "ami"))
         capture = MessageCapture(self._store, self._spool, now, settings.min_free_bytes)
         self._recovery = Recovery(self._store, self._spool, live, now, capture.busy)
         self._services = Services(make_back_office(settings), capture, self._journal, now)
         self._server = FastAgiServer(
-            settings.host,
+            LOOPBACK,
             settings.agi_port,
             token=secret(settings, "agi_token"),
             handler=self._answer,
@@ -147,20 +148,20 @@ class Engine:
             voice=self._voice,
             clock=now,
         )
-        self._recovering: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Take calls. Raises SettingsError when the port is taken."""
         await self._server.start()
-        self._recovering = asyncio.create_task(self._recover())
+        self._tasks = [asyncio.create_task(self._recover()), asyncio.create_task(self._beat())]
         _log.info("engine_ready", port=self._server.port, flows=sorted(self._flows))
 
     async def stop(self, drain: float = DRAIN) -> None:
         """Take no new calls, let those under way finish, and close everything."""
         left = await self._server.close_and_drain(drain)
-        if self._recovering:
-            self._recovering.cancel()
-            await asyncio.gather(self._recovering, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._voice.close()
         self._store.close()
         self._journal.close()
@@ -172,6 +173,12 @@ class Engine:
             _log.info("call_started", flow=call.flow, caller=call.masked_caller)
             disposition = await run_call(self._flows[call.flow], channel, self._services, started, call.unique_id)
             _log.info("call_over", flow=call.flow, disposition=disposition.value)
+
+    async def _beat(self) -> None:
+        """Show that the loop turns: who watches the engine may end one that hangs, which frees its callers for the rescue."""
+        while True:
+            self._settings.heartbeat.touch()
+            await asyncio.sleep(1.0)
 
     async def _recover(self) -> None:
         audited = 0.0

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from ivr.errors import SettingsError
 START_PATIENCE = 15.0  # seconds until an engine that does not answer is given up
 STOP_PATIENCE = 5.0
 RESTART_AFTER = 0.5
+HUNG_AFTER = 8.0
 
 Tell = Callable[[str], None]
 
@@ -68,9 +70,22 @@ class EngineProcess:
             raise SettingsError(said.removeprefix("ivr: ") or f"the engine ended with status {self._process.returncode}")
 
     async def wait_ended(self) -> int:
-        """Its exit status, once it has ended."""
+        """Its exit status, once it has ended. An engine that shows no life for eight seconds is ended here."""
         assert self._process is not None
-        return await self._process.wait()
+        ended = asyncio.ensure_future(self._process.wait())
+        try:
+            while not (await asyncio.wait((ended,), timeout=1.0))[0]:
+                if self._seconds_without_life() > HUNG_AFTER:
+                    self._process.kill()
+            return ended.result()
+        finally:
+            ended.cancel()
+
+    def _seconds_without_life(self) -> float:
+        try:
+            return time.time() - self._settings.heartbeat.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
 
     async def stop(self) -> None:
         """Tell it to finish, wait a little, then make it."""

@@ -69,13 +69,13 @@ async def time_of(leg: SipLeg, prompt: bytes, after: float) -> float:
     """When the prompt's first 20 ms came."""
     first = prompt[:FRAME]
     seen = 0
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         for heard in leg.timeline[seen:]:
             if heard.at > after and heard.alaw == first:
                 return heard.at
         seen = len(leg.timeline)
-        await leg.wait_voice(after=leg.timeline[-1].at if leg.timeline else 0.0, timeout=dt.timedelta(seconds=10))
+        await leg.wait_voice(after=leg.timeline[-1].at if leg.timeline else 0.0, timeout=dt.timedelta(seconds=15))
     raise AssertionError("the prompt was not heard")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -17,7 +19,7 @@ from ivr.bootstrap.demo import message
 from ivr.bootstrap.line import Line
 from ivr.calls.tickets import TicketDetails
 from ivr.config import Settings
-from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for
+from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for, until
 from tests.asterisk.conftest import tickets
 from tests.asterisk.latency import time_of
 
@@ -177,3 +179,27 @@ def test_a_slow_back_office_is_bridged_by_a_comfort_prompt_and_keys_are_kept(tmp
             return found[0].line.topic
 
     assert asyncio.run(scenario()) == "callback"
+
+
+def test_a_hung_engine_is_ended_and_its_caller_rescued(tmp_path: Path):
+    """Asterisk waits for a silent engine for ever; the watch does not."""
+
+    async def scenario() -> tuple[float, list[str]]:
+        told: list[str] = []
+        async with line(tmp_path) as up:
+            watch = asyncio.create_task(up.watch(told.append))
+            async with call(up.settings) as leg:
+                await leg.wait_voice()
+                assert up.engine.pid is not None
+                hung = time.monotonic()
+                os.kill(up.engine.pid, signal.SIGSTOP)
+                await leg.send_keys("1")  # the prompt stops, and nobody answers
+                rescued = await time_of(leg, apology(up.settings), hung) - hung
+                await until(lambda: bool(told))
+            watch.cancel()
+        return rescued, told
+
+    rescued, told = asyncio.run(scenario())
+
+    assert rescued < 12.0
+    assert told[0].startswith("the engine ended with status -9; starting it again")

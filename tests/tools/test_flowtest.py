@@ -58,8 +58,14 @@ def test_steps_after_the_end_of_the_call_are_told(quick_line: Flow):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("flow: a.yaml\nconversations:\n  - name: x\n    steps: [hangup]\n", "t.yaml:4:13: error: a step cannot be 'hangup'; did you mean 'hang_up'?  [bad-value]"),
-        ("flow: a.yaml\nconversations:\n  - name: x\n    steps:\n      - press: abc\n", "t.yaml:5:16: error: 'abc' are not keys: write 0-9, * and #  [bad-value]"),
+        (
+            "flow: a.yaml\nconversations:\n  - name: x\n    steps: [hangup]\n",
+            "t.yaml:4:13: error: a step cannot be 'hangup'; did you mean 'hang_up'?  [bad-value]",
+        ),
+        (
+            "flow: a.yaml\nconversations:\n  - name: x\n    steps:\n      - press: abc\n",
+            "t.yaml:5:16: error: 'abc' are not keys: write 0-9, * and #  [bad-value]",
+        ),
         (
             "flow: a.yaml\nconversations:\n  - name: x\n    back_office: {acount: failed}\n    steps: []\n",
             "t.yaml:4:19: error: the back office has no look-up 'acount'; did you mean 'account'?  [unknown-lookup]",
@@ -69,7 +75,7 @@ def test_steps_after_the_end_of_the_call_are_told(quick_line: Flow):
             "t.yaml:4:38: error: 'many' is not of the kind money  [bad-value]",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_conversation_is_told_where(text: str, problem: str):
     found, problems = read_script(text, "t.yaml", SIGNATURES)
 

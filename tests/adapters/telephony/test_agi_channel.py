@@ -269,13 +269,14 @@ def hold(folder, call: FakeCall, *, until: int, comfort: Utterance | None = None
     return a_call(folder, call, body)
 
 
-def test_a_held_line_listens_in_short_slices_and_keeps_every_key(tmp_path):
-    call = FakeCall(["1", SILENCE, "2", SILENCE])
+def test_a_held_line_listens_in_growing_slices_and_keeps_every_key(tmp_path):
+    """Short at first, so that a quick look-up is answered at once; then as long as a key may go unnoticed."""
+    call = FakeCall(["1", SILENCE, "2", SILENCE, SILENCE, SILENCE, SILENCE, SILENCE])
 
-    held = hold(tmp_path, call, until=4)
+    held = hold(tmp_path, call, until=8)
 
     assert held == Held("12", hung_up=False)
-    assert [words[3] for words in call.commands[2:]] == ["20", "100", "100", "100"]
+    assert [words[3] for words in call.commands[2:]] == ["2", "4", "8", "16", "32", "64", "100", "100"]
 
 
 def test_a_held_line_plays_comfort_once_and_takes_its_key(tmp_path):
