@@ -185,10 +185,9 @@ class _Turn:
                 self._take_message(node)
             case TransfersCall():
                 self._wait(Phase.TRANSFERRING, Transfer(node.destination, node.ring_time))
-            case HangsUp():
-                self._wait(Phase.RELEASING, Release())
             case _:
-                raise UnexpectedEvent(f"a prompt ended at '{node.name}', which plays none by itself")
+                assert isinstance(node, HangsUp)
+                self._wait(Phase.RELEASING, Release())
 
     def digits(self, event: DigitsEntered) -> None:
         node = self._node
@@ -197,7 +196,8 @@ class _Turn:
         self._set(partial="")
         if isinstance(node, Menu):
             self._choose(node, entry)
-        elif isinstance(node, Collect):
+        else:
+            assert isinstance(node, Collect)
             self._fill_in(node, entry)
 
     def silence(self) -> None:

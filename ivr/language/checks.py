@@ -78,7 +78,7 @@ def _variables(flow: Flow, signatures: Mapping[str, LookupSignature], problems: 
     first: dict[str, Mark] = {}
 
     def declare(name: str, type_: Type, mark: Mark) -> None:
-        if name in found and found[name] != type_:
+        if name in first and found[name] != type_:
             problems.append(Problem(mark, "bad-value", f"'{name}' already holds something of another type, from line {first[name].line}"))
         else:
             found.setdefault(name, type_)
