@@ -25,7 +25,7 @@ class Settings:
     agi_port: int = 4573
     ami_port: int = 5038
     flow: str = "1008611"
-    min_free_bytes: int = 64 * 1024 * 1024
+    min_free_bytes: int = 64 * 1024 * 1024  # with less, no message is promised
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -35,6 +35,12 @@ class Settings:
             text = environment.get(name, str(default))
             if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
                 raise SettingsError(f"{name} must be a port number from 1 to 65535, not {text!r}")
+            return int(text)
+
+        def number(name: str, default: int) -> int:
+            text = environment.get(name, str(default))
+            if not text.isascii() or not text.isdigit() or len(text) > 9:
+                raise SettingsError(f"{name} must be a whole number, not {text!r}")
             return int(text)
 
         home = Path(environment.get("IVR_HOME", REPOSITORY)).resolve()
@@ -48,6 +54,7 @@ class Settings:
             agi_port=port("IVR_AGI_PORT", 4573),
             ami_port=port("IVR_AMI_PORT", 5038),
             flow=environment.get("IVR_FLOW", "1008611"),
+            min_free_bytes=number("IVR_MIN_FREE_MB", 64) * 1024 * 1024,
         )
 
     @property

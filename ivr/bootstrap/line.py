@@ -195,5 +195,6 @@ def _as_environment(settings: Settings) -> Mapping[str, str]:
         "IVR_AGI_PORT": str(settings.agi_port),
         "IVR_AMI_PORT": str(settings.ami_port),
         "IVR_FLOW": settings.flow,
+        "IVR_MIN_FREE_MB": str(settings.min_free_bytes // 1024**2),
         "PYTHONPATH": str(settings.home),
     }

@@ -203,3 +203,23 @@ def test_a_hung_engine_is_ended_and_its_caller_rescued(tmp_path: Path):
 
     assert rescued < 12.0
     assert told[0].startswith("the engine ended with status -9; starting it again")
+
+
+def test_without_room_on_the_disk_the_caller_is_told_and_nothing_is_promised(tmp_path: Path):
+    """No beep, no recording, no ticket: only the truth."""
+
+    async def scenario() -> tuple[int, list[str], tuple[TicketDetails, ...]]:
+        async with line(tmp_path, {"IVR_MIN_FREE_MB": "999999999"}) as up, call(up.settings) as leg:
+            told = (up.settings.sounds / "zh-CN" / "message_not_kept.alaw").read_bytes()
+            await leg.wait_voice()
+            pressed = time.monotonic()
+            await leg.send_keys("5")
+            await time_of(leg, told, pressed)
+            await leg.wait_ended()
+            return len(told), [path.name for path in up.settings.recordings.iterdir()], await tickets(up.settings)
+
+    told, recordings, found = asyncio.run(scenario())
+
+    assert told > 8000
+    assert recordings == []
+    assert found == ()

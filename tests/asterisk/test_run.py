@@ -1,0 +1,92 @@
+"""`ivr run` as a person runs it: it says what it does, and Ctrl-C leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ivr.bootstrap.demo import expected_balance, says
+from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for
+from tests.asterisk.latency import measure, report
+from tests.conftest import HOME
+
+pytestmark = [pytest.mark.asterisk]
+
+
+def processes_of(var: Path) -> list[str]:
+    """The command lines and environments of processes that belong to the line below `var`."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        try:
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(var).encode() in told:
+            found.append(told.split(b"\0")[0].decode())
+    return found
+
+
+def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
+    settings = settings_for(tmp_path / "line")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(HOME),
+        "IVR_VAR": str(settings.var),
+        "IVR_ASTERISK": str(asterisk_program()),
+        "IVR_SIP_PORT": str(settings.sip_port),
+        "IVR_AGI_PORT": str(settings.agi_port),
+        "IVR_AMI_PORT": str(settings.ami_port),
+        "PYTHONUNBUFFERED": "1",
+    }
+    begun = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-m", "ivr.cli", "run"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as running:
+        assert running.stdout is not None
+        said = []
+        for text in running.stdout:
+            said.append(text)
+            if "calling 1008611" in text:
+                break
+        up_after = time.monotonic() - begun
+        running.send_signal(signal.SIGINT)
+        said += running.stdout.readlines()
+        status = running.wait(timeout=30)
+
+    assert f"answers at sip:1008611@127.0.0.1:{settings.sip_port}" in "".join(said)
+    assert said[-1] == "stopped: Asterisk and the engine have ended\n"
+    assert status in (0, 1)
+    assert processes_of(settings.var) == []
+    print(f"up after {up_after:.1f} s")
+
+
+@pytest.mark.parametrize(
+    ("heard", "right"),
+    [
+        ("您的账户余额是三十五元六角二分,本月还剩流量", True),
+        ("您的账户与额事三十五圆六角二分", True),
+        ("您的账户余额是三十五元六交二分", True),  # one near-sound of eight syllables
+        ("您的账户余额是五十三元", False),
+        ("", False),
+    ],
+)
+def test_a_balance_is_heard_by_its_sounds(heard: str, right: bool):
+    assert says(heard, expected_balance()) is right
+
+
+def test_a_few_calls_give_both_waits_beside_the_dialplan(tmp_path: Path):
+    """The small version of `make bench`; figures are reported, not judged."""
+    engine, twin = asyncio.run(measure(tmp_path / "line", 3))
+
+    assert len(engine.first_voice) == len(twin.first_voice) == 3
+    assert all(wait > 0 for wait in (*engine.first_voice, *engine.next_prompt, *twin.first_voice))
+    print(report(engine, twin))
