@@ -11,10 +11,10 @@ import num2words
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spoken_reader import READERS, UNITS
 
 from ivr.core.values import Kind, SpokenValue, Value
 from ivr.speech import LANGUAGES, PAUSE, fragments, inventory, words
+from tests.speech.spoken_reader import READERS, UNITS
 
 LIMIT = 10**12 - 1
 INVENTORIES = {language: set(inventory(language)) for language in LANGUAGES}
