@@ -33,15 +33,18 @@ async def run_call(flow: Flow, channel: Channel, services: Services, started: Ca
     Raises ChannelFailed when the line breaks in a way that is no hang-up; the caller is then in the hands of the dialplan's rescue.
     """
     call = _Call(channel, services, started, line)
-    step = advance(flow, CallState(), started)
-    call.write(started, None, step)
-    while step.command is not None:
-        event = await call.perform(step.command, step.state)
-        asked, step = step.command, advance(flow, step.state, event)
-        call.write(event, asked, step)
-    disposition = step.state.disposition
-    services.journal.write(started.session, {"at": services.clock().isoformat(timespec="milliseconds"), "disposition": disposition.value})
-    return disposition
+    try:
+        step = advance(flow, CallState(), started)
+        call.write(started, None, step)
+        while step.command is not None:
+            event = await call.perform(step.command, step.state)
+            asked, step = step.command, advance(flow, step.state, event)
+            call.write(event, asked, step)
+    except BaseException as error:  # also of a call that is cut off when the engine stops: each call has its end in the journal
+        call.end(Disposition.FAILED, type(error).__name__)
+        raise
+    call.end(step.state.disposition)
+    return step.state.disposition
 
 
 class _Call:
@@ -53,6 +56,11 @@ class _Call:
 
     def write(self, event: Event, asked: Command | None, step: Step) -> None:
         self._services.journal.write(self._started.session, entry(event, asked, step))
+
+    def end(self, disposition: Disposition, broken: str | None = None) -> None:
+        """The last entry of a call; `broken` names what ended it against the flow's will."""
+        last: dict[str, object] = {"at": self._services.clock().isoformat(timespec="milliseconds"), "disposition": disposition.value}
+        self._services.journal.write(self._started.session, last if broken is None else last | {"broken": broken})
 
     async def perform(self, command: Command, state: CallState) -> Event:
         match command:
@@ -66,6 +74,7 @@ class _Call:
     async def _look_up(self, command: Lookup) -> Event:
         """The caller waits on the line, with keys still taken, and may hang up meanwhile."""
         work: asyncio.Future[object] = asyncio.ensure_future(self._answer(command))
+        work.add_done_callback(_seen)
         try:
             held = await self._channel.hold(work, command.comfort, command.comfort_after)
             if held.hung_up:
@@ -108,3 +117,9 @@ class _Call:
             begun_at=self._services.clock(),
             channel=self._line,
         )
+
+
+def _seen(work: asyncio.Future[object]) -> None:
+    """A look-up may fail after the caller has gone, and nobody is left to be told."""
+    if not work.cancelled():
+        work.exception()

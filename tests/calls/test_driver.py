@@ -1,0 +1,386 @@
+"""A whole call between fakes: look-ups while the caller waits, messages that are kept, and ends of every kind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from adapters.backoffice.signatures import SIGNATURES
+from adapters.memory import FixedClock, MemoryBackOffice, MemoryJournal, MemorySpool, MemoryTicketStore
+from ivr.calls.capture import MessageCapture
+from ivr.calls.driver import Services, run_call
+from ivr.calls.ports import LineEvent
+from ivr.core.commands import AskDigits, Play
+from ivr.core.events import CallerHungUp, CallStarted, DigitsEntered, NothingHeard, PromptPlayed, Released, TransferEnded
+from ivr.core.flow import Flow
+from ivr.core.state import Disposition
+from ivr.core.values import Value
+from ivr.errors import BackOfficeFailed, ChannelFailed, UnexpectedEvent
+from tests.calls.scripted import Answer, ScriptedChannel
+from tests.core.phone import NOON, compiled, said
+
+FLOW = compiled(
+    """
+  hello: {lookup: bundles, with: {number: call.caller_id}, comfort: <<One moment.>>, deadline: 4s, failed: broken, then: main}
+  broken: {say: <<Not now.>>, then: main}
+  main: {menu: <<Main.>>, choices: {1: leave, 2: person, 3: hello}, exhausted: bye}
+  person: {transfer: agents, then: bye, unanswered: leave}
+  leave:
+    message: <<Speak.>>
+    topic: callback
+    kept: <<Number {{ ticket.reference | digits }}.>>
+    saved: <<Saved.>>
+    too_short: <<Nothing.>>
+    not_kept: <<Full.>>
+    then: bye
+  gone: {lookup: bundles, as: late, with: {number: call.caller_id}, then: end}
+  end: {hangup: }
+""",
+    "start: hello\non_hangup: gone",
+)
+SILENT = replace(FLOW, on_hangup=None)
+BUNDLES = {"count": 0, "items": ()}
+CALLER = "13900001008"
+STARTED = CallStarted(NOON, "7d9f3c1e-0000-4000-8000-00000000abcd", CALLER, "100")
+WHOLE = b"\xd5" * 40_000
+
+
+class World:
+    """Everything a call needs, in memory."""
+
+    def __init__(self, answer: Callable[[str, Mapping[str, Value]], object] = lambda name, arguments: BUNDLES) -> None:
+        self.clock = FixedClock(NOON)
+        self.spool = MemorySpool(self.clock)
+        self.store = MemoryTicketStore()
+        self.journal = MemoryJournal()
+        self.back_office = MemoryBackOffice(SIGNATURES, answer)
+        self.capture = MessageCapture(self.store, self.spool, self.clock, 1)
+
+    @property
+    def services(self) -> Services:
+        return Services(self.back_office, self.capture, self.journal, self.clock)
+
+    def channel(self, *script: Answer, speech: bytes | None = WHOLE, keys: str = "") -> ScriptedChannel:
+        return ScriptedChannel(script, spool=self.spool, speech=speech, keys=keys)
+
+    def written(self) -> str:
+        return json.dumps([entry for _, entry in self.journal.entries], ensure_ascii=False)
+
+
+class SlowBackOffice(MemoryBackOffice):
+    """Answers when it is told to, and knows whether it was given up."""
+
+    def __init__(self) -> None:
+        super().__init__(SIGNATURES)
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.given_up = 0
+
+    async def look_up(self, name: str, arguments: Mapping[str, Value]) -> Value:
+        self.asked.set()
+        try:
+            await self.may_answer.wait()
+        except asyncio.CancelledError:
+            self.given_up += 1
+            raise
+        return BUNDLES
+
+
+HANG_UP = CallerHungUp(NOON)
+ENTER = PromptPlayed(NOON)
+
+
+def press(digits: str) -> LineEvent:
+    return DigitsEntered(NOON, digits)
+
+
+def hold(world: World, channel: ScriptedChannel, flow: Flow = SILENT, started: CallStarted = STARTED) -> Disposition:
+    return asyncio.run(run_call(flow, channel, world.services, started, "asterisk-1.1"))
+
+
+def heard(channel: ScriptedChannel) -> list[str]:
+    return [said(command.utterance) for command in channel.told if isinstance(command, Play | AskDigits)]
+
+
+# --- look-ups ---
+
+
+def test_a_quick_look_up_is_not_heard():
+    world = World()
+    channel = world.channel(HANG_UP)
+
+    assert hold(world, channel) is Disposition.ABANDONED
+    assert (heard(channel), channel.comforts) == (["Main."], [])
+
+
+def test_a_slow_look_up_is_comforted_and_the_keys_of_the_waiting_caller_count():
+    async def call() -> ScriptedChannel:
+        world = World()
+        slow = SlowBackOffice()
+        world.back_office = slow
+        channel = world.channel(ENTER, ENTER, Released(NOON), keys="1")
+        held = channel.hold
+
+        async def hold_and_answer(*arguments: object) -> object:
+            slow.may_answer.set() if channel.comforts else None
+            return await held(*arguments)  # type: ignore[arg-type]
+
+        task = asyncio.create_task(run_call(impatient(SILENT), channel, world.services, STARTED))
+        await slow.asked.wait()
+        while not channel.comforts:
+            await asyncio.sleep(0)
+        slow.may_answer.set()
+        await task
+        return channel
+
+    channel = asyncio.run(call())
+
+    assert channel.comforts == ["One moment."]
+    assert heard(channel)[0] == "Speak."
+
+
+def impatient(flow: Flow) -> Flow:
+    return flow
+
+
+def test_a_look_up_past_its_deadline_has_failed():
+    world = World()
+    world.back_office = NeverAnswers()
+    channel = world.channel(HANG_UP, keys="7")
+    node = FLOW.nodes["hello"]
+
+    flow = replace(SILENT, nodes={**FLOW.nodes, "hello": replace(node, deadline=NOON - NOON)})  # type: ignore[call-arg]
+    hold(world, channel, flow)
+
+    assert heard(channel) == ["Main."]  # the key that was pressed skips the apology
+    assert '"reason": "deadline"' in world.written()
+
+
+class NeverAnswers(MemoryBackOffice):
+    """A back office that hangs."""
+
+    def __init__(self) -> None:
+        super().__init__(SIGNATURES)
+
+    async def look_up(self, name: str, arguments: Mapping[str, Value]) -> Value:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("trouble", [BackOfficeFailed("away"), None])
+def test_a_look_up_that_fails_is_apologised_for(trouble: Exception | None):
+    def answer(name: str, arguments: Mapping[str, Value]) -> object:
+        if trouble is not None:
+            raise trouble
+        return {"count": "many"}
+
+    world = World(answer)
+    channel = world.channel(HANG_UP)
+
+    assert hold(world, channel) is Disposition.FAILED
+    assert heard(channel) == ["Not now. Main."]
+    assert '"reason": "back_office"' in world.written()
+
+
+def test_hanging_up_during_a_look_up_gives_it_up_and_ends_the_call():
+    async def call() -> tuple[Disposition, int]:
+        world = World()
+        slow = SlowBackOffice()
+        world.back_office = slow
+        channel = world.channel()
+        channel.gone = slow.asked
+        disposition = await run_call(SILENT, channel, world.services, STARTED)
+        await asyncio.sleep(0)
+        return disposition, slow.given_up
+
+    assert asyncio.run(call()) == (Disposition.ABANDONED, 1)
+
+
+def test_a_look_up_that_fails_as_the_caller_hangs_up_troubles_nobody():
+    class FailsAtOnce(MemoryBackOffice):
+        async def look_up(self, name: str, arguments: Mapping[str, Value]) -> Value:
+            raise BackOfficeFailed("away")
+
+    world = World()
+    world.back_office = FailsAtOnce(SIGNATURES)
+    channel = world.channel()
+    channel.gone = asyncio.Event()
+    channel.gone.set()
+
+    assert hold(world, channel) is Disposition.ABANDONED
+    gc.collect()  # an exception that nobody looked at would be reported now, and fail this test
+
+
+@pytest.mark.parametrize("answers", ["something", "failure", "nothing"])
+def test_after_the_hang_up_look_ups_go_on_without_a_line(answers: str):
+    calls: list[str] = []
+
+    def answer(name: str, arguments: Mapping[str, Value]) -> object:
+        calls.append(name)
+        if len(calls) > 1 and answers == "failure":
+            raise BackOfficeFailed("away")
+        return BUNDLES
+
+    world = World(answer)
+    flow = FLOW
+    if answers == "nothing":
+        node = FLOW.nodes["gone"]
+        flow = replace(FLOW, nodes={**FLOW.nodes, "gone": replace(node, deadline=NOON - NOON)})  # type: ignore[call-arg]
+        world.back_office = AnswersOnce()
+
+    hold(world, world.channel(HANG_UP), flow)
+
+    reasons = {"something": "", "failure": "back_office", "nothing": "deadline"}
+    assert f'"reason": "{reasons[answers]}"' in world.written() or answers == "something"
+    assert world.journal.entries[-1][1]["disposition"] in ("abandoned", "failed")
+
+
+class AnswersOnce(NeverAnswers):
+    """A back office that hangs from the second question on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked = 0
+
+    async def look_up(self, name: str, arguments: Mapping[str, Value]) -> Value:
+        self._asked += 1
+        return BUNDLES if self._asked == 1 else await super().look_up(name, arguments)
+
+
+# --- messages and transfers ---
+
+
+def test_a_message_becomes_a_ticket_before_it_is_promised():
+    world = World()
+    promised: list[bool] = []
+
+    def goodbye() -> LineEvent:
+        (ticket,) = asyncio.run_coroutine_threadsafe if False else tickets(world)
+        promised.append(ticket in said(channel.told[-1].utterance))  # type: ignore[union-attr]
+        return ENTER
+
+    channel = world.channel(press("1"), ENTER, goodbye, Released(NOON))
+
+    assert hold(world, channel) is Disposition.TICKET_OPENED
+    assert promised == [True]
+
+
+def tickets(world: World) -> tuple[str, ...]:
+    coroutine = world.store.tickets()
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return tuple(ticket.reference for ticket in done.value)
+    raise AssertionError
+
+
+def test_hanging_up_after_speaking_keeps_the_message_and_knows_the_caller():
+    world = World()
+    channel = world.channel(press("1"), ENTER)
+    channel.hangs_up_after_the_message = True
+
+    assert hold(world, channel) is Disposition.TICKET_OPENED
+    (ticket,) = asyncio.run(world.store.tickets())
+    assert (ticket.caller_id, ticket.topic, ticket.language, ticket.dialled) == (CALLER, "callback", "en-US", "100")
+    assert ticket.messages[0].key == f"{STARTED.session}/leave/1"
+
+
+def test_a_message_of_nothing_opens_no_ticket():
+    world = World()
+    channel = world.channel(press("1"), ENTER, ENTER, Released(NOON), speech=b"\xd5" * 100)
+
+    assert hold(world, channel) is Disposition.ABANDONED
+    assert heard(channel)[-1] == "Nothing. Goodbye."
+    assert asyncio.run(world.store.tickets()) == ()
+
+
+def test_a_transfer_nobody_answers_offers_a_message():
+    world = World()
+    channel = world.channel(press("2"), TransferEnded(NOON, answered=False), ENTER, ENTER, Released(NOON))
+
+    assert hold(world, channel) is Disposition.TICKET_OPENED
+
+
+# --- ends ---
+
+
+def test_each_call_has_its_end_in_the_journal():
+    world = World()
+    hold(world, world.channel(HANG_UP))
+
+    assert world.journal.entries[-1] == (STARTED.session, {"at": "2026-03-05T12:00:00.000+08:00", "disposition": "abandoned"})
+
+
+def test_a_line_that_breaks_is_left_to_the_rescue_and_written_down():
+    world = World()
+
+    with pytest.raises(ChannelFailed):
+        hold(world, world.channel(ChannelFailed("cut")))
+
+    assert world.journal.entries[-1][1] == {"at": "2026-03-05T12:00:00.000+08:00", "disposition": "failed", "broken": "ChannelFailed"}
+
+
+def test_an_answer_that_fits_no_question_is_a_bug_and_not_hidden():
+    world = World()
+
+    with pytest.raises(UnexpectedEvent):
+        hold(world, world.channel(Released(NOON)))
+
+
+# --- what is never written down ---
+
+SECRETS = compiled(
+    """
+  hello: {collect: <<Password?>>, as: pin, length: 6, secret: true, then: check, exhausted: bye}
+  check: {lookup: account, with: {number: pin}, comfort: <<Wait.>>, not_found: bye, failed: main, then: tell}
+  tell: {say: <<{{ account.balance | money }} for {{ call.caller_id | digits }}.>>, then: main}
+  main: {menu: <<Main.>>, choices: {1: form, 2: bye}, exhausted: bye}
+  form: {collect: <<Which number?>>, as: number, length: 11, then: main, exhausted: bye}
+""",
+    'start: hello\nuniversals: {"9": repeat}',
+)
+PIN, AHEAD, OTHER = "735194", "86420", "13911112222"
+
+
+def test_no_secret_reaches_the_journal():
+    """Not the password, not the full number of anybody, not the keys pressed ahead, not what the account holds."""
+
+    def answer(name: str, arguments: Mapping[str, Value]) -> object:
+        raise BackOfficeFailed(f"no {arguments['number']}")
+
+    world = World(answer)
+    channel = world.channel(
+        NothingHeard(NOON), press("73"), press(PIN), press("1"), press(OTHER), press("2"), ENTER, Released(NOON), keys=AHEAD
+    )
+    channel.keys = AHEAD
+
+    hold(world, channel, SECRETS)
+
+    written = world.written()
+    for secret in (PIN, PIN[:4], AHEAD, CALLER, CALLER[:8], OTHER, OTHER[:8]):
+        assert secret not in written
+    assert CALLER[-4:] in written
+    assert '"length": 6' in written
+    assert f'"keys": {len(AHEAD)}' in written
+
+
+def test_what_the_account_holds_is_not_written():
+    account = {name: _plain(scalar.kind.value) for name, scalar in SIGNATURES["account"].answer.fields.items()}  # type: ignore[union-attr]
+    world = World(lambda name, arguments: account)
+
+    hold(world, world.channel(press(PIN), press("2"), ENTER, Released(NOON)), SECRETS)
+
+    assert "4711.99" not in world.written()
+    assert "<money>" in world.written()
+    assert CALLER not in world.written()
+
+
+def _plain(kind: str) -> Value:
+    values: dict[str, Value] = {"money": Decimal("4711.99"), "bool": True, "volume": 5, "duration": NOON - NOON, "digits": "1"}
+    return values.get(kind, "zh-CN")
