@@ -19,7 +19,7 @@ class ScriptedChannel:
     """Answers `perform` from `script`, one after the other.
 
     `hold` waits for the work like a real line; `keys` are pressed meanwhile; with `gone` the caller hangs up once the work has begun.
-    `record` puts `speech` into the spool.
+    `record` puts `speech` into the spool. A second of waiting takes a hundredth here.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class ScriptedChannel:
         self.hangs_up_after_the_message = False
         self.told: list[LineCommand] = []
         self.comforts: list[str] = []
+        self.comforted = asyncio.Event()
 
     async def perform(self, command: LineCommand) -> LineEvent:
         self.told.append(command)
@@ -45,9 +46,10 @@ class ScriptedChannel:
         waiting: set[asyncio.Future[object]] = {work}
         if self.gone is not None:
             waiting.add(asyncio.ensure_future(self.gone.wait()))
-        done, _ = await asyncio.wait(waiting, timeout=comfort_after.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(waiting, timeout=comfort_after.total_seconds() / 100, return_when=asyncio.FIRST_COMPLETED)
         if not done and comfort is not None:
             self.comforts.append("".join(part.text for part in comfort.parts if isinstance(part, Text)))
+            self.comforted.set()
         if not done:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         return Held(self.keys, hung_up=self.gone is not None and self.gone.is_set())
