@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 
 from ivr.core.commands import AskDigits, Command
-from ivr.core.events import DigitsEntered, Event, LookupAnswered
+from ivr.core.events import CallStarted, DigitsEntered, Event, LookupAnswered
 from ivr.core.flow import Mark
 from ivr.core.interpreter import Step
 from ivr.core.values import SpokenValue, Text, Utterance
@@ -42,6 +42,8 @@ def _event(event: Event, asked: Command | None) -> object:
     if isinstance(event, DigitsEntered):
         secret = not isinstance(asked, AskDigits) or asked.secret
         shown["digits"] = "*" * len(event.digits) if secret else mask(event.digits)
+    elif isinstance(event, CallStarted):
+        shown["session"] = event.session  # a UUID, in which a long row of digits is nobody's number
     elif isinstance(event, LookupAnswered):
         shown["answer"] = None if event.answer is None else "given"
     if "keys" in shown:
