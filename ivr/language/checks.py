@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 from ivr.core.expressions import Expression, ExpressionError, Literal, describe, names, same_type, secrets_in, type_of
@@ -56,7 +55,7 @@ def check(flow: Flow, signatures: Mapping[str, LookupSignature], unsure: frozens
     problems: list[Problem] = []
     unsure |= {node.variable for node in flow.nodes.values() if isinstance(node, LookUp) and node.lookup not in signatures}
     typed = _variables(flow, signatures, problems)
-    unsure |= _depending(flow, unsure) - typed.keys()
+    unsure |= _depending(flow, unsure | _unsound(flow, typed)) - typed.keys()
     known = known_values(flow)
     for name, values in known.items():
         _check_uses(flow.nodes[name], signatures, typed, values, unsure, problems)
@@ -94,13 +93,15 @@ def _variables(flow: Flow, signatures: Mapping[str, LookupSignature], problems: 
     for node, name, value in assignments:
         if not names(value.root) <= found.keys():
             continue  # reported where the node's uses are checked, as are types that do not fit
-        with suppress(ExpressionError):
+        try:
             type_ = type_of(value, found)
-            if type_ is None:
-                problems.append(Problem(value.mark or node.mark, "bad-expression", f"'{name}' cannot be set to null and nothing else"))
-            elif name in found and not same_type(type_, found[name]):
-                sentence = f"'{name}' holds {describe(found[name])}, and cannot become {describe(type_)}"
-                problems.append(Problem(value.mark or node.mark, "bad-expression", sentence))
+        except ExpressionError:
+            continue
+        if type_ is None:
+            problems.append(Problem(value.mark or node.mark, "bad-expression", f"'{name}' cannot be set to null and nothing else"))
+        elif name in found and not same_type(type_, found[name]):
+            sentence = f"'{name}' holds {describe(found[name])}, and cannot become {describe(type_)}"
+            problems.append(Problem(value.mark or node.mark, "bad-expression", sentence))
     return found
 
 
@@ -118,11 +119,20 @@ def _infer(assignments: Iterable[_Assignment], found: Mapping[str, Type], declar
         if unknown:
             waiting.setdefault(unknown[0], []).append((node, name, value))
         elif name not in found:
-            with suppress(ExpressionError):
+            try:
                 type_ = type_of(value, found)
-                if type_ is not None:
-                    declare(name, type_, node.mark)
-                    ready.extend(waiting.pop(name, ()))
+            except ExpressionError:
+                continue
+            if type_ is not None:
+                declare(name, type_, node.mark)
+                ready.extend(waiting.pop(name, ()))
+
+
+def _unsound(flow: Flow, typed: Mapping[str, Type]) -> frozenset[str]:
+    """Values that got no type because of a mistake which is told where they are set."""
+    made = [(name, names(value.root)) for node in flow.nodes.values() if isinstance(node, Set) for name, value in node.assignments.items()]
+    known = typed.keys() | {name for name, _ in made}
+    return frozenset(name for name, read in made if name not in typed and (read <= typed.keys() or not read <= known))
 
 
 def _depending(flow: Flow, unsure: frozenset[str]) -> frozenset[str]:
@@ -208,6 +218,8 @@ def _misfit(node: Node, use: _Use, error: ExpressionError, *, hints: bool) -> Pr
     mark = place if place is not None and use.mark == use.expression.mark else use.mark
     code = "unknown-name" if error.name else "bad-expression"
     hint = did_you_mean(error.name, [name for name in error.known if name != "ticket"]) if error.name and hints else ""
+    if isinstance(node, Set) and error.name in node.assignments:
+        hint = "; it needs a first value, set in a node before this one"
     return Problem(mark, code, f"node '{node.name}': in '{use.expression.text}': {error}{hint}")
 
 

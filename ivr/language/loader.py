@@ -90,7 +90,8 @@ def _read_flow(root: Source, catalogue: Catalogue, signatures: Mapping[str, Look
         reader.problem(reader.key_mark("nodes"), "yaml-limit", f"a flow may have {MAX_NODES} nodes at most; this one has {len(nodes)}")
         return None
     if nodes:
-        _check_targets(targets, nodes, tuple(subflows), problems)
+        everywhere = frozenset(source.mark for _, source in reader.mapping("universals").values())
+        _check_targets(targets, nodes, tuple(subflows), everywhere, problems)
     if start is None or on_failure is None:
         return None
     whole: dict[str, Node] = {name: node or HangsUp(name, root.mark, ()) for name, node in nodes.items()}
@@ -195,7 +196,11 @@ def _check_name(key: ScalarSource, problems: list[Problem], what: str) -> None:
 
 
 def _check_targets(
-    targets: list[tuple[str, Mark]], nodes: Mapping[str, Node | None], subflows: tuple[str, ...], problems: list[Problem]
+    targets: list[tuple[str, Mark]],
+    nodes: Mapping[str, Node | None],
+    subflows: tuple[str, ...],
+    everywhere: frozenset[Mark],
+    problems: list[Problem],
 ) -> None:
     scopes: dict[str, list[str]] = {}
     for node in nodes:
@@ -212,6 +217,7 @@ def _check_targets(
             elif slash and written in nodes:
                 hint = f"; the line's own node is written '/{written}'"
             else:
-                hint = did_you_mean(written, scopes.get(prefix, [])) if len(problems) < MAX_HINTS else ""
+                known = [*([BACK, REPEAT] if mark in everywhere else []), *scopes.get(prefix, [])]
+                hint = did_you_mean(written, known) if len(problems) < MAX_HINTS else ""
             where = f" in sub-flow '{prefix}'" if slash else ""
             problems.append(Problem(mark, "unknown-target", f"no node named '{written}'{where}{hint}"))

@@ -247,3 +247,14 @@ def test_star_goes_back_from_a_form_to_the_menu_before():
 
     assert phone.presses("*").hears == "Number?"
     assert phone.presses("*").hears == "Menu."
+
+
+def test_nine_in_a_form_typed_ahead_with_more_behind_it_loses_nothing():
+    flow = compiled(
+        "\n  hello: {lookup: bundles, with: {number: call.caller_id}, then: ask}\n"
+        "  ask: {collect: <<Number?>>, as: n, length: 2, then: told, exhausted: bye}\n"
+        "  told: {say: <<{{ n | digits }}!>>, then: bye}\n",
+        'start: hello\nuniversals: {"*": repeat}',
+    )
+
+    assert Phone(flow).is_answered({}, "*42").hears == "<digits 42> ! Goodbye."

@@ -115,6 +115,18 @@ def test_an_answer_without_a_field_is_a_failure_and_never_silence(phone: Phone):
     assert phone.state.disposition is Disposition.FAILED
 
 
+def test_an_argument_that_cannot_be_computed_is_a_failure():
+    phone = Phone(
+        compiled(
+            "\n  hello: {say: <<Hi.>>, then: part}\n  part: {set: {x: 0}, then: jump}\n  jump: {goto: look}\n"
+            "  look: {lookup: bundles, with: {number: 'size(call.dialled) / x > 1 ? call.dialled : call.caller_id'}, then: bye}\n"
+        )
+    )
+
+    assert phone.listens().hears == "Sorry. Goodbye."
+    assert phone.step.notes[0] == StepFailed("look", "expression", "sorry")
+
+
 def test_a_withheld_number_cannot_be_spoken_and_says_so():
     phone = Phone(compiled("\n  hello: {say: <<You are {{ call.caller_id | digits }}.>>, then: bye}\n"), caller_id="")
 

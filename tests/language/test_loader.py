@@ -10,6 +10,7 @@ from ivr.core.flow import Branch, Collect, Flow, HangsUp, LookUp, Menu, Say, Tak
 from ivr.core.marks import Mark
 from ivr.core.values import Kind, LookupSignature, Record, Scalar
 from ivr.language.loader import load_flow
+from ivr.language.prompts import read_catalogue
 from tests.conftest import CATALOGUE, load
 
 HEAD = "selfline: 1\nline: test\nlanguages: [zh-CN]\nstart: hello\non_failure: bye\n"
@@ -312,3 +313,19 @@ def test_an_answer_named_like_a_value_of_the_line_needs_another_name():
         "f.yaml:7:19: error: an answer cannot be named 'call'; give it a name with 'as'  [missing-key]"
     ]
     assert told_with("  hello: {lookup: call, as: it, then: bye}\n") == []
+
+
+def test_a_flow_of_too_many_nodes_is_told_how_many():
+    nodes = "".join(f"  n{number}: {{goto: bye}}\n" for number in range(1000))
+
+    assert told(nodes) == ["f.yaml:6:1: error: a flow may have 1000 nodes at most; this one has 1001  [yaml-limit]"]
+
+
+def test_a_shared_prompt_that_lacks_a_language_of_the_flow_is_told():
+    catalogue, _ = read_catalogue([("zh-CN", "hi: 您好\n", "zh.yaml"), ("en-US", "other: Hi\n", "en.yaml")])
+    head = HEAD.replace("[zh-CN]", "[zh-CN, en-US]")
+    loaded = load_flow(f"{head}nodes:\n  hello: {{hangup: hi}}\n  bye: {{hangup: }}\n", "f.yaml", catalogue, {})
+
+    assert [str(problem) for problem in loaded.problems if problem.severity == "error"] == [
+        "f.yaml:7:19: error: prompt 'hi' has no text in en-US  [missing-language]"
+    ]
