@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from adapters.backoffice.signatures import SIGNATURES
-from ivr.tools.flowtest import read_script, run
+from ivr.tools.conversations import read_script
+from ivr.tools.flowtest import run
 from ivr.tools.say import say
 from tests.conftest import HOME, load
 

@@ -9,7 +9,8 @@ from adapters.backoffice.signatures import SIGNATURES
 from ivr.core.flow import Flow
 from ivr.core.values import Value
 from ivr.errors import UserError
-from ivr.tools.flowtest import Outcome, read_script, run
+from ivr.tools.conversations import read_script
+from ivr.tools.flowtest import Outcome, run
 from ivr.tools.lint import Linted, lint, read_text, shown
 
 

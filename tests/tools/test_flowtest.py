@@ -8,7 +8,8 @@ import pytest
 
 from adapters.backoffice.signatures import SIGNATURES
 from ivr.core.flow import Flow
-from ivr.tools.flowtest import Conversation, Script, read_script, run
+from ivr.tools.conversations import Conversation, Script, read_script
+from ivr.tools.flowtest import run
 from tests.conftest import HOME
 
 SCRIPTS = sorted((HOME / "flows" / "tests").glob("*.yaml"))
