@@ -13,6 +13,7 @@ from typing import assert_never
 
 from ivr.core import notes as facts
 from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, TakeMessage, Transfer
+from ivr.core.evaluation import EvaluationFailed, evaluate, holds
 from ivr.core.events import (
     CallerHungUp,
     CallStarted,
@@ -27,7 +28,6 @@ from ivr.core.events import (
     Released,
     TransferEnded,
 )
-from ivr.core.expressions import EvaluationFailed, evaluate, holds
 from ivr.core.flow import (
     BACK,
     REPEAT,

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from ivr.core.expressions import EvaluationFailed, evaluate
+from ivr.core.evaluation import EvaluationFailed, evaluate
 from ivr.core.flow import Prompts, Slot
 from ivr.core.values import Kind, SpokenValue, Text, Value
 

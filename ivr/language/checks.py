@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ivr.core.expressions import Expression, ExpressionError, Literal, describe, names, same_type, secrets_in, type_of
+from ivr.core.expression_types import describe, same_type, secrets_in, type_of
+from ivr.core.expressions import Expression, ExpressionError, Literal, names
 from ivr.core.flow import (
     Branch,
     Collect,

@@ -7,23 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from ivr.core.expressions import (
-    MAX_LENGTH,
-    Binary,
-    EvaluationFailed,
-    Expression,
-    ExpressionError,
-    Name,
-    Unary,
-    describe,
-    evaluate,
-    holds,
-    names,
-    parse,
-    same_type,
-    secrets_in,
-    type_of,
-)
+from ivr.core.evaluation import EvaluationFailed, evaluate, holds
+from ivr.core.expression_types import describe, same_type, secrets_in, type_of
+from ivr.core.expressions import MAX_LENGTH, Binary, Expression, ExpressionError, Name, Unary, names, parse
 from ivr.core.marks import Mark
 from ivr.core.values import Kind, ListOf, Record, Scalar, Type, Value
 

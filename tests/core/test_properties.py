@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.backoffice.signatures import SIGNATURES
 from ivr.core.commands import AskDigits, Lookup, Play, TakeMessage, Transfer
+from ivr.core.evaluation import EvaluationFailed, evaluate
 from ivr.core.events import (
     CallerHungUp,
     CallStarted,
@@ -28,7 +29,8 @@ from ivr.core.events import (
     Released,
     TransferEnded,
 )
-from ivr.core.expressions import BOOLEAN, EvaluationFailed, Expression, ExpressionError, evaluate, parse, type_of
+from ivr.core.expression_types import BOOLEAN, type_of
+from ivr.core.expressions import Expression, ExpressionError, parse
 from ivr.core.flow import Flow
 from ivr.core.interpreter import MAX_KEYS, Step, advance
 from ivr.core.state import CallState, Phase
