@@ -204,6 +204,13 @@ class AgiChannel:
     async def _transfer(self, command: Transfer) -> LineEvent:
         ring_seconds = max(1, math.ceil(command.ring_time.total_seconds()))
         reply = await self._say(Gosub(command.destination, ring_seconds), ring_seconds + TALK)
+        if self.hung_up and not self._connection.closed:
+            # A caller who hangs up ends the Gosub too, but not what Dial noted: was this the end of a talk?
+            talked = await self._say(GetVariable(Variable.DIAL_STATUS), 0.0)
+            self._gone_for_good = True
+            if talked is not None and talked.data == "ANSWER":
+                return TransferEnded(self._clock(), answered=True)
+            return CallerHungUp(self._clock())
         if reply is None or reply.code != 200 or reply.says_gone:
             return await self._gone_or_failed(reply, "transfer")
         outcome = await self._say(GetVariable(Variable.TRANSFER), 0.0)

@@ -32,6 +32,7 @@ class Variable(StrEnum):
     NONCE = "IVR_N"
     MESSAGE = "IVR_MESSAGE"
     DONE = "IVR_DONE"
+    DIAL_STATUS = "DIALSTATUS"  # Asterisk's own, read only
     TRANSFER = "IVR_TRANSFER"
 
 
