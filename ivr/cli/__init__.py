@@ -1,0 +1,36 @@
+"""The command `ivr`: a verb for each thing a person does. Exit status 0: done; 1: problems, in sentences; 2: a wrong command line."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ivr.cli.agents import tickets
+from ivr.cli.designers import lint, prompts, say, test
+from ivr.cli.line import run, serve
+from ivr.errors import SelflineError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="selfline", prog_name="ivr")
+def verbs() -> None:
+    """selfline, the self-service telephone line."""
+
+
+for verb in (run, serve, lint, test, say, prompts, tickets):
+    verbs.add_command(verb)
+
+
+def main() -> None:
+    """The console script: errors that a person can mend are one sentence, without a traceback."""
+    try:
+        sys.exit(verbs.main(standalone_mode=False))  # the status of ctx.exit or Exit, None when a verb has simply ended
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SelflineError as error:
+        click.echo(f"ivr: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,5 @@
+"""`python -m ivr.cli`."""
+
+from ivr.cli import main
+
+main()

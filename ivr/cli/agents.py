@@ -1,0 +1,164 @@
+"""Verbs for agents: callback tickets."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ivr.calls.tickets import TicketDesk, TicketDetails, TicketLine
+from ivr.cli.common import fail
+from ivr.cli.common import settings as read_settings
+
+Result = TypeVar("Result")
+
+
+@click.group()
+def tickets() -> None:
+    """Callback tickets: 来电必复, every caller who left a message is called back."""
+
+
+_as_json = click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+_agent = click.option("--agent", default=getpass.getuser, show_default="your user name", help="Who you are.")
+
+
+@tickets.command("list")
+@click.option("--all", "include_ended", is_flag=True, help="Also those that have been answered.")
+@_as_json
+def tickets_list(include_ended: bool, format_: str) -> None:
+    """What is to be done, the next due first."""
+    lines = _at_desk(lambda desk: desk.list(include_ended=include_ended))
+    if format_ == "json":
+        click.echo(_json(lines))
+        return
+    if not lines:
+        click.echo("no tickets are waiting  没有待处理的工单")
+        return
+    click.echo("reference  state     due               caller        topic       messages")
+    for line in lines:
+        click.echo(_row(line))
+
+
+@tickets.command("show")
+@click.argument("reference")
+@_agent
+@_as_json
+def tickets_show(reference: str, agent: str, format_: str) -> None:
+    """One ticket with its messages. The whole number is shown to the agent who has claimed it."""
+    _print_details(_at_desk(lambda desk: desk.show(reference, agent)), format_)
+
+
+@tickets.command("claim")
+@click.argument("reference")
+@_agent
+@_as_json
+def tickets_claim(reference: str, agent: str, format_: str) -> None:
+    """Take a ticket: from now on nobody else answers it."""
+    from ivr.calls.tickets import Claimed, Ended, TakenByAnother
+
+    match _at_desk(lambda desk: desk.claim(reference, agent)):
+        case Claimed(ticket=ticket):
+            _print_details(ticket, format_)
+        case TakenByAnother(assignee=assignee):
+            fail(f"ticket {reference} is already claimed by {assignee}  工单已被 {assignee} 领取")
+        case Ended(state=state):
+            fail(f"ticket {reference} is {state.value} already  工单已结束")
+
+
+@tickets.command("release")
+@click.argument("reference")
+@_agent
+def tickets_release(reference: str, agent: str) -> None:
+    """Give a claimed ticket back to the queue."""
+    from ivr.calls.tickets import Returned
+
+    outcome = _at_desk(lambda desk: desk.release(reference, agent))
+    if not isinstance(outcome, Returned):
+        fail(_not_yours(reference, outcome.assignee))
+    click.echo(f"ticket {reference} is waiting again  工单已退回")
+
+
+@tickets.command("close")
+@click.argument("reference")
+@click.option("--note", required=True, help="What the caller was told.")
+@_agent
+def tickets_close(reference: str, note: str, agent: str) -> None:
+    """The caller has been called back."""
+    from ivr.calls.tickets import Closed, NewMessage, NoteMissing, NotYours
+
+    match _at_desk(lambda desk: desk.close(reference, agent, note)):
+        case Closed():
+            click.echo(f"ticket {reference} is closed  工单已办结")
+        case NotYours(assignee=assignee):
+            fail(_not_yours(reference, assignee))
+        case NoteMissing():
+            fail("say in the note what the caller was told  请填写回复内容")
+        case NewMessage():
+            fail(f"the caller has left another message; hear it first: ivr tickets claim {reference}  用户又有新留言")
+
+
+@tickets.command("audit")
+def tickets_audit() -> None:
+    """Hold every promise against the records; prints what does not fit. The engine does so every hour."""
+    from ivr.bootstrap.desk import audit
+
+    findings = audit(read_settings())
+    if findings:
+        fail(*findings)
+    click.echo("every promise is kept or waiting  每一个承诺都有记录")
+
+
+def _not_yours(reference: str, assignee: str | None) -> str:
+    who = f"claimed by {assignee}" if assignee else "not claimed"
+    return f"ticket {reference} is {who}; claim it first: ivr tickets claim {reference}  请先领取工单"
+
+
+def _at_desk(work: Callable[[TicketDesk], Awaitable[Result]]) -> Result:
+    from ivr.bootstrap.desk import at_desk
+
+    return at_desk(read_settings(), work)
+
+
+def _row(line: TicketLine) -> str:
+    due = line.due_at.strftime("%Y-%m-%d %H:%M") + ("!" if line.overdue else " ")
+    return f"{line.reference:<9}  {line.state.value:<8}  {due} {line.caller:<12}  {line.topic:<10}  {line.messages} ({line.seconds:.0f} s)"
+
+
+def _print_details(details: TicketDetails, format_: str) -> None:
+    if format_ == "json":
+        click.echo(_json(details))
+        return
+    line = details.line
+    click.echo(f"ticket    {line.reference}  {line.state.value}" + (f" by {line.assignee}" if line.assignee else ""))
+    click.echo(f"caller    {details.caller}  ({line.language}, dialled {line.dialled})")
+    click.echo(f"topic     {line.topic}")
+    click.echo(f"left      {line.created_at:%Y-%m-%d %H:%M}, due {line.due_at:%Y-%m-%d %H:%M}{' (overdue)' if line.overdue else ''}")
+    for message in details.messages:
+        click.echo(f"message   {message.seconds:.1f} s{' (cut short)' if message.partial else ''}  {message.path}")
+    if details.messages:
+        click.echo(f"listen    play -t raw -r 8000 -e a-law -c 1 {details.messages[-1].path}")
+    if details.note:
+        click.echo(f"note      {details.note}")
+
+
+def _json(thing: object) -> str:
+    return json.dumps(_plain(thing), ensure_ascii=False, indent=2)
+
+
+def _plain(thing: Any) -> object:
+    if is_dataclass(thing) and not isinstance(thing, type):
+        return {key: _plain(value) for key, value in asdict(thing).items()}
+    if isinstance(thing, dict):
+        return {key: _plain(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple):
+        return [_plain(item) for item in thing]
+    if isinstance(thing, dt.datetime):
+        return thing.isoformat()
+    return str(thing) if isinstance(thing, Path | Enum) else thing

@@ -1,0 +1,92 @@
+"""Verbs for flow designers: check, test, hear."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ivr.cli.common import fail
+from ivr.cli.common import settings as read_settings
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("kind")
+@click.argument("value")
+@click.option("--language", default="zh-CN", show_default=True, help="zh-CN or en-US")
+def say(kind: str, value: str, language: str) -> None:
+    """Print how a VALUE of a KIND is spoken.
+
+    \b
+    ivr say money 35.62          三十五元六角二分
+    ivr say volume 2.5GB         二点五个G
+    ivr say number 20000 --language en-US
+    Kinds: number money digits volume date month time duration
+    """
+    from ivr.tools.say import say as words_for
+
+    click.echo(words_for(kind, value, language, dt.date.today()))  # noqa: DTZ011 - the reader's own day
+
+
+@click.command()
+@click.argument("flows", nargs=-1, type=click.Path(path_type=Path))
+def lint(flows: Sequence[Path]) -> None:
+    """Check FLOWS (all of flows/ unless named): every problem at once, with its place."""
+    from ivr.bootstrap.conversations import lint_all
+
+    settings = read_settings()
+    paths = list(flows) or sorted((settings.home / "flows").glob("*.yaml"))
+    linted = lint_all(paths, settings.home)
+    for problem in linted.problems:
+        click.echo(str(problem))
+    if linted.errors:
+        raise click.exceptions.Exit(1)
+    click.echo(f"{len(paths)} flow{'s' * (len(paths) != 1)} checked, no errors")
+
+
+@click.command()
+@click.argument("scripts", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--verbose", "-v", is_flag=True, help="Show every conversation.")
+def test(scripts: Sequence[Path], verbose: bool) -> None:
+    """Hold the conversations in SCRIPTS (all of flows/tests/ unless named) with their flows."""
+    from ivr.bootstrap.conversations import hold_all
+
+    settings = read_settings()
+    paths = list(scripts) or sorted((settings.home / "flows" / "tests").glob("*.yaml"))
+    held = hold_all(paths, settings.home)
+    for outcome in held:
+        if outcome.problem is not None or verbose:
+            click.echo(f"{'FAILED' if outcome.problem else 'held'}: {outcome.conversation.name}")
+            click.echo("".join(f"    {line}\n" for line in outcome.transcript), nl=False)
+        if outcome.problem is not None:
+            click.echo(f"    {outcome.problem}")
+    failed = sum(outcome.problem is not None for outcome in held)
+    click.echo(f"{len(held) - failed} conversations held, {failed} failed")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+@click.group()
+def prompts() -> None:
+    """The recordings that the line speaks with."""
+
+
+@prompts.command("build")
+def prompts_build() -> None:
+    """Record what is missing or has changed. Needs the `voice` extra."""
+    from ivr.bootstrap.recordings import build
+
+    build(read_settings(), click.echo)
+
+
+@prompts.command("check")
+def prompts_check() -> None:
+    """Say what is missing, damaged or out of date."""
+    from ivr.bootstrap.recordings import check
+
+    problems = check(read_settings())
+    if problems:
+        fail(*problems)
+    click.echo("every prompt and every value can be spoken")

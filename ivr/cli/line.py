@@ -1,0 +1,26 @@
+"""Verbs for operators: the line itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from ivr.cli.common import settings as read_settings
+
+
+@click.command()
+def serve() -> None:
+    """Run the engine alone, for an Asterisk that runs already. SIGTERM lets calls finish."""
+    from ivr.bootstrap.engine import serve as serve_engine
+
+    serve_engine(read_settings())
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Stop after the first call; exit status 0 only if the right balance was heard.")
+def run(once: bool) -> None:
+    """Start Asterisk and the engine, place one call to the line, show what was heard, and stay up until Ctrl-C."""
+    from ivr.bootstrap.demo import run_line
+
+    raise click.exceptions.Exit(asyncio.run(run_line(read_settings(), click.echo, once=once)))
