@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterable
 from itertools import cycle
 from pathlib import PurePosixPath
@@ -328,14 +327,11 @@ def accident(chance: random.Random, turn: bytes) -> bytes:
 
 
 def test_a_hundred_thousand_accidents_give_events_or_a_protocol_error_and_nothing_else():
-    """Within 25 seconds: whatever the machine manages of 100,000 by then, and never fewer than 10,000."""
+    """About 15 seconds of transcripts with an accident in one turn, and of plain noise."""
     chance = random.Random(1008611)
-    ends = time.monotonic() + 25
     closed = failed = 0
 
-    for number in range(100_000):
-        if number > 10_000 and time.monotonic() > ends:
-            break
+    for _ in range(100_000):
         turns = [chance.randbytes(chance.randrange(1, 200))] if chance.random() < 0.1 else list(TRANSCRIPT)
         unlucky = chance.randrange(len(turns))
         turns[unlucky] = accident(chance, turns[unlucky])
