@@ -156,3 +156,19 @@ def test_a_reference_that_does_not_exist_is_told(tmp_path: Path):
     shown = ivr("tickets", "show", "123456", IVR_VAR=str(tmp_path))
 
     assert (shown.returncode, shown.stderr) == (1, "ivr: there is no ticket '123456'\n")
+
+
+def test_try_talks_to_the_line_in_the_terminal():
+    tried = subprocess.run(
+        [sys.executable, "-m", "ivr.cli", "try", "--caller", "13900001001"],
+        input="1\nhang\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(HOME)},
+        check=False,
+    )
+
+    assert tried.returncode == 0
+    assert "☎ 您好，欢迎致电自助查询专线。您的账户余额是零元" in tried.stdout
+    assert "the call is over: self_served" in tried.stdout

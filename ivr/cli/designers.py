@@ -90,3 +90,21 @@ def prompts_check() -> None:
     if problems:
         fail(*problems)
     click.echo("every prompt and every value can be spoken")
+
+
+@click.command("try")
+@click.argument("flow", required=False, type=click.Path(path_type=Path))
+@click.option("--caller", default="13900001008", show_default=True, help="Who calls: one of the sample subscribers, or any number.")
+def try_(flow: Path | None, caller: str) -> None:
+    """Talk to FLOW (the line's own unless named) in the terminal: keys, silence, hang-up, and steps taken back."""
+    from ivr.bootstrap.tryout import try_flow
+
+    settings = read_settings()
+
+    def listen() -> str | None:
+        try:
+            return input("> ")
+        except EOFError:
+            return None
+
+    try_flow(flow or settings.home / "flows" / f"{settings.flow}.yaml", settings.home, caller, click.echo, listen)

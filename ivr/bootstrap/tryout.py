@@ -1,0 +1,60 @@
+"""A flow tried out in the terminal, with the sample subscribers behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from adapters.backoffice.embedded import EmbeddedBackOffice
+from ivr.bootstrap.conversations import lint_all
+from ivr.bootstrap.engine import now
+from ivr.core.values import Value
+from ivr.errors import BackOfficeFailed, UserError
+from ivr.tools.simulate import NotUnderstood, Screen, TryOut
+
+Tell = Callable[[str], None]
+Listen = Callable[[], str | None]
+
+
+def try_flow(path: Path, home: Path, caller: str, tell: Tell, listen: Listen) -> None:
+    """Talk until the call is over, or `listen` gives None or "quit". Raises UserError for a flow with errors."""
+    linted = lint_all((path,), home)
+    if linted.errors:
+        raise UserError("\n".join(map(str, linted.errors)))
+    with tempfile.TemporaryDirectory() as folder:
+        office = EmbeddedBackOffice(Path(folder) / "backoffice.db", now)
+        office.seed()
+
+        def answer(name: str, arguments: Mapping[str, Value]) -> Value:
+            try:
+                return asyncio.run(office.look_up(name, arguments))
+            except BackOfficeFailed as error:
+                raise LookupError(name) from error
+
+        try:
+            _talk(TryOut(linted.flows[str(path)], caller, answer, now), tell, listen)
+        finally:
+            office.close()
+
+
+def _talk(call: TryOut, tell: Tell, listen: Listen) -> None:
+    _show(call.begin(), tell)
+    while not call.over:
+        typed = listen()
+        if typed is None or typed.strip() in ("quit", "exit"):
+            return
+        try:
+            _show(call.do(typed.strip()), tell)
+        except NotUnderstood as help_:
+            tell(f"  ? {help_}")
+
+
+def _show(screen: Screen, tell: Tell) -> None:
+    for step in screen.way:
+        tell(f"    · {step}")
+    for said in screen.said:
+        tell(f"☎ {said}")
+    if screen.ask:
+        tell(f"  ({screen.ask})")

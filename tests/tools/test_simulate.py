@@ -1,0 +1,101 @@
+"""Trying a flow out in the terminal: what is said, the way through the flow, steps back and look-ups that answer otherwise."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+
+import pytest
+
+from ivr.core.flow import Flow
+from ivr.core.values import Value
+from ivr.tools.conversations import NOON
+from ivr.tools.simulate import HELP, NotUnderstood, TryOut
+
+ACCOUNT: Mapping[str, Value] = {
+    "number": "13900001008", "language": "zh-CN", "balance": Decimal("35.62"), "suspended": False, "senior": False, "plan": "A",
+    "has_data": False, "unlimited": False, "data_left": 0, "data_total": 0, "data_used": 0,
+    "minutes_left": dt.timedelta(0), "minutes_used": dt.timedelta(0),
+}  # fmt: skip
+
+
+def answers(name: str, arguments: Mapping[str, Value]) -> Value:
+    if name != "account":
+        raise LookupError(name)
+    return ACCOUNT
+
+
+@pytest.fixture
+def tried(quick_line: Flow) -> TryOut:
+    return TryOut(quick_line, "13900001008", answers, lambda: NOON)
+
+
+def test_a_call_begins_with_what_the_line_says_and_the_way_there(tried: TryOut):
+    screen = tried.begin()
+
+    assert screen.said[0].startswith("您好，欢迎致电自助查询专线。您的账户余额是三十五元六角二分")
+    assert screen.way[0].startswith("look_up  flows/1008611.yaml:")
+    assert "  else → greet" in screen.way
+    assert screen.ask == HELP["keys"]
+
+
+def test_several_keys_are_pressed_one_after_the_other(tried: TryOut):
+    tried.begin()
+
+    screen = tried.do("21")
+
+    assert screen.said[-1].startswith("您的账户余额是三十五元六角二分。")
+
+
+def test_a_step_back_leads_to_the_state_before(tried: TryOut):
+    tried.begin()
+    tried.do("5")
+
+    tried.do("back")
+
+    assert tried.do("1").said[0].startswith("您的账户余额是三十五元六角二分。")
+
+
+def test_silence_is_an_empty_line(tried: TryOut):
+    tried.begin()
+
+    assert tried.do("").said[0].startswith("没有听到您的按键。")
+
+
+def test_a_look_up_can_be_made_to_fail(tried: TryOut):
+    tried.begin()
+    tried.do("what bill not_found")
+
+    assert tried.do("3").said[0].startswith("抱歉，没有查到您的账单。")
+
+
+def test_a_message_is_left_and_promised(tried: TryOut):
+    tried.begin()
+    tried.do("5")
+
+    screen = tried.do("leave")
+
+    assert "您的受理编号是四八幺六二五" in screen.said[0]
+    assert screen.way[-1] == "the call is over: ticket_opened"
+    assert tried.over
+
+
+def test_nobody_answers_and_a_message_is_offered(tried: TryOut):
+    tried.begin()
+    tried.do("0")
+
+    assert tried.do("no").ask == HELP["message"]
+
+
+def test_what_cannot_be_done_now_is_answered_with_what_can(tried: TryOut):
+    tried.begin()
+
+    with pytest.raises(NotUnderstood, match="keys"):
+        tried.do("leave")
+
+
+def test_hanging_up_ends_the_call(tried: TryOut):
+    tried.begin()
+
+    assert tried.do("hang").way[-1] == "the call is over: self_served"
