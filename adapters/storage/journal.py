@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import os
 import queue
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+_SESSION = re.compile(r'\{"session": "([^"]{1,64})"')
 LONGEST_QUEUE = 10_000
 
 
@@ -92,6 +94,18 @@ def read_journal(folder: Path, session: str) -> Iterator[Mapping[str, object]]:
                     continue
                 if isinstance(entry, dict) and entry.get("session") == session:
                     yield entry
+
+
+def sessions_in(folder: Path) -> tuple[str, ...]:
+    """The calls that the journal knows, the latest last."""
+    found: dict[str, None] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if match := _SESSION.match(line):
+                    found.pop(match[1], None)
+                    found[match[1]] = None
+    return tuple(found)
 
 
 def _torn(descriptor: int) -> bool:

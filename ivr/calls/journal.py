@@ -44,6 +44,7 @@ def _event(event: Event, asked: Command | None) -> object:
         shown["digits"] = "*" * len(event.digits) if secret else mask(event.digits)
     elif isinstance(event, CallStarted):
         shown["session"] = event.session  # a UUID, in which a long row of digits is nobody's number
+        shown["dialled"] = event.dialled  # the line's own number
     elif isinstance(event, LookupAnswered):
         shown["answer"] = None if event.answer is None else "given"
     if "keys" in shown:

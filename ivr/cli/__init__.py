@@ -8,7 +8,7 @@ import click
 
 from ivr.cli.agents import tickets
 from ivr.cli.designers import lint, prompts, say, test, try_
-from ivr.cli.line import run, serve
+from ivr.cli.line import run, serve, why
 from ivr.errors import SelflineError
 
 
@@ -18,7 +18,7 @@ def verbs() -> None:
     """selfline, the self-service telephone line."""
 
 
-for verb in (run, serve, lint, test, try_, say, prompts, tickets):
+for verb in (run, serve, why, lint, test, try_, say, prompts, tickets):
     verbs.add_command(verb)
 
 

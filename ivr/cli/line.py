@@ -24,3 +24,13 @@ def run(once: bool) -> None:
     from ivr.bootstrap.demo import run_line
 
     raise click.exceptions.Exit(asyncio.run(run_line(read_settings(), click.echo, once=once)))
+
+
+@click.command()
+@click.argument("call", required=False)
+def why(call: str | None) -> None:
+    """Tell why CALL (the last one unless named by the beginning of its session) went the way it did, decision by decision."""
+    from ivr.bootstrap.calls import story
+
+    for line in story(read_settings(), call):
+        click.echo(line)
