@@ -74,7 +74,7 @@ def levelled(samples: Samples, rate: int = RATE, target: float = SPEECH_LEVEL) -
     return (samples * gain).astype(np.float32)
 
 
-def trimmed(samples: Samples, rate: int, lead: float = 0.010, tail: float = 0.020, floor_db: float = -38.0) -> Samples:
+def trimmed(samples: Samples, rate: int, lead: float = 0.010, tail: float = 0.020, floor_db: float = -50.0) -> Samples:
     """Without the silence around it; `lead` and `tail` seconds of it stay, faded, so that soft consonants survive."""
     step = max(1, round(0.005 * rate))
     energy = _frames(samples, rate, 0.005)

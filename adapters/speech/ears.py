@@ -1,7 +1,8 @@
 """Ears: what a listener who does not know the text makes of telephone audio. For listening tests and transcripts of messages.
 
 Whisper base (MIT) run by faster-whisper, with the weights of two packages (the `listen` extra). It likes to write numbers in
-digits and then guesses where they belong, so in every language the tokens with digits are forbidden to it: it writes words.
+digits and then guesses where they belong, so in every language the tokens with digits or signs for money are forbidden to it: it
+writes words.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Ears:
             )
         except ImportError as error:
             raise EarsMissing("listening needs the packages of the `listen` extra: pip install 'selfline[listen]'") from error
-        self._with_digits = [-1, *_tokens_with_digits(self._model.hf_tokenizer)]
+        self._unspoken = [-1, *_unspoken_tokens(self._model.hf_tokenizer)]
 
     def hear(self, alaw: bytes, language: str) -> str:
         """What is said in the a-law audio, with numbers as words."""
@@ -47,10 +48,11 @@ class Ears:
             language=code,
             beam_size=5,
             temperature=0.0,
+            no_repeat_ngram_size=5,  # or it may say one word for ever
             condition_on_previous_text=False,
             initial_prompt=_PROMPTS.get(code),
-            suppress_tokens=self._with_digits,
-            without_timestamps=True,
+            suppress_tokens=self._unspoken,
+            without_timestamps=False,  # with them it goes on listening after a pause
             vad_filter=False,
         )
         return "".join(segment.text for segment in segments).strip()
@@ -73,10 +75,10 @@ def _files() -> dict[str, Any]:
     return {"model.bin": weights, **named}
 
 
-def _tokens_with_digits(tokenizer: Any) -> list[int]:
-    """Every ordinary token whose text has a digit in it."""
+def _unspoken_tokens(tokenizer: Any) -> list[int]:
+    """Every ordinary token with a digit or a sign for money in its text."""
     return sorted(
         number
         for number in range(tokenizer.get_vocab_size(with_added_tokens=False))
-        if any(character.isdigit() for character in tokenizer.decode([number]))
+        if any(character.isdigit() or character in "$£€¥￥%" for character in tokenizer.decode([number]))
     )

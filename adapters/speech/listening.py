@@ -15,13 +15,14 @@ from adapters.speech import audio
 
 _CHARACTERS = re.compile(r"[\u4e00-\u9fff〇]+|[A-Za-z]+")
 _SPOKEN_LETTERS = {"g": "ji", "k": "kei", "t": "ti"}
-_SAID_ALIKE = {"yuan": "yuan", "fen": "fen"}
+_YUAN = re.compile(r"\b(?:(?:you|u) (?:and|an|in|on)|yuen|un|u n)\b")  # how those write it who do not know the word
 
 
 def syllables(text: str, language: str) -> list[str]:
     """Toneless pinyin for Mandarin, lower-case words for other languages; marks are nothing."""
     if not language.startswith("zh"):
-        return re.findall(r"[a-z']+", text.lower().replace("-", " ").replace("a.m.", "am").replace("p.m.", "pm"))
+        plain = text.lower().replace("-", " ").replace("a.m.", "am").replace("p.m.", "pm")
+        return re.findall(r"[a-z']+", _YUAN.sub("yuan", plain))
     from pypinyin import Style, lazy_pinyin
 
     said: list[str] = []

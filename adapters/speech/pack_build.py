@@ -8,14 +8,49 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from adapters.speech import audio
+from adapters.speech.audio import Samples
 from adapters.speech.neural import RATE, VOICES, NeuralVoice, voice_version
 from adapters.speech.pack import Pack, Recording, read_pack, sha256, write_manifest
 from ivr.errors import VoiceFailed
 
-RECIPE = 1  # of `recorded`, below: raise it when the same text would come out differently
+RECIPE = 2  # of `recorded`, below: raise it when the same text would come out differently
 _SPEED = {"zh-CN": 0.9, "en-US": 1.0}
+_MARKS = "。！？!?.…，；：,;:、"
+
+
+@dataclass(frozen=True, slots=True)
+class _Carrier:
+    """What a fragment is said between, so that it has the melody of the middle of a sentence and can stand between others.
+
+    Said alone, 二十八点三个G joined of three fragments had 26 % of its syllables misheard; cut out of a carrier, 14 %, and 7 % when
+    said a little slower (Whisper base, through a-law).
+    """
+
+    before: str
+    after: str
+    speed: float
+    longest: int  # of the fragments it is used for, in characters
+    alone: frozenset[str] = frozenset()  # understood better without
+
+
+_SINGLE_DIGITS = frozenset({"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"})
+_CARRIERS = {
+    "zh-CN": _Carrier("好，", "，好。", 0.8, longest=6),
+    "en-US": _Carrier("Fine,", ", fine.", 0.9, 24, _SINGLE_DIGITS),
+}
+
+
+class Speaker(Protocol):
+    """What records: `NeuralVoice`. Speech is at 24 kHz."""
+
+    def say(self, text: str, speed: float) -> Samples:
+        """The text as a sentence of its own."""
+
+    def say_within(self, before: str, text: str, after: str, speed: float) -> Samples:
+        """The text cut out of a longer sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +68,12 @@ def build(
     voice_cache: Path,
     tell: Callable[[str], None],
     languages: Iterable[str] | None = None,
+    voice_for: Callable[[str, Path], Speaker] = NeuralVoice,
 ) -> BuildReport:
     """Record what is missing in `folder` of the pieces `needed` per language. `tell` hears one line per recording.
 
     `needed` comes from `ivr.tools.prompts.needed`; `voice_cache` keeps the voices fetched by npm. Raises VoiceFailed.
-    An interrupted build goes on where it stopped.
+    An interrupted build goes on where it stopped, and the same texts always give the same bytes on the same machine.
     """
     recorded: list[str] = []
     removed: list[str] = []
@@ -46,7 +82,7 @@ def build(
         texts = tuple(dict.fromkeys(needed[language]))
         have = _usable(read_pack(folder, language))
         missing = [text for text in texts if text not in have]
-        voice = NeuralVoice(language, voice_cache) if missing else None
+        voice = voice_for(language, voice_cache) if missing else None
         for number, text in enumerate(missing, start=1):
             assert voice is not None
             have[text] = _record(voice, language, text, folder / language)
@@ -80,7 +116,7 @@ def check(needed: Mapping[str, Iterable[str]], folder: Path) -> tuple[str, ...]:
 
 
 def _recipe(language: str) -> str:
-    return f"{voice_version(language)} speed {_SPEED.get(language, 1.0)} recipe {RECIPE}"
+    return f"{voice_version(language)} recipe {RECIPE}"
 
 
 def _usable(pack: Pack) -> dict[str, Recording]:
@@ -90,9 +126,15 @@ def _usable(pack: Pack) -> dict[str, Recording]:
     return {text: item for text, item in pack.recordings.items() if item.recipe == recipe and text not in damaged}
 
 
-def _record(voice: NeuralVoice, language: str, text: str, home: Path) -> Recording:
-    samples = audio.to_telephone(voice.say(text, _SPEED.get(language, 1.0)), RATE)
-    speech = audio.levelled(audio.trimmed(samples, audio.RATE))
+def _record(voice: Speaker, language: str, text: str, home: Path) -> Recording:
+    carrier = _CARRIERS[language]
+    if len(text) <= carrier.longest and text[-1] not in _MARKS and text not in carrier.alone:
+        samples = audio.to_telephone(voice.say_within(carrier.before, text, carrier.after, carrier.speed), RATE)
+        speech = audio.trimmed(samples, audio.RATE, lead=0.005, tail=0.020)
+    else:
+        samples = audio.to_telephone(voice.say(text, _SPEED[language]), RATE)
+        speech = audio.trimmed(samples, audio.RATE, lead=0.030, tail=0.040)
+    speech = audio.levelled(speech)
     if len(speech) < 0.08 * audio.RATE:
         raise VoiceFailed(f"the neural voice said nothing for {text!r}")
     content = audio.to_alaw(speech)

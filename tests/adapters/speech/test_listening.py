@@ -1,0 +1,42 @@
+"""Comparing what was heard with what was meant."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from adapters.speech import audio
+from adapters.speech.listening import distance, error_rate, spoken_stretches, syllables
+
+
+def test_mandarin_is_compared_by_sound_without_tones() -> None:
+    """A homophone was heard rightly, whatever character stands for it."""
+    pytest.importorskip("pypinyin")
+
+    assert syllables("按九，请稍候。", "zh-CN") == ["an", "jiu", "qing", "shao", "hou"]
+    assert error_rate("按酒请稍后", "按九，请稍候。", "zh-CN") == 0.0
+    assert error_rate("二点五个鸡", "二点五个G", "zh-CN") == 0.0
+
+
+def test_english_is_compared_word_by_word() -> None:
+    assert syllables("Thirty-five yuan, at 2 p.m.", "en-US") == ["thirty", "five", "yuan", "at", "pm"]
+    assert error_rate("Thirty five you and oh one", "thirty-five yuan oh one", "en-US") == 0.0
+    assert error_rate("thirty nine yuan", "Thirty-five yuan.", "en-US") == pytest.approx(1 / 3)
+
+
+def test_distance_counts_what_is_left_out_put_in_or_changed() -> None:
+    assert distance("abc", "abc") == 0
+    assert distance("", "abc") == 3
+    assert distance("axbc", "abd") == 2
+
+
+def test_a_call_is_cut_at_its_silences() -> None:
+    """A short breath does not end a stretch; a caller's turn does."""
+    word = audio.to_alaw((0.3 * np.sin(np.arange(4000))).astype(np.float32))
+    call = audio.silence(1.0) + word + audio.silence(0.2) + word + audio.silence(2.0) + word + audio.silence(0.5)
+
+    stretches = list(spoken_stretches(call))
+
+    assert [round(begins, 1) for begins, _ in stretches] == [0.9, 4.1]
+    assert [round(len(piece) / audio.RATE, 1) for _, piece in stretches] == [1.4, 0.7]
+    assert list(spoken_stretches(audio.silence(1.0))) == []
