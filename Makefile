@@ -4,18 +4,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUIETLY := --quiet --disable-pip-version-check
 
-.PHONY: run demo test install lint prompts listen bench clean help
+.PHONY: asterisk run demo test install lint prompts listen bench clean help
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-run: .venv/.line ## start the line, call it once, show what the caller heard, and leave it running
+run: .venv/.line asterisk ## start the line, call it once, show what the caller heard, and leave it running
 	@$(BIN)/ivr run
 
-demo: .venv/.line ## the same, but stop after the call; succeeds only if the right balance was heard
+demo: .venv/.line asterisk ## the same, but stop after the call; succeeds only if the right balance was heard
 	@$(BIN)/ivr run --once
 
-test: .venv/.dev ## run the tests, real calls to a real Asterisk included
+test: .venv/.dev asterisk ## run the tests, real calls to a real Asterisk included
 	@$(BIN)/python -m pytest
 
 lint: .venv/.dev ## ruff, mypy --strict and the import rules
@@ -24,7 +24,7 @@ lint: .venv/.dev ## ruff, mypy --strict and the import rules
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-install: .venv/.line ## make .venv with the `ivr` command, and fetch Asterisk
+install: .venv/.line asterisk ## make .venv with the `ivr` command, and fetch Asterisk
 
 prompts: .venv/.voice ## record the prompts that are new or have changed
 	$(BIN)/ivr prompts build
@@ -32,7 +32,7 @@ prompts: .venv/.voice ## record the prompts that are new or have changed
 listen: .venv/.dev ## hear every prompt and many read-outs with a recogniser
 	IVR_LISTEN_ALL=1 $(BIN)/python -m pytest -s tests/listening
 
-bench: .venv/.dev ## measure the line beside a plain dialplan
+bench: .venv/.dev asterisk ## measure the line beside a plain dialplan
 	$(BIN)/python -m tests.asterisk.latency
 
 clean: ## remove what was installed and everything the line has written
@@ -46,8 +46,10 @@ clean: ## remove what was installed and everything the line has written
 .venv/.line: .venv/bin/python setup.cfg
 	@echo "installing selfline and what it stands on (about a minute the first time) ..."
 	@$(BIN)/python -m pip install $(QUIETLY) -e '.[listen]'
-	@$(BIN)/python asterisk_conf/install.py >/dev/null
 	@touch $@
+
+asterisk: .venv/bin/python
+	@$(BIN)/python asterisk_conf/install.py >/dev/null
 
 .venv/.dev: .venv/.line
 	@echo "installing the test tools ..."

@@ -2,6 +2,7 @@
 # Debian packages that the line needs beside Python: venv to install into, espeak-ng as the fall-back voice.
 # Installs what is missing where it may; elsewhere says what to ask for. Never fails for the voice: the line runs without.
 set -u
+PATH="$PATH:/sbin:/usr/sbin" # ldconfig
 python=${PYTHON:-python3}
 
 missing=

@@ -40,7 +40,7 @@ class Settings:
         def number(name: str, default: int) -> int:
             text = environment.get(name, str(default))
             if not text.isascii() or not text.isdigit() or len(text) > 9:
-                raise SettingsError(f"{name} must be a whole number, not {text!r}")
+                raise SettingsError(f"{name} must be a whole number of 0 or more, not {text!r}")
             return int(text)
 
         home = Path(environment.get("IVR_HOME", REPOSITORY)).resolve()

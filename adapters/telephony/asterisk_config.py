@@ -73,7 +73,7 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         "ami_port": settings.ami_port,
         "ami_secret": secret(settings, "ami"),
         "agent_secret": secret(settings, "agent"),
-        "flow": settings.flow,
+        "numbers": "\n".join(map(_NUMBER_DIALPLAN.format, _numbers(settings))),
         "longest_call": LONGEST_CALL,
         "recordings": settings.recordings,
         "intents": intents,
@@ -89,6 +89,12 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
     for name in _DEFAULTS_SUFFICE:
         _write_private(folders["etc"] / name, "")
     return Rendered(folders["etc"] / "asterisk.conf", folders["run"] / "asterisk.ctl")
+
+
+def _numbers(settings: Settings) -> list[str]:
+    """The numbers that the line answers: those with a flow, and the one it is for."""
+    flows = {path.stem for path in (settings.home / "flows").glob("*.yaml") if path.stem.isascii() and path.stem.isdigit()}
+    return sorted({*flows, settings.flow} - {TWIN})
 
 
 def secret(settings: Settings, name: str) -> str:
@@ -173,6 +179,10 @@ def _write_private(path: Path, text: str, mode: int = 0o600) -> None:
         file.write(text)
     new.replace(path)
 
+
+_NUMBER_DIALPLAN = """\
+exten = {0},1,Set(IVR_DIALLED={0})
+ same = n,Goto(line,s,1)"""
 
 _TWIN_DIALPLAN = """
 ; --- the same greeting and menu in plain dialplan, to measure the engine against ---------------------------------

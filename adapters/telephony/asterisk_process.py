@@ -78,7 +78,8 @@ class AsteriskProcess:
         """Write the configuration and start. Raises SettingsError when a folder cannot be written or a port is taken."""
         try:
             self._rendered = await asyncio.to_thread(render, self._settings, self._asterisk, self._twin)
-            self.log.unlink(missing_ok=True)
+            if self.log.exists():
+                self.log.replace(self.log.with_name("messages.log.1"))  # the log of the run before, and what it died of
         except OSError as error:
             raise SettingsError(f"IVR_VAR is {self._settings.var}, where Asterisk cannot be set up: {error.strerror or error}") from error
         for port in self._ports():

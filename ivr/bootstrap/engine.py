@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -73,16 +73,24 @@ def configure_logging() -> None:
     )
 
 
-def load_flows(settings: Settings) -> Mapping[str, Flow]:
-    """The flows under flows/, by the number they answer. Raises UserError with every problem."""
+def load_flows(settings: Settings, tell: Callable[[str], None] | None = None) -> Mapping[str, Flow]:
+    """The flows under flows/, by the number they answer; those with errors are told and left out.
+
+    Raises UserError with every problem of the line's own flow.
+    """
     paths = sorted((settings.home / "flows").glob("*.yaml"))
-    linted = lint(paths, settings.home, SIGNATURES)
-    if linted.errors:
-        raise UserError("\n".join(map(str, linted.errors)))
-    flows = {Path(path).stem: flow for path, flow in linted.flows.items()}
-    if settings.flow not in flows:
-        known = ", ".join(sorted(flows)) or "none"
+    if settings.flow not in (path.stem for path in paths):
+        known = ", ".join(path.stem for path in paths) or "none"
         raise SettingsError(f"IVR_FLOW is {settings.flow!r}, but there is no flows/{settings.flow}.yaml; there are: {known}")
+    flows: dict[str, Flow] = {}
+    for path in paths:
+        linted = lint((path,), settings.home, SIGNATURES)
+        if not linted.errors:
+            flows[path.stem] = linted.flows[str(path)]
+        elif path.stem == settings.flow:
+            raise UserError("\n".join(map(str, linted.errors)))
+        elif tell is not None:
+            tell(f"flows/{path.name} has errors and is left out (ivr lint flows/{path.name})")
     return flows
 
 
@@ -101,7 +109,7 @@ def make_voice(settings: Settings, flows: Mapping[str, Flow]) -> PackVoice:
     for name, flow in flows.items():
         for language, texts in fixed_texts(flow).items():
             for text in voice.missing(texts, language):
-                _log.warning("text_not_recorded", flow=name, language=language, text=text, cure="ivr prompts build")
+                _log.warning("text_not_recorded", flow=name, language=language, text=text, cure="make prompts")
     return voice
 
 
@@ -128,7 +136,7 @@ class Engine:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._flows = load_flows(settings)
+        self._flows = load_flows(settings, lambda sentence: _log.error("flow_left_out", reason=sentence))
         settings.var.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._spool = FileSpool(settings.spool)
         self._store = SqlTicketStore.open(settings.database, settings.secrets / "data_key", settings.recordings, exclusive=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import sys
@@ -127,6 +128,7 @@ class Line:
         self.engine = EngineProcess(settings, environment)
         self._twin = twin
         self._asterisk: AsteriskProcess | None = None
+        self._place: int | None = None  # the lock file, open
 
     @property
     def asterisk(self) -> AsteriskProcess:
@@ -144,6 +146,7 @@ class Line:
     async def start(self, *, engine: bool = True) -> None:
         """Bring the line up. Raises SettingsError or another UserError, with nothing left running."""
         load_flows(self.settings)
+        self._take_place()
         prepare_sounds(self.settings)
         self._asterisk = AsteriskProcess(self.settings, self._program or find_asterisk(self.settings), twin=self._twin)
         try:
@@ -161,6 +164,26 @@ class Line:
         await self.engine.stop()
         if self._asterisk is not None:
             await self._asterisk.stop()
+        if self._place is not None:
+            os.close(self._place)
+            self._place = None
+
+    def _take_place(self) -> None:
+        """One line a folder: a second one would write over the configuration and logs of the first."""
+        try:
+            self.settings.var.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._place = os.open(self.settings.var / "line.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise SettingsError(f"cannot write in {self.settings.var}: {error.strerror}; see IVR_VAR") from error
+        try:
+            fcntl.flock(self._place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._place)
+            self._place = None
+            raise SettingsError(
+                f"a line is running in {self.settings.var} already; stop it, or give a second one a folder and ports of its own"
+                " (docs/operations.md, Two lines on one machine)"
+            ) from None
 
     async def watch(self, tell: Tell) -> None:
         """Bring the engine back whenever it ends; returns when Asterisk has ended. Cancel it before `stop`."""

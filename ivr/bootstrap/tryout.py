@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from adapters.backoffice.embedded import EmbeddedBackOffice
 from ivr.bootstrap.conversations import lint_all
 from ivr.bootstrap.engine import now
-from ivr.core.values import Value
-from ivr.errors import BackOfficeFailed, UserError
+from ivr.bootstrap.first_call import answers_of
+from ivr.errors import UserError
 from ivr.tools.simulate import NotUnderstood, Screen, TryOut
 
 Tell = Callable[[str], None]
@@ -26,15 +25,8 @@ def try_flow(path: Path, home: Path, caller: str, tell: Tell, listen: Listen) ->
     with tempfile.TemporaryDirectory() as folder:
         office = EmbeddedBackOffice(Path(folder) / "backoffice.db", now)
         office.seed()
-
-        def answer(name: str, arguments: Mapping[str, Value]) -> Value:
-            try:
-                return asyncio.run(office.look_up(name, arguments))
-            except BackOfficeFailed as error:
-                raise LookupError(name) from error
-
         try:
-            _talk(TryOut(linted.flows[str(path)], caller, answer, now), tell, listen)
+            _talk(TryOut(linted.flows[str(path)], caller, answers_of(office.look_up), now), tell, listen)
         finally:
             office.close()
 

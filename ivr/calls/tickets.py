@@ -103,7 +103,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class NotYours:
-    """Only the agent who has claimed the ticket may do this; `assignee` is that agent, None when nobody is."""
+    """Only the agent who has claimed the ticket may do this; `assignee` is that agent, None when nobody has."""
 
     reference: str
     assignee: str | None
@@ -137,6 +137,9 @@ class NewMessage:
     reference: str
 
 
+ENDED = (TicketState.RESOLVED, TicketState.ABANDONED)
+
+
 class TicketDesk:
     """What an agent can do. Every method raises UnknownTicket for a reference that does not exist, StoreFailed without a database."""
 
@@ -162,18 +165,22 @@ class TicketDesk:
             return TakenByAnother(reference, ticket.assignee)
         return Ended(reference, ticket.state)
 
-    async def release(self, reference: str, agent: str) -> Returned | NotYours:
+    async def release(self, reference: str, agent: str) -> Returned | NotYours | Ended:
         """Give a claimed ticket back."""
         ticket = await self._ticket(reference)
+        if ticket.state in ENDED:
+            return Ended(reference, ticket.state)
         if ticket.assignee == agent and await self._store.release(reference, agent, ticket.claim_token, self._clock()):
             return Returned(reference)
         return NotYours(reference, ticket.assignee)
 
-    async def close(self, reference: str, agent: str, note: str) -> Closed | NotYours | NoteMissing | NewMessage:
+    async def close(self, reference: str, agent: str, note: str) -> Closed | NotYours | NoteMissing | NewMessage | Ended:
         """The caller has been called back; `note` says what came of it."""
         if not note.strip():
             return NoteMissing(reference)
         ticket = await self._ticket(reference)
+        if ticket.state in ENDED:
+            return Ended(reference, ticket.state)
         if ticket.assignee != agent:
             return NotYours(reference, ticket.assignee)
         if await self._store.resolve(reference, agent, ticket.claim_token, note.strip(), self._clock()):

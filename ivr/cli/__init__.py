@@ -12,7 +12,7 @@ from ivr.cli.line import run, serve, why
 from ivr.errors import SelflineError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="selfline", prog_name="ivr")
 def verbs() -> None:
     """selfline, the self-service telephone line."""

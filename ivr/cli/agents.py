@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ivr.calls.tickets import TicketDesk, TicketDetails, TicketLine
+from ivr.calls.tickets import LINE_ZONE, TicketDesk, TicketDetails, TicketLine
 from ivr.cli.common import fail
 from ivr.cli.common import settings as read_settings
 
@@ -41,7 +41,7 @@ def tickets_list(include_ended: bool, format_: str) -> None:
     if not lines:
         click.echo("no tickets are waiting  没有待处理的工单")
         return
-    click.echo("reference  state     due               caller        topic       messages")
+    click.echo("reference  state     due (Shanghai)    caller        topic       messages    claimed by")
     for line in lines:
         click.echo(_row(line))
 
@@ -77,12 +77,15 @@ def tickets_claim(reference: str, agent: str, format_: str) -> None:
 @_agent
 def tickets_release(reference: str, agent: str) -> None:
     """Give a claimed ticket back to the queue."""
-    from ivr.calls.tickets import Returned
+    from ivr.calls.tickets import Ended, NotYours, Returned
 
-    outcome = _at_desk(lambda desk: desk.release(reference, agent))
-    if not isinstance(outcome, Returned):
-        fail(_not_yours(reference, outcome.assignee))
-    click.echo(f"ticket {reference} is waiting again  工单已退回")
+    match _at_desk(lambda desk: desk.release(reference, agent)):
+        case Returned():
+            click.echo(f"ticket {reference} is waiting again  工单已退回")
+        case NotYours(assignee=assignee):
+            fail(_not_yours(reference, assignee))
+        case Ended(state=state):
+            fail(f"ticket {reference} is {state.value} already  工单已结束")
 
 
 @tickets.command("close")
@@ -91,13 +94,15 @@ def tickets_release(reference: str, agent: str) -> None:
 @_agent
 def tickets_close(reference: str, note: str, agent: str) -> None:
     """The caller has been called back."""
-    from ivr.calls.tickets import Closed, NewMessage, NoteMissing, NotYours
+    from ivr.calls.tickets import Closed, Ended, NewMessage, NoteMissing, NotYours
 
     match _at_desk(lambda desk: desk.close(reference, agent, note)):
         case Closed():
             click.echo(f"ticket {reference} is closed  工单已办结")
         case NotYours(assignee=assignee):
             fail(_not_yours(reference, assignee))
+        case Ended(state=state):
+            fail(f"ticket {reference} is {state.value} already  工单已结束")
         case NoteMissing():
             fail("say in the note what the caller was told  请填写回复内容")
         case NewMessage():
@@ -116,8 +121,9 @@ def tickets_audit() -> None:
 
 
 def _not_yours(reference: str, assignee: str | None) -> str:
-    who = f"claimed by {assignee}" if assignee else "not claimed"
-    return f"ticket {reference} is {who}; claim it first: ivr tickets claim {reference}  请先领取工单"
+    if assignee:
+        return f"ticket {reference} is claimed by {assignee}, and only {assignee} can do that  工单由 {assignee} 处理"
+    return f"ticket {reference} is not claimed; claim it first: ivr tickets claim {reference}  请先领取工单"
 
 
 def _at_desk(work: Callable[[TicketDesk], Awaitable[Result]]) -> Result:
@@ -128,22 +134,28 @@ def _at_desk(work: Callable[[TicketDesk], Awaitable[Result]]) -> Result:
 
 def _row(line: TicketLine) -> str:
     due = line.due_at.strftime("%Y-%m-%d %H:%M") + ("!" if line.overdue else " ")
-    return f"{line.reference:<9}  {line.state.value:<8}  {due} {line.caller:<12}  {line.topic:<10}  {line.messages} ({line.seconds:.0f} s)"
+    messages = f"{line.messages} ({line.seconds:.0f} s)"
+    row = f"{line.reference:<9}  {line.state.value:<8}  {due} {line.caller:<12}  {line.topic:<10}  {messages:<10}  {line.assignee or ''}"
+    return row.rstrip()
 
 
 def _print_details(details: TicketDetails, format_: str) -> None:
-    if format_ == "json":
-        click.echo(_json(details))
-        return
     line = details.line
+    if format_ == "json":
+        known = {**asdict(line), **asdict(details)}
+        known.pop("line")
+        click.echo(_json(known))
+        return
     click.echo(f"ticket    {line.reference}  {line.state.value}" + (f" by {line.assignee}" if line.assignee else ""))
-    click.echo(f"caller    {details.caller}  ({line.language}, dialled {line.dialled})")
+    hidden = f"; claim it to see the whole number: ivr tickets claim {line.reference}" if "*" in details.caller else ""
+    click.echo(f"caller    {details.caller}  ({line.language}, dialled {line.dialled}{hidden})")
     click.echo(f"topic     {line.topic}")
-    click.echo(f"left      {line.created_at:%Y-%m-%d %H:%M}, due {line.due_at:%Y-%m-%d %H:%M}{' (overdue)' if line.overdue else ''}")
+    overdue = " (overdue)" if line.overdue else ""
+    click.echo(f"left      {line.created_at:%Y-%m-%d %H:%M}, due {line.due_at:%Y-%m-%d %H:%M}{overdue}  (Shanghai time)")
     for message in details.messages:
-        click.echo(f"message   {message.seconds:.1f} s{' (cut short)' if message.partial else ''}  {message.path}")
-    if details.messages:
-        click.echo(f"listen    play -t raw -r 8000 -e a-law -c 1 {details.messages[-1].path}")
+        at = message.recorded_at.astimezone(LINE_ZONE)
+        click.echo(f"message   {at:%m-%d %H:%M}, {message.seconds:.1f} s{' (cut short)' if message.partial else ''}")
+        click.echo(f"          play -t raw -r 8000 -e a-law -c 1 {message.path}")
     if details.note:
         click.echo(f"note      {details.note}")
 
@@ -160,5 +172,5 @@ def _plain(thing: Any) -> object:
     if isinstance(thing, list | tuple):
         return [_plain(item) for item in thing]
     if isinstance(thing, dt.datetime):
-        return thing.isoformat()
+        return thing.astimezone(LINE_ZONE).isoformat(timespec="seconds")
     return str(thing) if isinstance(thing, Path | Enum) else thing

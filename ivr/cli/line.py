@@ -19,11 +19,15 @@ def serve() -> None:
 
 @click.command()
 @click.option("--once", is_flag=True, help="Stop after the first call; exit status 0 only if the right balance was heard.")
-def run(once: bool) -> None:
-    """Start Asterisk and the engine, place one call to the line, show what was heard, and stay up until Ctrl-C."""
+@click.option("--no-call", is_flag=True, help="Leave the first call out: it leaves a message, which becomes a ticket.")
+def run(once: bool, no_call: bool) -> None:
+    """Run the whole line.
+
+    Starts Asterisk and the engine, calls the line once, shows what was heard, and stays up until Ctrl-C.
+    """
     from ivr.bootstrap.demo import run_line
 
-    raise click.exceptions.Exit(asyncio.run(run_line(read_settings(), click.echo, once=once)))
+    raise click.exceptions.Exit(asyncio.run(run_line(read_settings(), click.echo, once=once, call=not no_call)))
 
 
 @click.command()

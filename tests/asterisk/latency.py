@@ -23,8 +23,8 @@ from adapters.speech.pack_voice import PackVoice, read_packs
 from adapters.telephony import rtp
 from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
-from ivr.bootstrap.demo import CALLER
 from ivr.bootstrap.engine import load_flows, now
+from ivr.bootstrap.first_call import CALLER
 from ivr.bootstrap.line import Line
 from ivr.config import Settings
 from ivr.core.commands import AskDigits, Lookup

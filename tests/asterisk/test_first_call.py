@@ -12,7 +12,7 @@ from adapters.speech.ears import Ears
 from adapters.speech.listening import distance, error_rate, spoken_stretches, syllables
 from adapters.storage.journal import read_journal
 from adapters.telephony.sip_caller import SipCaller
-from ivr.bootstrap.demo import CALLER, FirstCall, message, place_call, says
+from ivr.bootstrap.first_call import CALLER, FirstCall, message, place_call, says
 from ivr.core.values import Kind, SpokenValue
 from ivr.speech import words
 from tests.asterisk.conftest import Bench, tickets
@@ -31,7 +31,7 @@ LEAVE = "请在提示音后留言，说完请按井号键，或直接挂机。"
 @pytest.fixture(scope="module")
 def first_call(bench: Bench) -> FirstCall:
     """Balance, 2, usage, 5, a message, and a hang-up in the middle of it."""
-    return bench.do(place_call(bench.settings, patient=True))
+    return bench.do(place_call(bench.settings, print, patient=True))
 
 
 @pytest.mark.listening

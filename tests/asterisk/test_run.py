@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.bootstrap.demo import expected_balance, says
+from ivr.bootstrap.first_call import expected_balance, says
 from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for
 from tests.asterisk.latency import measure, report
 from tests.conftest import HOME

@@ -15,7 +15,7 @@ import pytest
 from adapters.speech import audio
 from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
-from ivr.bootstrap.demo import message
+from ivr.bootstrap.first_call import message
 from ivr.bootstrap.line import Line
 from ivr.calls.tickets import TicketDetails
 from ivr.config import Settings

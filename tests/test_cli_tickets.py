@@ -1,0 +1,102 @@
+"""`ivr tickets` as agents use it, on a database with one ticket in it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.storage.tickets import SqlTicketStore
+from ivr.calls.ports import MessageFacts, MessageIntent
+from ivr.calls.tickets import LINE_ZONE
+from tests.test_cli import ivr
+
+CALLER = "13900001008"
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> str:
+    """A ticket that waits in the database below tmp_path."""
+    recordings = tmp_path / "spool" / "recordings"
+    recordings.mkdir(parents=True)
+    (recordings / "message.alaw").write_bytes(b"\xd5" * 24_000)
+    at = dt.datetime(2026, 3, 5, 12, 0, tzinfo=LINE_ZONE)
+    intent = MessageIntent("5a1f", "leave", 1, CALLER, "1008611", "callback", "zh-CN", at)
+    digest = hashlib.sha256(b"\xd5" * 24_000).hexdigest()
+    facts = MessageFacts(recordings / "message.alaw", 24_000, 24_000, digest, partial=False)
+    store = SqlTicketStore.open(tmp_path / "selfline.db", tmp_path / "secrets" / "data_key", recordings)
+
+    async def leave() -> str:
+        await store.begin(intent)
+        return await store.capture(intent, facts, at)
+
+    try:
+        return asyncio.run(leave())
+    finally:
+        store.close()
+
+
+def tickets(var: Path, *arguments: str) -> tuple[int, str]:
+    done = ivr("tickets", *arguments, IVR_VAR=str(var))
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_ticket_is_listed_claimed_closed_and_gone(tmp_path: Path, reference: str):
+    listed = tickets(tmp_path, "list")
+    claimed = tickets(tmp_path, "claim", reference, "--agent", "ann")
+    closed = tickets(tmp_path, "close", reference, "--agent", "ann", "--note", "called back, explained the bill")
+
+    assert listed[0] == 0
+    assert f"{reference}     open      2026-03-05 14:00! 139****1008   callback    1 (3 s)" in listed[1]
+    assert CALLER not in listed[1]
+    assert f"caller    {CALLER}" in claimed[1]
+    assert "message   03-05 12:00, 3.0 s\n          play -t raw -r 8000 -e a-law -c 1 " in claimed[1]
+    assert closed == (0, f"ticket {reference} is closed  工单已办结\n")
+    assert tickets(tmp_path, "list") == (0, "no tickets are waiting  没有待处理的工单\n")
+    assert tickets(tmp_path, "audit")[0] in (0, 1)
+
+
+def test_only_who_has_claimed_a_ticket_sees_the_number_and_closes_it(tmp_path: Path, reference: str):
+    tickets(tmp_path, "claim", reference, "--agent", "ann")
+
+    assert tickets(tmp_path, "claim", reference, "--agent", "bob") == (
+        1,
+        f"ticket {reference} is already claimed by ann  工单已被 ann 领取\n",
+    )
+    assert tickets(tmp_path, "close", reference, "--agent", "bob", "--note", "x") == (
+        1,
+        f"ticket {reference} is claimed by ann, and only ann can do that  工单由 ann 处理\n",
+    )
+    assert CALLER not in tickets(tmp_path, "show", reference, "--agent", "bob")[1]
+    assert CALLER in tickets(tmp_path, "show", reference, "--agent", "ann")[1]
+
+
+def test_an_unclaimed_ticket_is_claimed_before_it_is_closed(tmp_path: Path, reference: str):
+    assert tickets(tmp_path, "close", reference, "--agent", "ann", "--note", "x") == (
+        1,
+        f"ticket {reference} is not claimed; claim it first: ivr tickets claim {reference}  请先领取工单\n",
+    )
+
+
+def test_a_closed_ticket_stays_closed(tmp_path: Path, reference: str):
+    tickets(tmp_path, "claim", reference, "--agent", "ann")
+    tickets(tmp_path, "close", reference, "--agent", "ann", "--note", "done")
+
+    for arguments in (("close", reference, "--note", "again"), ("release", reference), ("claim", reference)):
+        assert tickets(tmp_path, *arguments, "--agent", "ann") == (1, f"ticket {reference} is resolved already  工单已结束\n")
+
+
+def test_json_has_each_fact_once_and_shanghai_time(tmp_path: Path, reference: str):
+    tickets(tmp_path, "claim", reference, "--agent", "ann")
+
+    shown = json.loads(tickets(tmp_path, "show", reference, "--agent", "ann", "--format", "json")[1])
+
+    assert shown["reference"] == reference
+    assert shown["caller"] == CALLER
+    assert shown["created_at"] == "2026-03-05T12:00:00+08:00"
+    assert shown["messages"][0]["recorded_at"] == "2026-03-05T12:00:00+08:00"
+    assert shown["assignee"] == "ann"
