@@ -37,7 +37,8 @@ def lint(flows: Sequence[Path]) -> None:
     from ivr.bootstrap.conversations import lint_all
 
     settings = read_settings()
-    paths = list(flows) or sorted((settings.home / "flows").glob("*.yaml"))
+    named = flows or (settings.home / "flows",)
+    paths = [path for one in named for path in (sorted(one.glob("*.y*ml")) if one.is_dir() else (one,))]
     linted = lint_all(paths, settings.home)
     for problem in linted.problems:
         click.echo(str(problem))
