@@ -117,7 +117,7 @@ class _Turn:
 
     def __init__(self, flow: Flow, state: CallState, at: dt.datetime) -> None:
         self._flow = flow
-        self._state = state
+        self._state = replace(state)
         self._at = at
         self._notes: list[facts.Note] = []
         self._command: Command | None = None
@@ -502,7 +502,8 @@ class _Turn:
         return self._flow.nodes[self._state.node]
 
     def _set(self, **changes: object) -> None:
-        self._state = replace(self._state, **changes)  # type: ignore[arg-type]  # names and types are CallState's own, next door
+        for name, value in changes.items():
+            object.__setattr__(self._state, name, value)  # this turn's own copy, which nobody else has seen yet
 
     def _assign(self, name: str, value: Value) -> None:
         self._set(variables={**self._state.variables, name: value})
