@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,11 +9,13 @@ from dataclasses import dataclass
 from ivr.core.flow import BACK, REPEAT, Flow, HangsUp, Node, Timing
 from ivr.core.marks import Mark
 from ivr.core.values import LookupSignature
+from ivr.language import forms
 from ivr.language.checks import check
-from ivr.language.nodes import KEY, Defaults, Scope, read_node, target_name
+from ivr.language.nodes import KEY, read_node
 from ivr.language.problems import MAX_HINTS, Problem, did_you_mean, in_order
 from ivr.language.prompts import LANGUAGES, Catalogue
 from ivr.language.reader import Reader
+from ivr.language.scope import Defaults, Scope, target_name
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source, read_yaml
 
 VERSION = "1"
@@ -55,17 +56,17 @@ class _Draft:
 
 
 def _read_flow(root: Source, catalogue: Catalogue, signatures: Mapping[str, LookupSignature], problems: list[Problem]) -> _Draft | None:
-    reader = Reader(root, "a flow", problems)
+    reader = Reader(root, "a flow", problems, form=forms.FLOW)
     if not reader.readable:
         return None
-    reader.one_of("selfline", (VERSION,), required=True)
-    line = reader.text("line", required=True)
+    reader.one_of("selfline", (VERSION,))
+    line = reader.text("line")
     if line is not None and _LINE_NAME.fullmatch(line.text) is None:
         reader.problem(line.mark, "bad-value", f"'{line.text[:40]}' cannot name a line: up to 32 letters, digits, - and _")
     languages = _languages(reader)
-    on_failure = reader.text("on_failure", required=True)
+    on_failure = reader.text("on_failure")
     on_hangup = reader.text("on_hangup")
-    start = reader.text("start", required=True)
+    start = reader.text("start")
     targets: list[tuple[str, Mark]] = [(target_name("", source.text), source.mark) for source in (start, on_failure, on_hangup) if source]
     universals = _universals(reader, targets)
     subflows = reader.mapping("subflows")
@@ -75,13 +76,13 @@ def _read_flow(root: Source, catalogue: Catalogue, signatures: Mapping[str, Look
         failure = target_name("", on_failure.text) if on_failure else ""
         return Scope(name, prefix, languages, catalogue, starts, defaults, failure, signatures, targets, problems)
 
-    defaults = _defaults(reader, scope("defaults", "", Defaults(_TIMING)))
+    defaults = _defaults(reader, lambda given: scope("defaults", "", given))
     nodes: dict[str, Node | None] = {}
     _read_nodes(reader, "", nodes, lambda name, prefix: scope(name, prefix, defaults))
     for name, (key, source) in subflows.items():
         _check_name(key, problems, "sub-flow")
-        inner = Reader(source, f"sub-flow '{name}'", problems)
-        if begin := inner.text("start", required=True):
+        inner = Reader(source, f"sub-flow '{name}'", problems, form=forms.SUBFLOW)
+        if begin := inner.text("start"):
             targets.append((starts[name], begin.mark))
         _read_nodes(inner, f"{name}/", nodes, lambda node, prefix: scope(node, prefix, defaults))
         inner.done()
@@ -128,12 +129,9 @@ def _would_set(reader: Reader, subflows: Mapping[str, tuple[ScalarSource, Source
     return frozenset(found)
 
 
-_TIMING = Timing(dt.timedelta(seconds=5), dt.timedelta(seconds=2))
-
-
 def _languages(reader: Reader) -> tuple[str, ...]:
     languages: list[str] = []
-    items = reader.items("languages", required=True)
+    items = reader.items("languages")
     if not items and isinstance(reader.source("languages"), ListSource):
         reader.problem(reader.key_mark("languages"), "bad-value", "a flow speaks at least one language")
     for item in items:
@@ -162,13 +160,12 @@ def _universals(reader: Reader, targets: list[tuple[str, Mark]]) -> dict[str, st
     return universals
 
 
-def _defaults(reader: Reader, scope: Scope) -> Defaults:
-    source = reader.source("defaults")
-    if source is None:
-        return Defaults(_TIMING)
-    inner = Reader(source, "'defaults'", scope.problems)
-    timing = Timing(inner.duration("timeout", _TIMING.timeout), inner.duration("digit_timeout", _TIMING.digit_timeout))
-    tries = inner.integer("tries", 3, 1, 9)
+def _defaults(reader: Reader, scope_with: Callable[[Defaults], Scope]) -> Defaults:
+    source = reader.source("defaults") or MappingSource((), reader.mark)
+    inner = Reader(source, "'defaults'", reader.problems, form=forms.DEFAULTS)
+    timing = Timing(inner.duration("timeout"), inner.duration("digit_timeout"))
+    tries = inner.integer("tries")
+    scope = scope_with(Defaults(timing, tries))
     noinput, nomatch = scope.tapered(inner, "noinput", ()), scope.tapered(inner, "nomatch", ())
     exhausted = scope.target(inner, "exhausted")
     inner.done()
@@ -181,7 +178,7 @@ def _start_of(source: Source) -> str:
 
 
 def _read_nodes(reader: Reader, prefix: str, nodes: dict[str, Node | None], scope: ScopeMaker) -> None:
-    entries = reader.mapping("nodes", required=True)
+    entries = reader.mapping("nodes")
     if not entries and isinstance(reader.source("nodes"), MappingSource):
         reader.problem(reader.key_mark("nodes"), "bad-value", f"{reader.what} needs at least one node")
     for name, (key, source) in entries.items():

@@ -1,13 +1,11 @@
-"""One short parse function per node type, and their table. A node is known by the one key that names what it does."""
+"""One short parse function per node type. A node is known by the one key that names what it does; its keys are in `forms`."""
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from ivr.core.expressions import Expression, ExpressionError, parse
+from ivr.core.expressions import Expression
 from ivr.core.flow import (
     Branch,
     Call,
@@ -17,8 +15,6 @@ from ivr.core.flow import (
     LookUp,
     Menu,
     Node,
-    Prompt,
-    Prompts,
     Retry,
     Return,
     Say,
@@ -28,158 +24,28 @@ from ivr.core.flow import (
 )
 from ivr.core.flow import Timing as Times
 from ivr.core.marks import Mark
-from ivr.core.values import LookupSignature
-from ivr.language.problems import MAX_HINTS, Problem, did_you_mean
-from ivr.language.prompts import Catalogue, PromptText, read_template
-from ivr.language.reader import Reader, bad_name, kind_of
+from ivr.language import forms
+from ivr.language.problems import did_you_mean
+from ivr.language.reader import Reader, bad_name
+from ivr.language.scope import Scope
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
 
 KEY = re.compile(r"[0-9*#]{1,4}")
-_PROMPT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What every menu and form has unless it says otherwise."""
-
-    timing: Times
-    tries: int = 3
-    noinput: tuple[Prompts, ...] = ()
-    nomatch: tuple[Prompts, ...] = ()
-    exhausted: str | None = None
-
-
-def target_name(prefix: str, text: str) -> str:
-    """The full name of a target written in a scope. A sub-flow is entered by `call` only, so other slashes name nothing."""
-    if text.startswith("/"):
-        prefix, text = "", text[1:]
-    return prefix + text.replace("/", "\\")
-
-
-@dataclass(slots=True)
-class Scope:
-    """What a parse function needs beside its mapping."""
-
-    name: str  # of the node, with its sub-flow
-    prefix: str  # "" or "subflow/"
-    languages: tuple[str, ...]
-    catalogue: Catalogue
-    subflows: Mapping[str, str]  # name -> its start node
-    defaults: Defaults
-    on_failure: str
-    signatures: Mapping[str, LookupSignature]
-    targets: list[tuple[str, Mark]]
-    problems: list[Problem]
-
-    def problem(self, mark: Mark, code: str, sentence: str) -> None:
-        """Report."""
-        self.problems.append(Problem(mark, code, sentence))
-
-    def target(self, reader: Reader, key: str, *, required: bool = False) -> str | None:
-        """A node's name under a key."""
-        source = reader.source(key, required=required)
-        if isinstance(source, ScalarSource) and not source.is_null:
-            return self.go(source)
-        if source is not None:
-            self.problem(source.mark, "wrong-type", f"'{key}' must name a node, not {kind_of(source)}")
-        return None
-
-    def go(self, source: ScalarSource) -> str:
-        """A target: a node of this scope, or, written with a leading /, of the line itself."""
-        name = target_name(self.prefix, source.text)
-        self.targets.append((name, source.mark))
-        return name
-
-    def prompts(self, reader: Reader, key: str, *, required: bool = False) -> Prompts:
-        """One prompt or a list of prompts."""
-        source = reader.source(key, required=required)
-        if isinstance(source, ListSource) and not source.items:
-            self.problem(source.mark, "bad-value", f"'{key}' needs at least one prompt")
-        return () if source is None else self.read_prompts(source)
-
-    def tapered(self, reader: Reader, key: str, default: tuple[Prompts, ...]) -> tuple[Prompts, ...]:
-        """What is heard at the first, second, ... failure."""
-        source = reader.source(key)
-        if source is None:
-            return default
-        return tuple(map(self.read_prompts, source.items)) if isinstance(source, ListSource) else (self.read_prompts(source),)
-
-    def read_prompts(self, source: Source) -> Prompts:
-        """A prompt's name, a text, a mapping of texts by language, or a list of these."""
-        sources = source.items if isinstance(source, ListSource) else (source,)
-        return tuple(prompt for one in sources if (prompt := self._prompt(one)) is not None)
-
-    def _prompt(self, source: Source) -> Prompt | None:
-        if isinstance(source, ScalarSource) and not source.is_null:
-            if _PROMPT_NAME.fullmatch(source.text):
-                return self._shared(source)
-            return self._own({self.languages[0]: (source.mark, source)}, source.mark)
-        if isinstance(source, MappingSource) and source.entries:
-            return self._own({key.text: (key.mark, value) for key, value in source.entries}, source.mark)
-        self.problem(source.mark, "wrong-type", "a prompt is a name from the prompts files, a text, or texts by language")
-        return None
-
-    def _shared(self, source: ScalarSource) -> Prompt | None:
-        name = source.text
-        texts = {language: self.catalogue.texts.get(language, {}).get(name) for language in self.languages}
-        missing = [language for language, text in texts.items() if text is None]
-        if len(missing) == len(texts):
-            hint = did_you_mean(name, self.catalogue.names()) if len(self.problems) < MAX_HINTS else ""
-            self.problem(source.mark, "unknown-prompt", f"no prompt is named '{name}'{hint}")
-            return None
-        if missing:
-            self.problem(source.mark, "missing-language", f"prompt '{name}' has no text in {', '.join(missing)}")
-            return None
-        return self._finish(name, {language: text for language, text in texts.items() if text}, source.mark)
-
-    def _own(self, texts: Mapping[str, tuple[Mark, Source]], mark: Mark) -> Prompt | None:
-        read: dict[str, PromptText] = {}
-        for language, (place, source) in texts.items():
-            if language not in self.languages:
-                hint = did_you_mean(language, self.languages)
-                self.problem(place, "unknown-language", f"the flow does not speak '{language}'{hint}")
-            elif not isinstance(source, ScalarSource) or source.is_null:
-                self.problem(source.mark, "wrong-type", "a prompt must be a text")
-            elif template := read_template(source, self.problems):
-                read[language] = template
-        missing = [language for language in self.languages if language not in texts]
-        if missing:
-            self.problem(mark, "missing-language", f"this prompt has no text in {', '.join(missing)}")
-        return self._finish(f"{self.name}@{mark.line}", read, mark) if len(read) == len(self.languages) else None
-
-    def _finish(self, name: str, texts: Mapping[str, PromptText], mark: Mark) -> Prompt:
-        return Prompt(name, {language: text.pieces for language, text in texts.items()}, mark)
-
-    def expression(self, source: Source) -> Expression | None:
-        """An expression under a key."""
-        if not isinstance(source, ScalarSource) or (source.is_null and source.text != "null"):
-            hint = "; one with [ ] or { } needs quotes" if not isinstance(source, ScalarSource) else ""
-            self.problem(source.mark, "wrong-type", f"an expression must stand here, not {kind_of(source)}{hint}")
-            return None
-        offset = len(source.text) - len(source.text.lstrip())
-        try:
-            return parse(source.text, source.at(offset), verbatim=source.verbatim)
-        except ExpressionError as error:
-            hint = did_you_mean(error.name, error.known) if error.name else ""
-            self.problem(source.at(offset + error.offset), "bad-expression", f"in '{source.text.strip()[:80]}': {error}{hint}")
-            return None
-
-
-# --- one parse function per node type ------------------------------------------------------------------------------
+RESERVED = ("call", "ticket", "language")  # values the line itself sets
 
 
 def _say(reader: Reader, scope: Scope) -> Node | None:
-    prompts = scope.prompts(reader, "say", required=True)
-    barge_in = reader.boolean("barge_in", True)
-    then = scope.target(reader, "then", required=True)
+    prompts = scope.prompts(reader, "say")
+    barge_in = reader.boolean("barge_in")
+    then = scope.target(reader, "then")
     return Say(scope.name, reader.mark, prompts, then, barge_in) if then else None
 
 
 def _menu(reader: Reader, scope: Scope) -> Node | None:
-    prompts = scope.prompts(reader, "menu", required=True)
+    prompts = scope.prompts(reader, "menu")
     again = scope.prompts(reader, "again")
     choices: dict[str, str] = {}
-    for key, (name, source) in reader.mapping("choices", required=True).items():
+    for key, (name, source) in reader.mapping("choices").items():
         if KEY.fullmatch(key) is None:
             scope.problem(name.mark, "bad-value", f"'{key}' is not a key: write one to four of 0-9, * and #")
         elif len(key) > 1 and "#" in key:
@@ -195,18 +61,18 @@ def _menu(reader: Reader, scope: Scope) -> Node | None:
 
 
 def _collect(reader: Reader, scope: Scope) -> Node | None:
-    prompts = scope.prompts(reader, "collect", required=True)
+    prompts = scope.prompts(reader, "collect")
     again = scope.prompts(reader, "again")
-    variable = reader.name("as", required=True, taken=RESERVED)
-    length = reader.integer("length", 0, 1, 32)
-    shortest = reader.integer("min", length or 1, 1, 32)
-    longest = reader.integer("max", length or 32, 1, 32)
+    variable = reader.name("as", taken=RESERVED)
+    length = reader.integer("length")
+    shortest = reader.integer("min", length or None)
+    longest = reader.integer("max", length or None)
     if length and (reader.has("min") or reader.has("max")):
         scope.problem(reader.key_mark("length"), "bad-value", "'length' stands for both 'min' and 'max'; leave these out")
     elif shortest > longest:
         scope.problem(reader.key_mark("min"), "bad-value", f"'min' ({shortest}) is more than 'max' ({longest})")
-    secret = reader.boolean("secret", False)
-    then = scope.target(reader, "then", required=True)
+    secret = reader.boolean("secret")
+    then = scope.target(reader, "then")
     timing, retry = _timing(reader, scope), _retry(reader, scope)
     if variable is None or then is None or retry is None:
         return None
@@ -219,7 +85,7 @@ def _timing(reader: Reader, scope: Scope) -> Times:
 
 
 def _retry(reader: Reader, scope: Scope) -> Retry | None:
-    tries = reader.integer("tries", scope.defaults.tries, 1, 9)
+    tries = reader.integer("tries", scope.defaults.tries)
     noinput = scope.tapered(reader, "noinput", scope.defaults.noinput)
     nomatch = scope.tapered(reader, "nomatch", scope.defaults.nomatch)
     exhausted = scope.target(reader, "exhausted", required=scope.defaults.exhausted is None) or scope.defaults.exhausted
@@ -227,16 +93,16 @@ def _retry(reader: Reader, scope: Scope) -> Retry | None:
 
 
 def _lookup(reader: Reader, scope: Scope) -> Node | None:
-    lookup = reader.text("lookup", required=True)
+    lookup = reader.text("lookup")
     arguments: dict[str, Expression] = {}
     given = reader.mapping("with")
     for name, (_, source) in given.items():
         if expression := scope.expression(source):
             arguments[name] = expression
     variable = reader.name("as", taken=RESERVED) if reader.has("as") else _named_after(lookup, scope)
-    deadline = reader.duration("deadline", dt.timedelta(seconds=4))
+    deadline = reader.duration("deadline")
     comfort = scope.prompts(reader, "comfort")
-    then = scope.target(reader, "then", required=True)
+    then = scope.target(reader, "then")
     not_found = scope.target(reader, "not_found")
     failed = scope.target(reader, "failed") or scope.on_failure
     if lookup is not None:
@@ -274,36 +140,40 @@ def _check_signature(reader: Reader, scope: Scope, lookup: ScalarSource, given: 
 def _branch(reader: Reader, scope: Scope) -> Node | None:
     arms: list[tuple[Expression, str]] = []
     otherwise: str | None = None
-    items = reader.items("branch", required=True)
+    items = reader.items("branch")
     if not items and isinstance(reader.source("branch"), ListSource):
         scope.problem(reader.key_mark("branch"), "bad-value", "a branch needs arms: '- {when: condition, then: node}' and '- {else: node}'")
     for index, item in enumerate(items):
-        arm = Reader(item, "an arm of 'branch'", scope.problems)
-        if arm.has("else"):
+        last = _is_else(item)
+        arm = Reader(item, "an arm of 'branch'", scope.problems, form=forms.ELSE_ARM if last else forms.WHEN_ARM)
+        if last:
             otherwise = scope.target(arm, "else")
             if arm.has("when") or arm.has("then"):
                 scope.problem(arm.key_mark("else"), "bad-value", "'else' is an arm of its own, the last one: write '- {else: node}'")
-                arm.source("when")
-                arm.source("then")
+                arm.pass_over("when", "then")
             elif index != len(items) - 1:
                 scope.problem(arm.key_mark("else"), "bad-value", "'else' must be the last arm: those after it are never reached")
         else:
-            condition = arm.source("when", required=True)
+            condition = arm.source("when")
             expression = scope.expression(condition) if condition else None
-            then = scope.target(arm, "then", required=True)
+            then = scope.target(arm, "then")
             arms.extend([(expression, then)] if expression and then else [])
         arm.done()
-    if items and not any(isinstance(item, MappingSource) and any(key.text == "else" for key, _ in item.entries) for item in items):
+    if items and not any(map(_is_else, items)):
         scope.problem(
             reader.key_mark("branch"), "missing-key", "a branch needs a last arm 'else: node', so that no call is left without a way"
         )
     return Branch(scope.name, reader.mark, tuple(arms), otherwise) if otherwise else None
 
 
+def _is_else(arm: Source) -> bool:
+    return isinstance(arm, MappingSource) and any(key.text == "else" for key, _ in arm.entries)
+
+
 def _set(reader: Reader, scope: Scope) -> Node | None:
     language: str | None = None
     assignments: dict[str, Expression] = {}
-    values = reader.mapping("set", required=True)
+    values = reader.mapping("set")
     if not values and isinstance(reader.source("set"), MappingSource):
         scope.problem(reader.key_mark("set"), "bad-value", "'set' needs at least one 'name: value'")
     for name, (key, source) in values.items():
@@ -317,33 +187,33 @@ def _set(reader: Reader, scope: Scope) -> Node | None:
             scope.problem(key.mark, "bad-value", sentence)
         elif expression := scope.expression(source):
             assignments[name] = expression
-    then = scope.target(reader, "then", required=True)
+    then = scope.target(reader, "then")
     return Set(scope.name, reader.mark, assignments, language, then) if then else None
 
 
 def _message(reader: Reader, scope: Scope) -> Node | None:
-    prompts = scope.prompts(reader, "message", required=True)
-    topic = reader.name("topic", required=True)
-    longest = reader.duration("max_length", dt.timedelta(minutes=3))
-    silence = reader.duration("final_silence", dt.timedelta(seconds=5))
-    kept = scope.prompts(reader, "kept", required=True)
-    saved = scope.prompts(reader, "saved", required=True)
-    too_short = scope.prompts(reader, "too_short", required=True)
-    not_kept = scope.prompts(reader, "not_kept", required=True)
-    then = scope.target(reader, "then", required=True)
+    prompts = scope.prompts(reader, "message")
+    topic = reader.name("topic")
+    longest = reader.duration("max_length")
+    silence = reader.duration("final_silence")
+    kept = scope.prompts(reader, "kept")
+    saved = scope.prompts(reader, "saved")
+    too_short = scope.prompts(reader, "too_short")
+    not_kept = scope.prompts(reader, "not_kept")
+    then = scope.target(reader, "then")
     if topic is None or then is None:
         return None
     return TakesMessage(scope.name, reader.mark, prompts, topic, longest, silence, kept, saved, too_short, not_kept, then)
 
 
 def _goto(reader: Reader, scope: Scope) -> Node | None:
-    then = scope.target(reader, "goto", required=True)
+    then = scope.target(reader, "goto")
     return Goto(scope.name, reader.mark, then) if then else None
 
 
 def _call(reader: Reader, scope: Scope) -> Node | None:
-    source = reader.text("call", required=True)
-    then = scope.target(reader, "then", required=True)
+    source = reader.text("call")
+    then = scope.target(reader, "then")
     if source is None or then is None:
         return None
     if source.text not in scope.subflows:
@@ -365,11 +235,11 @@ def _return(reader: Reader, scope: Scope) -> Node | None:
 
 
 def _transfer(reader: Reader, scope: Scope) -> Node | None:
-    destination = reader.name("transfer", required=True)
+    destination = reader.name("transfer")
     prompts = scope.prompts(reader, "announce")
-    ring_time = reader.duration("ring_time", dt.timedelta(seconds=25))
-    unanswered = scope.target(reader, "unanswered", required=True)
-    then = scope.target(reader, "then", required=True)
+    ring_time = reader.duration("ring_time")
+    unanswered = scope.target(reader, "unanswered")
+    then = scope.target(reader, "then")
     if destination is None or unanswered is None or then is None:
         return None
     return TransfersCall(scope.name, reader.mark, prompts, destination, ring_time, then, unanswered)
@@ -395,15 +265,15 @@ NODE_TYPES: Mapping[str, Callable[[Reader, Scope], Node | None]] = {
     "transfer": _transfer,
     "hangup": _hangup,
 }
-RESERVED = ("call", "ticket", "language")  # values the line itself sets
 
 
 def read_node(source: Source, scope: Scope, mark: Mark) -> Node | None:
     """One node; None when something is wrong with it. `mark` is where its name stands."""
-    reader = Reader(source, f"node '{scope.name}'", scope.problems, mark)
+    named = [key.text for key, _ in source.entries if key.text in NODE_TYPES] if isinstance(source, MappingSource) else []
+    form = forms.NODES[named[0]] if len(named) == 1 else None
+    reader = Reader(source, f"node '{scope.name}'", scope.problems, mark, form)
     if not reader.readable:
         return None
-    named = [key for key in reader.keys if key in NODE_TYPES]
     if len(named) != 1:
         if named:
             what = f"node '{scope.name}' says several things to do: {', '.join(named)}; make each its own node"

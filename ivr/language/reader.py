@@ -1,4 +1,7 @@
-"""Typed reading of one mapping: each method reads one key, reports what is wrong with it, and goes on with something usable."""
+"""Typed reading of one mapping: each method reads one key, reports what is wrong with it, and goes on with something usable.
+
+With a `Form` of the language's table, the keys are those of the form, and so are what is required, the defaults and the bounds.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from ivr.core.expressions import KEYWORDS
 from ivr.core.marks import Mark
+from ivr.language.grammar import Form
 from ivr.language.problems import Problem, did_you_mean
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
 
@@ -20,10 +24,11 @@ MAX_DURATION = dt.timedelta(hours=24)
 class Reader:
     """One mapping. Call the reading methods for every key it may have, then `done()`."""
 
-    def __init__(self, source: Source, what: str, problems: list[Problem], mark: Mark | None = None) -> None:
+    def __init__(self, source: Source, what: str, problems: list[Problem], mark: Mark | None = None, form: Form | None = None) -> None:
         self.mark = mark or source.mark
         self.what = what
         self.problems = problems
+        self._form = form
         self._entries: dict[str, tuple[ScalarSource, Source]] = {}
         self._read: set[str] = set()
         self.readable = isinstance(source, MappingSource)
@@ -49,16 +54,21 @@ class Reader:
         """Where a key stands; the mapping itself when it is absent."""
         return self._entries[key][0].mark if key in self._entries else self.mark
 
-    def source(self, key: str, *, required: bool = False) -> Source | None:
-        """What stands under a key, unread."""
+    def source(self, key: str, *, required: bool | None = None) -> Source | None:
+        """What stands under a key, unread. The form says whether it is required, unless the caller does."""
+        if required is None:
+            required = self._form is not None and self._form[key].required
+        missing = required and self.readable and key not in self._entries and key not in self._read
         self._read.add(key)
-        if key in self._entries:
-            return self._entries[key][1]
-        if required and self.readable:
+        if missing:
             self.problem(self.mark, "missing-key", f"{self.what} needs '{key}'")
-        return None
+        return self._entries[key][1] if key in self._entries else None
 
-    def text(self, key: str, *, required: bool = False) -> ScalarSource | None:
+    def pass_over(self, *keys: str) -> None:
+        """Leave keys unread on purpose: that they should not be there has been told."""
+        self._read.update(keys)
+
+    def text(self, key: str, *, required: bool | None = None) -> ScalarSource | None:
         """A text, with its place."""
         source = self.source(key, required=required)
         if source is None:
@@ -68,7 +78,7 @@ class Reader:
         self.problem(source.mark, "wrong-type", f"'{key}' must be a text, not {kind_of(source)}")
         return None
 
-    def name(self, key: str, *, required: bool = False, taken: Iterable[str] = ()) -> str | None:
+    def name(self, key: str, *, required: bool | None = None, taken: Iterable[str] = ()) -> str | None:
         """A name: letters, digits and underscores. Those `taken` are refused."""
         source = self.text(key, required=required)
         if source is None:
@@ -78,7 +88,7 @@ class Reader:
             return None
         return source.text
 
-    def one_of(self, key: str, values: Iterable[str], *, required: bool = False) -> str | None:
+    def one_of(self, key: str, values: Iterable[str], *, required: bool | None = None) -> str | None:
         """One of a few words."""
         source = self.text(key, required=required)
         known = tuple(values)
@@ -90,34 +100,39 @@ class Reader:
             return None
         return source.text
 
-    def boolean(self, key: str, default: bool) -> bool:
+    def boolean(self, key: str) -> bool:
         """true or false."""
-        word = self.one_of(key, ("true", "false"))
-        return default if word is None else word == "true"
+        return (self.one_of(key, ("true", "false")) or self._default(key)) == "true"
 
-    def integer(self, key: str, default: int, lowest: int, highest: int, *, required: bool = False) -> int:
-        """A whole number between two bounds."""
-        source = self.text(key, required=required)
+    def integer(self, key: str, default: int | None = None) -> int:
+        """A whole number between the form's bounds; the form's default unless there is another."""
+        source = self.text(key)
+        if default is None:
+            default = int(self._default(key) or 0)
         if source is None:
             return default
+        assert self._form is not None
+        lowest, highest = self._form[key].bounds
         if not (source.text.isascii() and source.text.isdigit() and len(source.text) < 10 and lowest <= int(source.text) <= highest):
             self.problem(source.mark, "bad-value", f"'{key}' must be a whole number from {lowest} to {highest}, not '{source.text}'")
             return default
         return int(source.text)
 
-    def duration(self, key: str, default: dt.timedelta) -> dt.timedelta:
-        """A duration: 500ms, 5s, 2min, 1h."""
+    def duration(self, key: str, default: dt.timedelta | None = None) -> dt.timedelta:
+        """A duration: 500ms, 5s, 2min, 1h; the form's default unless there is another."""
         source = self.text(key)
-        if source is None:
-            return default
-        match = _DURATION.fullmatch(source.text)
-        value = dt.timedelta(seconds=float(match[1]) * _SECONDS[match[2]]) if match else None
-        if value is None or not dt.timedelta(0) < value <= MAX_DURATION:
+        value = duration(source.text) if source else None
+        if source and value is None:
             self.problem(source.mark, "bad-value", f"'{source.text}' is not a duration; write for example 5s, 500ms or 2min")
-            return default
+        value = value or default or duration(self._default(key))
+        assert value is not None
         return value
 
-    def mapping(self, key: str, *, required: bool = False) -> Mapping[str, tuple[ScalarSource, Source]]:
+    def _default(self, key: str) -> str:
+        assert self._form is not None, f"'{key}' has a default only in a form"
+        return self._form[key].default
+
+    def mapping(self, key: str, *, required: bool | None = None) -> Mapping[str, tuple[ScalarSource, Source]]:
         """A mapping under a key, entry by entry; empty when absent or wrong."""
         source = self.source(key, required=required)
         if source is None:
@@ -127,7 +142,7 @@ class Reader:
         self.problem(source.mark, "wrong-type", f"'{key}' must be a mapping (key: value), not {kind_of(source)}")
         return {}
 
-    def items(self, key: str, *, required: bool = False) -> tuple[Source, ...]:
+    def items(self, key: str, *, required: bool | None = None) -> tuple[Source, ...]:
         """A list under a key; empty when absent or wrong."""
         source = self.source(key, required=required)
         if source is None:
@@ -141,8 +156,16 @@ class Reader:
         """Every key has been read: what is left over is unknown."""
         for key, (source, _) in self._entries.items():
             if key not in self._read:
-                hint = did_you_mean(key, sorted(self._read - set(self._entries)) or sorted(self._read))
+                known = set(self._form) if self._form else self._read
+                hint = did_you_mean(key, sorted(known - set(self._entries)) or sorted(known))
                 self.problem(source.mark, "unknown-key", f"{self.what} has no key '{key}'{hint}")
+
+
+def duration(text: str) -> dt.timedelta | None:
+    """The duration that a text says; None when it says none."""
+    match = _DURATION.fullmatch(text)
+    value = dt.timedelta(seconds=float(match[1]) * _SECONDS[match[2]]) if match else dt.timedelta(0)
+    return value if dt.timedelta(0) < value <= MAX_DURATION else None
 
 
 def bad_name(text: str, taken: Iterable[str] = ()) -> str:

@@ -1,0 +1,317 @@
+"""The table of the language: every mapping a flow is written with, and what the caller or the designer gets from each key.
+
+Every example here is loaded by the tests, and every node's example is held as a conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ivr.language.grammar import Form, Key, Takes
+
+_THEN = Key("then", Takes.NODE, "Where the call goes next.", "main", required=True)
+
+_TIMING = (
+    Key("timeout", Takes.DURATION, "How long the line waits for the first key before that counts as silence.", "8s", default="5s"),
+    Key("digit_timeout", Takes.DURATION, "How long it waits for the next key before what was keyed counts as all.", "3s", default="2s"),
+)
+_TRIES = Key("tries", Takes.COUNT, "After so many failures in a row the call goes to `exhausted`.", "2", default="3", bounds=(1, 9))
+_NOINPUT = Key("noinput", Takes.PROMPTS_IN_TURN, "What is heard after silence. The last of a list stays.", "[noinput, noinput_again]")
+_NOMATCH = Key("nomatch", Takes.PROMPTS_IN_TURN, "What is heard after keys that fit nothing. The last of a list stays.", "nomatch")
+_EXHAUSTED = Key("exhausted", Takes.NODE, "Where the call goes after `tries` failures. Needed here unless `defaults` has it.", "need_help")
+RETRIES = (*_TIMING, _TRIES, _NOINPUT, _NOMATCH, _EXHAUSTED)
+
+FLOW = Form(
+    "The file",
+    "One file is one line. Its name is the number it answers.",
+    (
+        Key("selfline", Takes.VERSION, "The version of this language.", "1", required=True),
+        Key("line", Takes.LINE, "The name of the line.", '"1008611"', required=True),
+        Key("languages", Takes.LANGUAGES, "The languages it speaks; a call begins in the first.", "[zh-CN, en-US]", required=True),
+        Key("start", Takes.NODE, "The node a call begins at.", "hello", required=True),
+        Key(
+            "on_failure",
+            Takes.NODE,
+            "Where a call goes when something breaks: an audio file, an expression, a look-up without `failed`.",
+            "trouble",
+            required=True,
+        ),
+        Key("on_hangup", Takes.NODE, "A node that runs after the caller has hung up. Only silent nodes may follow it.", "note_it"),
+        Key("universals", Takes.UNIVERSALS, "Keys that work in every menu and form.", '{"*": back, "9": repeat, "0": person}'),
+        Key("defaults", Takes.DEFAULTS, "What every menu and form has unless it says otherwise.", "{tries: 2, exhausted: need_help}"),
+        Key("nodes", Takes.NODES, "What the line does, node by node.", "{hello: {hangup: goodbye}}", required=True),
+        Key(
+            "subflows",
+            Takes.SUBFLOWS,
+            "Parts of the line with nodes of their own, entered with `call`.",
+            "{ask: {start: end, nodes: {end: {return: }}}}",
+        ),
+    ),
+    """\
+selfline: 1
+line: "2000"
+languages: [zh-CN]
+start: hello
+on_failure: bye
+universals: {"*": back, "9": repeat}
+nodes:
+  hello: {say: welcome, then: bye}
+  bye: {hangup: goodbye}
+""",
+)
+
+DEFAULTS = Form(
+    "defaults",
+    "What every menu and form of the file has unless it says otherwise.",
+    RETRIES,
+    """\
+defaults:
+  timeout: 8s
+  tries: 2
+  noinput: [noinput, noinput_again]
+  nomatch: nomatch
+  exhausted: bye
+""",
+)
+
+SUBFLOW = Form(
+    "A sub-flow",
+    "Nodes that `call` enters at `start` and that come back with `return`. A node of the line itself is written `/name` here.",
+    (
+        Key("start", Takes.NODE, "The node it begins at.", "form", required=True),
+        Key("nodes", Takes.NODES, "Its nodes.", "{form: {return: }}", required=True),
+    ),
+    """\
+subflows:
+  thanks:
+    start: tell
+    nodes:
+      tell: {say: welcome, then: end}
+      end: {return: }
+""",
+)
+
+_ARM = "An arm of a branch"
+WHEN_ARM = Form(
+    _ARM,
+    "Taken when its condition holds and none before it did.",
+    (
+        Key("when", Takes.CONDITION, "What must hold.", "account.balance < 0", required=True),
+        Key("then", Takes.NODE, "Where the call goes if it does.", "overdue", required=True),
+    ),
+    "{when: account.balance < 0, then: overdue}\n",
+)
+ELSE_ARM = Form(
+    _ARM,
+    "The last arm, taken when no other is.",
+    (Key("else", Takes.NODE, "Where the call goes when no condition holds.", "main", required=True),),
+    "{else: main}\n",
+)
+
+_NODES = (
+    Form(
+        "say",
+        "The caller hears it, in one breath with what follows. Any key goes straight to the next menu or form.",
+        (
+            Key("say", Takes.PROMPTS, "What is heard.", "[welcome, balance]", required=True),
+            Key("barge_in", Takes.TRUTH, "Whether a key cuts it short. `false`: it is heard to its end.", "false", default="true"),
+            _THEN,
+        ),
+        """\
+greet: {say: welcome, then: terms}
+terms:
+  say: 通话将被录音。
+  barge_in: false
+  then: bye
+""",
+    ),
+    Form(
+        "menu",
+        "The caller hears the choices and presses a key. Silence plays `noinput`, a key that is no choice plays `nomatch`, then the menu "
+        "comes again. After `tries` failures the call goes to `exhausted`. Coming to a menu anew starts counting anew.",
+        (
+            Key("menu", Takes.PROMPTS, "The choices in words.", "main_menu", required=True),
+            Key("choices", Takes.CHOICES, "Where each key leads.", "{1: balance, 2: usage}", required=True),
+            Key("again", Takes.PROMPTS, "What is heard instead of the whole menu after a failure.", "main_menu_short"),
+            *RETRIES,
+        ),
+        """\
+main:
+  menu: {zh-CN: 查话费请按一，结束请按二。}
+  choices:
+    1: tell
+    2: bye
+  noinput: [noinput, noinput_again]
+  nomatch: nomatch
+  tries: 2
+  exhausted: bye
+tell: {say: balance, then: main}
+""",
+    ),
+    Form(
+        "collect",
+        "The caller keys digits and ends with `#`, by waiting, or when there are enough. A universal key that is too short to be an entry "
+        "works as everywhere. Fewer digits than `min` play `nomatch`.",
+        (
+            Key("collect", Takes.PROMPTS, "What is asked.", "{zh-CN: 请输入服务密码。}", required=True),
+            Key("as", Takes.VALUE_NAME, "The name of the digits from here on.", "pin", required=True),
+            Key("length", Takes.COUNT, "How many digits there must be; stands for `min` and `max`.", "6", bounds=(1, 32)),
+            Key("min", Takes.COUNT, "The fewest digits.", "4", default="1", bounds=(1, 32)),
+            Key("max", Takes.COUNT, "The most digits.", "8", default="32", bounds=(1, 32)),
+            Key("secret", Takes.TRUTH, "Whether the digits are never spoken, logged or journaled.", "true", default="false"),
+            Key("again", Takes.PROMPTS, "What is asked after a failure instead.", "{zh-CN: 请再输入一次。}"),
+            _THEN,
+            *RETRIES,
+        ),
+        """\
+ask:
+  collect: 请输入手机号码。
+  as: number
+  length: 11
+  nomatch: {zh-CN: 号码不对。}
+  exhausted: bye
+  then: confirm
+confirm: {say: "您输入的是{{ number | digits }}。", then: bye}
+""",
+    ),
+    Form(
+        "lookup",
+        "The caller waits. Keys are taken meanwhile and kept; after a second `comfort` plays; after `deadline` the look-up has failed.",
+        (
+            Key("lookup", Takes.LOOKUP, "What is looked up in the back office.", "account", required=True),
+            Key("with", Takes.ARGUMENTS, "What the look-up needs to know.", "{number: call.caller_id}"),
+            Key("as", Takes.VALUE_NAME, "The name of the answer from here on; the look-up's own name unless given.", "account"),
+            Key("deadline", Takes.DURATION, "How long a caller waits for it.", "3s", default="4s"),
+            Key("comfort", Takes.PROMPTS, "What is heard when it takes more than a second.", "one_moment"),
+            _THEN,
+            Key(
+                "not_found",
+                Takes.NODE,
+                "Where the call goes when there is none. Needed if the look-up may find nothing.",
+                "unknown",
+            ),
+            Key("failed", Takes.NODE, "Where the call goes when it fails or takes too long; to `on_failure` unless given.", "sorry"),
+        ),
+        """\
+look_up:
+  lookup: account
+  with: {number: call.caller_id}
+  as: theirs
+  comfort: one_moment
+  deadline: 3s
+  not_found: unknown
+  failed: bye
+  then: tell
+tell: {say: "您的账户余额是{{ theirs.balance | money }}。", then: bye}
+unknown: {say: unknown_number, then: bye}
+""",
+    ),
+    Form(
+        "branch",
+        "The caller notices nothing: the first condition that holds decides where the call goes.",
+        (
+            Key(
+                "branch",
+                Takes.ARMS,
+                "The conditions, the first to hold first.",
+                "[{when: account.senior, then: person}, {else: main}]",
+                required=True,
+            ),
+        ),
+        """\
+check:
+  branch:
+    - {when: account.balance < 0, then: overdue}
+    - {else: fine}
+overdue: {say: 您已欠费。, then: bye}
+fine: {say: balance, then: bye}
+""",
+    ),
+    Form(
+        "set",
+        "The caller notices nothing, or hears another language from here on.",
+        (
+            Key("set", Takes.ASSIGNMENTS, "The values, or the language, from here on.", "{language: en-US, asked: 0}", required=True),
+            _THEN,
+        ),
+        """\
+first: {set: {asked: 0}, then: once}
+once: {set: {asked: asked + 1}, then: tell}
+tell: {say: "第{{ asked | number }}次。", then: bye}
+""",
+    ),
+    Form(
+        "message",
+        "The caller hears a beep and speaks; `#`, silence or hanging up ends it. Only when the ticket is safe is `kept` heard: never a "
+        "promise that nobody has written down.",
+        (
+            Key("message", Takes.PROMPTS, "What is asked for.", "leave_message", required=True),
+            Key("topic", Takes.NAME, "What the ticket is about, for those who call back.", "callback", required=True),
+            Key("max_length", Takes.DURATION, "The longest message.", "2min", default="3min"),
+            Key("final_silence", Takes.DURATION, "How much silence ends it.", "4s", default="5s"),
+            Key("kept", Takes.PROMPTS, "Heard when the ticket is safe; may say `ticket.reference`.", "message_kept", required=True),
+            Key("saved", Takes.PROMPTS, "Heard when the message is safe but has no number yet.", "message_saved", required=True),
+            Key("too_short", Takes.PROMPTS, "Heard after less than two seconds of speech.", "message_too_short", required=True),
+            Key("not_kept", Takes.PROMPTS, "Heard when nothing could be kept, so nothing is promised.", "message_not_kept", required=True),
+            _THEN,
+        ),
+        """\
+leave:
+  message: leave_message
+  topic: callback
+  kept: message_kept
+  saved: message_saved
+  too_short: message_too_short
+  not_kept: message_not_kept
+  then: bye
+""",
+    ),
+    Form(
+        "transfer",
+        "The caller is connected to a person; when that person hangs up first, the call goes on at `then`.",
+        (
+            Key("transfer", Takes.NAME, "An extension of the dialplan's `transfer` context.", "agents", required=True),
+            Key("announce", Takes.PROMPTS, "What is heard before it rings.", "connecting"),
+            Key("ring_time", Takes.DURATION, "How long it rings.", "20s", default="25s"),
+            Key("unanswered", Takes.NODE, "Where the call goes when nobody answers, or nobody is there.", "leave", required=True),
+            Key("then", Takes.NODE, "Where the call goes after the talk.", "goodbye", required=True),
+        ),
+        """\
+person:
+  transfer: agents
+  announce: connecting
+  ring_time: 20s
+  unanswered: busy
+  then: bye
+busy: {say: all_busy, then: bye}
+""",
+    ),
+    Form(
+        "goto",
+        "The caller notices nothing.",
+        (Key("goto", Takes.NODE, "Where the call goes.", "main", required=True),),
+        "old_name: {goto: bye}\n",
+    ),
+    Form(
+        "call",
+        "The caller goes through a sub-flow. What is known at all its ends is known afterwards.",
+        (
+            Key("call", Takes.SUBFLOW, "The sub-flow.", "ask", required=True),
+            Key("then", Takes.NODE, "Where the call goes when the sub-flow comes back.", "main", required=True),
+        ),
+        "thank: {call: thanks, then: bye}\n",
+    ),
+    Form(
+        "return",
+        "The end of a sub-flow: the call goes on where its `call` says.",
+        (Key("return", Takes.NOTHING, "Nothing more to say.", "", required=True),),
+        "end: {return: }\n",
+    ),
+    Form(
+        "hangup",
+        "The caller hears it to the end, and the call is over.",
+        (Key("hangup", Takes.LAST_WORDS, "The last words, if any.", "goodbye", required=True),),
+        "bye: {hangup: goodbye}\n",
+    ),
+)
+NODES: Mapping[str, Form] = {form.name: form for form in _NODES}

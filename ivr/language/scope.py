@@ -1,0 +1,146 @@
+"""What a parse function needs beside its mapping: the names of its scope, the prompts, the look-ups, and readers for these."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ivr.core.expressions import Expression, ExpressionError, parse
+from ivr.core.flow import Prompt, Prompts
+from ivr.core.flow import Timing as Times
+from ivr.core.marks import Mark
+from ivr.core.values import LookupSignature
+from ivr.language.problems import MAX_HINTS, Problem, did_you_mean
+from ivr.language.prompts import Catalogue, PromptText, read_template
+from ivr.language.reader import Reader, kind_of
+from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
+
+_PROMPT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What every menu and form has unless it says otherwise."""
+
+    timing: Times
+    tries: int
+    noinput: tuple[Prompts, ...] = ()
+    nomatch: tuple[Prompts, ...] = ()
+    exhausted: str | None = None
+
+
+def target_name(prefix: str, text: str) -> str:
+    """The full name of a target written in a scope. A sub-flow is entered by `call` only, so other slashes name nothing."""
+    if text.startswith("/"):
+        prefix, text = "", text[1:]
+    return prefix + text.replace("/", "\\")
+
+
+@dataclass(slots=True)
+class Scope:
+    """What a parse function needs beside its mapping."""
+
+    name: str  # of the node, with its sub-flow
+    prefix: str  # "" or "subflow/"
+    languages: tuple[str, ...]
+    catalogue: Catalogue
+    subflows: Mapping[str, str]  # name -> its start node
+    defaults: Defaults
+    on_failure: str
+    signatures: Mapping[str, LookupSignature]
+    targets: list[tuple[str, Mark]]
+    problems: list[Problem]
+
+    def problem(self, mark: Mark, code: str, sentence: str) -> None:
+        """Report."""
+        self.problems.append(Problem(mark, code, sentence))
+
+    def target(self, reader: Reader, key: str, *, required: bool | None = None) -> str | None:
+        """A node's name under a key."""
+        source = reader.source(key, required=required)
+        if isinstance(source, ScalarSource) and not source.is_null:
+            return self.go(source)
+        if source is not None:
+            self.problem(source.mark, "wrong-type", f"'{key}' must name a node, not {kind_of(source)}")
+        return None
+
+    def go(self, source: ScalarSource) -> str:
+        """A target: a node of this scope, or, written with a leading /, of the line itself."""
+        name = target_name(self.prefix, source.text)
+        self.targets.append((name, source.mark))
+        return name
+
+    def prompts(self, reader: Reader, key: str, *, required: bool | None = None) -> Prompts:
+        """One prompt or a list of prompts."""
+        source = reader.source(key, required=required)
+        if isinstance(source, ListSource) and not source.items:
+            self.problem(source.mark, "bad-value", f"'{key}' needs at least one prompt")
+        return () if source is None else self.read_prompts(source)
+
+    def tapered(self, reader: Reader, key: str, default: tuple[Prompts, ...]) -> tuple[Prompts, ...]:
+        """What is heard at the first, second, ... failure."""
+        source = reader.source(key)
+        if source is None:
+            return default
+        return tuple(map(self.read_prompts, source.items)) if isinstance(source, ListSource) else (self.read_prompts(source),)
+
+    def read_prompts(self, source: Source) -> Prompts:
+        """A prompt's name, a text, a mapping of texts by language, or a list of these."""
+        sources = source.items if isinstance(source, ListSource) else (source,)
+        return tuple(prompt for one in sources if (prompt := self._prompt(one)) is not None)
+
+    def _prompt(self, source: Source) -> Prompt | None:
+        if isinstance(source, ScalarSource) and not source.is_null:
+            if _PROMPT_NAME.fullmatch(source.text):
+                return self._shared(source)
+            return self._own({self.languages[0]: (source.mark, source)}, source.mark)
+        if isinstance(source, MappingSource) and source.entries:
+            return self._own({key.text: (key.mark, value) for key, value in source.entries}, source.mark)
+        self.problem(source.mark, "wrong-type", "a prompt is a name from the prompts files, a text, or texts by language")
+        return None
+
+    def _shared(self, source: ScalarSource) -> Prompt | None:
+        name = source.text
+        texts = {language: self.catalogue.texts.get(language, {}).get(name) for language in self.languages}
+        missing = [language for language, text in texts.items() if text is None]
+        if len(missing) == len(texts):
+            hint = did_you_mean(name, self.catalogue.names()) if len(self.problems) < MAX_HINTS else ""
+            self.problem(source.mark, "unknown-prompt", f"no prompt is named '{name}'{hint}")
+            return None
+        if missing:
+            self.problem(source.mark, "missing-language", f"prompt '{name}' has no text in {', '.join(missing)}")
+            return None
+        return self._finish(name, {language: text for language, text in texts.items() if text}, source.mark)
+
+    def _own(self, texts: Mapping[str, tuple[Mark, Source]], mark: Mark) -> Prompt | None:
+        read: dict[str, PromptText] = {}
+        for language, (place, source) in texts.items():
+            if language not in self.languages:
+                hint = did_you_mean(language, self.languages)
+                self.problem(place, "unknown-language", f"the flow does not speak '{language}'{hint}")
+            elif not isinstance(source, ScalarSource) or source.is_null:
+                self.problem(source.mark, "wrong-type", "a prompt must be a text")
+            elif template := read_template(source, self.problems):
+                read[language] = template
+        missing = [language for language in self.languages if language not in texts]
+        if missing:
+            self.problem(mark, "missing-language", f"this prompt has no text in {', '.join(missing)}")
+        return self._finish(f"{self.name}@{mark.line}", read, mark) if len(read) == len(self.languages) else None
+
+    def _finish(self, name: str, texts: Mapping[str, PromptText], mark: Mark) -> Prompt:
+        return Prompt(name, {language: text.pieces for language, text in texts.items()}, mark)
+
+    def expression(self, source: Source) -> Expression | None:
+        """An expression under a key."""
+        if not isinstance(source, ScalarSource) or (source.is_null and source.text != "null"):
+            hint = "; one with [ ] or { } needs quotes" if not isinstance(source, ScalarSource) else ""
+            self.problem(source.mark, "wrong-type", f"an expression must stand here, not {kind_of(source)}{hint}")
+            return None
+        offset = len(source.text) - len(source.text.lstrip())
+        try:
+            return parse(source.text, source.at(offset), verbatim=source.verbatim)
+        except ExpressionError as error:
+            hint = did_you_mean(error.name, error.known) if error.name else ""
+            self.problem(source.at(offset + error.offset), "bad-expression", f"in '{source.text.strip()[:80]}': {error}{hint}")
+            return None
