@@ -90,7 +90,50 @@ def test_the_shipped_conversations_are_held():
     held = ivr("test")
 
     assert held.returncode == 0
-    assert re.fullmatch(r"\d+ conversations held, 0 failed\n", held.stdout)
+    assert re.fullmatch(r"\d+ conversations held in \d+\.\d\d s, 0 failed\n", held.stdout)
+
+
+def one_conversation(folder: Path, *steps: str) -> Path:
+    path = folder / "t.yaml"
+    listed = "".join(f"      - {step}\n" for step in steps)
+    flow = HOME / "flows" / "1008611.yaml"
+    path.write_text(
+        f"flow: {flow}\nconversations:\n  - name: One\n    back_office: {{account: {{language: zh-CN}}}}\n    steps:\n{listed}",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_too_little_coverage_fails_and_tells_the_way_to_more(tmp_path: Path):
+    held = ivr("test", str(one_conversation(tmp_path, "hang_up")), "--min-coverage", "90")
+
+    assert held.returncode == 1
+    assert re.search(r"^flows/1008611.yaml:\d+:3: nobody pressed 1 at 'main': there, `press: \"1\"`$", held.stdout, re.MULTILINE)
+    assert held.stderr == "flows/1008611.yaml is covered to 15.0 %, which is less than 90 %\n"
+
+
+def test_the_shipped_conversations_cover_the_line():
+    held = ivr("test", "--coverage", "--min-coverage", "100")
+
+    assert held.returncode == 0
+    assert re.search(r"^    all +(\d+) of \1 +100 %$", held.stdout, re.MULTILINE)
+
+
+def test_a_conversation_that_fails_is_shown_and_written_for_ci(tmp_path: Path):
+    report = tmp_path / "report.xml"
+
+    held = ivr("test", str(one_conversation(tmp_path, "hears: 一元", "hang_up")), "--junit", str(report))
+
+    assert held.returncode == 1
+    assert held.stdout.startswith("FAILED: One\n    flows/1008611.yaml:")
+    assert re.search(r"^0 conversations held in \d+\.\d\d s, 1 failed$", held.stdout, re.MULTILINE)
+    assert 'failures="1"' in report.read_text(encoding="utf-8")
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence(tmp_path: Path):
+    held = ivr("test", "--junit", str(tmp_path / "nowhere" / "report.xml"))
+
+    assert (held.returncode, held.stderr) == (1, f"ivr: cannot write {tmp_path}/nowhere/report.xml: No such file or directory\n")
 
 
 def test_tickets_before_any_line_has_run_are_explained(tmp_path: Path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import platform
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,8 +12,10 @@ from adapters.backoffice.signatures import SIGNATURES
 from ivr.core.flow import Flow
 from ivr.core.values import Value
 from ivr.errors import UserError
-from ivr.tools.conversations import read_script
+from ivr.tools.conversations import Conversation, read_script
+from ivr.tools.coverage import Coverage, cover
 from ivr.tools.flowtest import Outcome, run
+from ivr.tools.junit import Timed, junit
 from ivr.tools.lint import Linted, lint, read_text, shown
 
 
@@ -19,22 +24,54 @@ def lint_all(paths: Iterable[Path], home: Path) -> Linted:
     return lint(paths, home, SIGNATURES)
 
 
-def hold_all(scripts: Iterable[Path], home: Path) -> tuple[Outcome, ...]:
+def hold_all(scripts: Iterable[Path], home: Path) -> tuple[Timed, ...]:
     """Every conversation of every file. Raises UserError with the problems of a script or flow that cannot be read."""
     flows: dict[Path, Flow] = {}
-    outcomes: list[Outcome] = []
+    held: list[Timed] = []
     for path in scripts:
         script, problems = read_script(read_text(path, home), shown(path, home), SIGNATURES)
         if script is None:
             raise UserError("\n".join(map(str, problems)))
         flow_path = (path.parent / script.flow).resolve()
         if flow_path not in flows:
-            linted = lint_all((flow_path,), home)
-            if linted.errors:
-                raise UserError("\n".join(map(str, linted.errors)))
-            flows[flow_path] = linted.flows[str(flow_path)]
-        outcomes += [run(flows[flow_path], conversation, _nobody) for conversation in script.conversations]
-    return tuple(outcomes)
+            flows[flow_path] = flow_of(flow_path, home)
+        held += [_hold(flows[flow_path], conversation) for conversation in script.conversations]
+    return tuple(held)
+
+
+def flow_of(path: Path, home: Path) -> Flow:
+    """A flow without errors. Raises UserError with them."""
+    linted = lint_all((path,), home)
+    if linted.errors:
+        raise UserError("\n".join(map(str, linted.errors)))
+    return linted.flows[str(path)]
+
+
+def scripts_of(home: Path) -> tuple[Path, ...]:
+    """The files of conversations that come with the project."""
+    return tuple(sorted((home / "flows" / "tests").glob("*.yaml")))
+
+
+def coverages(held: Iterable[Timed]) -> tuple[Coverage, ...]:
+    """What the conversations have been through, for each flow."""
+    calls: dict[str, list[Outcome]] = {}
+    for one in held:
+        calls.setdefault(one.outcome.flow.mark.path, []).append(one.outcome)
+    return tuple(cover(outcomes[0].flow, (outcome.passages for outcome in outcomes)) for outcomes in calls.values())
+
+
+def write_junit(path: Path, held: Iterable[Timed], at: dt.datetime) -> None:
+    """For CI systems. Raises UserError when the file cannot be written."""
+    try:
+        path.write_text(junit(held, at, platform.node()), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _hold(flow: Flow, conversation: Conversation) -> Timed:
+    begun = time.perf_counter()
+    outcome = run(flow, conversation, _nobody)
+    return Timed(outcome, time.perf_counter() - begun)
 
 
 def _nobody(name: str, arguments: Mapping[str, Value]) -> Value:

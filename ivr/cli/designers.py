@@ -50,22 +50,33 @@ def lint(flows: Sequence[Path]) -> None:
 @click.command()
 @click.argument("scripts", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--verbose", "-v", is_flag=True, help="Show every conversation.")
-def test(scripts: Sequence[Path], verbose: bool) -> None:
+@click.option("--coverage", "-c", is_flag=True, help="Show which edges of the flows were taken, and the way to those that were not.")
+@click.option("--min-coverage", type=click.FloatRange(0, 100), metavar="N", help="Fail when a flow has less than N percent.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the outcomes as JUnit XML.")
+def test(scripts: Sequence[Path], verbose: bool, coverage: bool, min_coverage: float | None, junit: Path | None) -> None:
     """Hold the conversations in SCRIPTS (all of flows/tests/ unless named) with their flows."""
-    from ivr.bootstrap.conversations import hold_all
+    from ivr.bootstrap.conversations import coverages, hold_all, scripts_of, write_junit
+    from ivr.tools.coverage import report
+    from ivr.tools.flowtest import told
 
     settings = read_settings()
-    paths = list(scripts) or sorted((settings.home / "flows" / "tests").glob("*.yaml"))
-    held = hold_all(paths, settings.home)
-    for outcome in held:
-        if outcome.problem is not None or verbose:
-            click.echo(f"{'FAILED' if outcome.problem else 'held'}: {outcome.conversation.name}")
-            click.echo("".join(f"    {line}\n" for line in outcome.transcript), nl=False)
-        if outcome.problem is not None:
-            click.echo(f"    {outcome.problem}")
-    failed = sum(outcome.problem is not None for outcome in held)
-    click.echo(f"{len(held) - failed} conversations held, {failed} failed")
-    if failed:
+    begun = dt.datetime.now(dt.UTC)
+    held = hold_all(list(scripts) or scripts_of(settings.home), settings.home)
+    if junit is not None:
+        write_junit(junit, held, begun)
+    for one in held:
+        if one.outcome.problem is not None or verbose:
+            click.echo("\n".join(told(one.outcome)))
+    covered = coverages(held) if coverage or min_coverage is not None else ()
+    for flow in covered:
+        if coverage or flow.percent < (min_coverage or 0):
+            click.echo("\n".join(report(flow)))
+    failed = sum(one.outcome.problem is not None for one in held)
+    click.echo(f"{len(held) - failed} conversations held in {sum(one.seconds for one in held):.2f} s, {failed} failed")
+    too_little = [flow for flow in covered if flow.percent < (min_coverage or 0)]
+    for flow in too_little:
+        click.echo(f"{flow.flow.mark.path} is covered to {flow.percent:.1f} %, which is less than {min_coverage:g} %", err=True)
+    if failed or too_little:
         raise click.exceptions.Exit(1)
 
 

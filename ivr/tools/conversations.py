@@ -34,7 +34,18 @@ from ivr.language.reader import Reader
 from ivr.language.source import MappingSource, ScalarSource, Source, read_yaml
 
 NOON = dt.datetime(2026, 3, 5, 12, 0, tzinfo=dt.timezone(dt.timedelta(hours=8)))
-WORDS = ("silence", "hang_up", "leave_message", "leave_nothing", "message_fails", "answered", "unanswered", "line_ends")
+WORDS = (
+    "silence",
+    "hang_up",
+    "leave_message",
+    "message_saved",
+    "leave_nothing",
+    "message_fails",
+    "answered",
+    "unanswered",
+    "line_fails",
+    "line_ends",
+)
 _VOLUME = re.compile(r"(\d+(?:\.\d+)?)(B|KB|MB|GB|TB)")
 _DURATION = re.compile(r"(\d+)(s|min|h)")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, TakeMessage, Transfer
@@ -23,12 +24,13 @@ from ivr.core.events import (
     TransferEnded,
 )
 from ivr.core.flow import Flow, Mark
-from ivr.core.interpreter import advance
+from ivr.core.interpreter import Step, advance
 from ivr.core.state import CallState
 from ivr.core.values import Text, Utterance, Value
 from ivr.language.problems import Problem
 from ivr.speech import words
 from ivr.tools.conversations import Act, Conversation, Failure
+from ivr.tools.coverage import Passage
 
 REFERENCE = "481625"
 MAX_STEPS = 200
@@ -39,12 +41,34 @@ Answers = Callable[[str, Mapping[str, Value]], Value]
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a transcript: what `who` (line, caller or test) said, did or expected, and where that is written."""
+
+    mark: Mark
+    who: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a conversation went; `problem` is None when it went as written."""
 
+    flow: Flow
     conversation: Conversation
     problem: Problem | None
-    transcript: tuple[str, ...]
+    transcript: tuple[Line, ...]
+    passages: tuple[Passage, ...]
+
+
+def told(outcome: Outcome) -> Iterator[str]:
+    """The lines that show a conversation: what was said, done and expected, in columns, each with its place; last what went wrong."""
+    failed = outcome.problem is not None
+    yield f"{'FAILED' if failed else 'held'}: {outcome.conversation.name}"
+    lines = [(f"{line.mark.path}:{line.mark.line}", line.who, line.text) for line in outcome.transcript]
+    width = max((len(place) for place, _, _ in lines), default=0)
+    yield from (f"    {place:<{width}}  {who:<6}  {text}" for place, who, text in lines)
+    if failed:
+        yield f"    {outcome.problem}"
 
 
 def transcript_of(utterance: Utterance) -> str:
@@ -57,11 +81,12 @@ def transcript_of(utterance: Utterance) -> str:
 def run(flow: Flow, conversation: Conversation, answers: Answers) -> Outcome:
     """Hold one conversation with a flow."""
     caller = _Caller(flow, conversation, answers)
+    problem: Problem | None = None
     try:
         caller.hold()
     except _Differs as difference:
-        return Outcome(conversation, difference.problem, tuple(caller.transcript))
-    return Outcome(conversation, None, tuple(caller.transcript))
+        problem = difference.problem
+    return Outcome(flow, conversation, problem, tuple(caller.transcript), tuple(caller.passages))
 
 
 class _Differs(Exception):
@@ -75,51 +100,69 @@ class _Caller:
         self._flow = flow
         self._conversation = conversation
         self._answers = answers
-        self._acts = list(conversation.steps)
+        self._acts = deque(conversation.steps)
         self._at = conversation.at
+        self._act_mark = conversation.mark  # of the step being done
         self._keys = ""
         self._said: list[str] = []  # since the caller last did something
         self._state = CallState()
-        self.transcript: list[str] = []
+        self.transcript: list[Line] = []
+        self.passages: list[Passage] = []
 
     def hold(self) -> None:
-        started = CallStarted(self._at, "00000000-0000-4000-8000-000000000000", self._conversation.caller, self._flow.name)
-        step = advance(self._flow, self._state, started)
+        step = self._advance(CallStarted(self._at, "00000000-0000-4000-8000-000000000000", self._conversation.caller, self._flow.name))
         for _ in range(MAX_STEPS):
-            self._state = step.state
             if step.command is None:
                 break
             self._at += dt.timedelta(seconds=1)
-            event = self._answer(step.command)
-            step = advance(self._flow, step.state, event)
+            step = self._advance(self._answer(step.command))
         else:
-            raise _Differs(self._conversation.mark, f"the call was not over after {MAX_STEPS} steps")
+            raise _Differs(self._conversation.mark, f"the call was not over after {MAX_STEPS} steps; it was {self._place}")
         self._listen()
         self._finish()
+
+    def _advance(self, event: Event) -> Step:
+        step = advance(self._flow, self._state, event)
+        self.passages.append(Passage(self._state, event, step))
+        self._state = step.state
+        return step
+
+    @property
+    def _place(self) -> str:
+        """Where in the flow the call is."""
+        node = self._flow.nodes[self._state.node]
+        return f"at '{node.name}' ({node.mark.path}:{node.mark.line})"
+
+    def _line(self, text: str) -> None:
+        self.transcript.append(Line(self._flow.nodes[self._state.node].mark, "line", text))
 
     def _say(self, utterance: Utterance) -> None:
         if utterance.parts:
             text = transcript_of(utterance)
             self._said.append(text)
-            self.transcript.append(f"line:   {text}")
+            self._line(text)
 
     def _do(self, what: str) -> None:
-        self.transcript.append(f"caller: {what}")
+        self.transcript.append(Line(self._act_mark, "caller", what))
         self._said.clear()
 
     def _listen(self) -> None:
         """Take the acts about what is heard."""
         while self._acts and self._acts[0].kind in ("hears", "not_hears"):
-            act = self._acts.pop(0)
+            act = self._acts.popleft()
             heard, wanted = _bare(" ".join(self._said)), _bare(act.text)
             if (wanted in heard) != (act.kind == "hears"):
                 said = " ".join(self._said) or "nothing"
                 what = "the caller should hear" if act.kind == "hears" else "the caller should not hear"
-                raise _Differs(act.mark, f"{what} '{act.text}', but the line said: {said}")
+                raise _Differs(act.mark, f"{what} '{act.text}', but {self._place} the line said: {said}")
+            self.transcript.append(Line(act.mark, "test", f"{act.kind.replace('_', ' ')} '{act.text}'"))
 
     def _next(self) -> Act | None:
         self._listen()
-        return self._acts.pop(0) if self._acts else None
+        if not self._acts:
+            return None
+        self._act_mark = self._acts[0].mark
+        return self._acts.popleft()
 
     def _peek(self) -> str:
         self._listen()
@@ -138,14 +181,31 @@ class _Caller:
             case TakeMessage():
                 return self._message()
             case Transfer():
-                answered = self._peek() == "answered"
-                if self._peek() in ("answered", "unanswered"):
-                    self._next()
-                self._do(f"is transferred to {command.destination}: {'answered' if answered else 'nobody answers'}")
-                return TransferEnded(self._at, answered)
+                return self._transfer(command)
             case Release():
-                self.transcript.append("line:   ends the call")
+                self._line("ends the call")
                 return Released(self._at)
+
+    def _transfer(self, command: Transfer) -> Event:
+        """What the conversation does not say is that nobody answers."""
+        kind = self._peek()
+        if kind in ("answered", "unanswered", "hang_up", "line_fails"):
+            self._next()
+        self._line(f"transfers to {command.destination}")
+        match kind:
+            case "hang_up":
+                self._do("hangs up")
+                return CallerHungUp(self._at)
+            case "line_fails":
+                return self._fail()
+            case _:
+                self._do("talks to a person" if kind == "answered" else "hears that nobody answers")
+                return TransferEnded(self._at, kind == "answered")
+
+    def _fail(self) -> CommandFailed:
+        self._line("fails")
+        self._said.clear()
+        return CommandFailed(self._at, "audio")
 
     def _keys_for(self, command: AskDigits) -> Event:
         if not self._keys:
@@ -156,8 +216,10 @@ class _Caller:
             if act.kind == "silence":
                 self._do("is silent")
                 return NothingHeard(self._at)
+            if act.kind == "line_fails":
+                return self._fail()
             if act.kind != "press":
-                raise _Differs(act.mark, f"the line asks for a key, so the caller cannot do '{act.kind}' here")
+                raise _Differs(act.mark, f"the line asks for a key {self._place}, so the caller cannot do '{act.kind}' here")
             self._do(f"presses {act.text if not command.secret else '*' * len(act.text)}")
             self._keys = act.text
         if command.max_digits == 1:
@@ -180,16 +242,21 @@ class _Caller:
         try:
             return LookupAnswered(self._at, self._answers(command.name, command.arguments))
         except LookupError:
-            mark = self._conversation.mark
-            raise _Differs(mark, f"the conversation gives no answer for the look-up '{command.name}'") from None
+            sentence = f"the conversation gives no answer for the look-up '{command.name}' {self._place}"
+            raise _Differs(self._conversation.mark, sentence) from None
 
     def _message(self) -> Event:
+        """What the conversation does not say is a message that is ended by hanging up."""
         act = self._next()
         kind = act.kind if act else "hang_up"
+        if kind == "line_fails":
+            return self._fail()
         self._do({"leave_message": "leaves a message", "hang_up": "leaves a message and hangs up"}.get(kind, kind))
         match kind:
             case "leave_message":
                 return MessageKept(self._at, REFERENCE)
+            case "message_saved":
+                return MessageKept(self._at, None)
             case "hang_up":
                 return MessageKept(self._at, REFERENCE, hung_up=True)
             case "leave_nothing" | "silence":
@@ -198,21 +265,22 @@ class _Caller:
                 return MessageNotKept(self._at, "disk_full")
             case _:
                 assert act is not None
-                raise _Differs(act.mark, f"the line takes a message, so the caller cannot do '{kind}' here")
+                raise _Differs(act.mark, f"the line takes a message {self._place}, so the caller cannot do '{kind}' here")
 
     def _finish(self) -> None:
         if self._acts and self._acts[0].kind == "line_ends" and not self._state.hung_up:
-            self._acts.pop(0)
+            self._acts.popleft()
         self._listen()
         if self._acts:
-            raise _Differs(self._acts[0].mark, f"the call is over before the caller could do '{self._acts[0].kind}'")
-        wanted, promised = self._conversation.ticket, bool(self._state.references)
+            act = self._acts[0]
+            raise _Differs(act.mark, f"the call is over before the caller could do '{act.kind}'; it ended {self._place}")
+        mark, wanted, promised = self._conversation.mark, self._conversation.ticket, bool(self._state.references)
         if wanted is not None and promised != (wanted != "none"):
-            raise _Differs(self._conversation.mark, "a ticket was promised" if promised else "no ticket was promised")
+            raise _Differs(mark, f"{'a' if promised else 'no'} ticket was promised; the call ended {self._place}")
         disposition = self._state.disposition.value
         if self._conversation.disposition not in (None, disposition):
-            sentence = f"the call should end as {self._conversation.disposition}, but it ended as {disposition}"
-            raise _Differs(self._conversation.mark, sentence)
+            wanted = self._conversation.disposition
+            raise _Differs(mark, f"the call should end as {wanted}, but {self._place} it ended as {disposition}")
 
 
 def _bare(text: str) -> str:
