@@ -32,19 +32,40 @@ def say(kind: str, value: str, language: str) -> None:
 
 @click.command()
 @click.argument("flows", nargs=-1, type=click.Path(path_type=Path))
-def lint(flows: Sequence[Path]) -> None:
+@click.option("--format", "format_", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
+@click.option("--explain", metavar="CODE", help="Say how problems of this code come about, and what to do about them.")
+def lint(flows: Sequence[Path], format_: str, explain: str | None) -> None:
     """Check FLOWS (all of flows/ unless named): every problem at once, with its place."""
     from ivr.bootstrap.conversations import lint_all
+    from ivr.tools.lint_report import as_json, as_sarif
+    from ivr.tools.lint_report import explain as explained
 
+    if explain is not None:
+        click.echo(explained(explain))
+        return
     settings = read_settings()
     named = flows or (settings.home / "flows",)
     paths = [path for one in named for path in (sorted(one.glob("*.y*ml")) if one.is_dir() else (one,))]
     linted = lint_all(paths, settings.home)
-    for problem in linted.problems:
-        click.echo(str(problem))
+    if format_ == "text":
+        for problem in linted.problems:
+            click.echo(str(problem))
+    else:
+        click.echo({"json": as_json, "sarif": as_sarif}[format_](linted.problems))
     if linted.errors:
         raise click.exceptions.Exit(1)
-    click.echo(f"{len(paths)} flow{'s' * (len(paths) != 1)} checked, no errors")
+    if format_ == "text":
+        click.echo(f"{len(paths)} flow{'s' * (len(paths) != 1)} checked, no errors")
+
+
+@click.command()
+@click.option("--reference", is_flag=True, help="Print the reference page (docs/flow-reference.md) instead.")
+def schema(reference: bool) -> None:
+    """Print the JSON Schema of flows: an editor with it completes keys and shows what they mean."""
+    from ivr.language.reference import reference as page
+    from ivr.language.schema import schema_text
+
+    click.echo(page() if reference else schema_text(), nl=False)
 
 
 @click.command()

@@ -18,7 +18,9 @@ _TIMING = (
 _TRIES = Key("tries", Takes.COUNT, "After so many failures in a row the call goes to `exhausted`.", "2", default="3", bounds=(1, 9))
 _NOINPUT = Key("noinput", Takes.PROMPTS_IN_TURN, "What is heard after silence. The last of a list stays.", "[noinput, noinput_again]")
 _NOMATCH = Key("nomatch", Takes.PROMPTS_IN_TURN, "What is heard after keys that fit nothing. The last of a list stays.", "nomatch")
-_EXHAUSTED = Key("exhausted", Takes.NODE, "Where the call goes after `tries` failures. Needed here unless `defaults` has it.", "need_help")
+_EXHAUSTED = Key(
+    "exhausted", Takes.NODE, "Where the call goes after `tries` failures. A menu or form needs it unless `defaults` has it.", "need_help"
+)
 RETRIES = (*_TIMING, _TRIES, _NOINPUT, _NOMATCH, _EXHAUSTED)
 
 FLOW = Form(

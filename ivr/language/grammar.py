@@ -21,7 +21,7 @@ class Takes(Enum):
     NODES = ("nodes", "A mapping of names to nodes, one at least. No node is named `back` or `repeat`.")
     SUBFLOWS = ("sub-flows", "A mapping of names to sub-flows.")
     SUBFLOW = ("a sub-flow", "The name of a sub-flow of this file.")
-    UNIVERSALS = ("keys and nodes", "A mapping of single keys (`0` to `9`, `*`, `#`) to `back`, `repeat` or a node.")
+    UNIVERSALS = ("single keys and nodes", "A mapping of single keys (`0` to `9`, `*`, `#`) to `back`, `repeat` or a node.")
     CHOICES = (
         "keys and nodes",
         "A mapping of keys to nodes. A key is one of `0` to `9`, `*`, `#`, or a row of two to four without `#`.",
@@ -36,8 +36,8 @@ class Takes(Enum):
     NAME = ("a name", "Letters, digits and `_`, no digit first.")
     VALUE_NAME = ("a value's name", "A name, but not `call`, `ticket` or `language`: these are set by the line itself.")
     LOOKUP = ("a look-up", "The name of a look-up that the back office has.")
-    ARGUMENTS = ("expressions by name", "A mapping of the look-up's arguments to [expressions](flows.md#expressions).")
-    ASSIGNMENTS = ("expressions by name", "A mapping of names to [expressions](flows.md#expressions); `language` takes a language.")
+    ARGUMENTS = ("arguments", "A mapping of the look-up's arguments to [expressions](flows.md#expressions).")
+    ASSIGNMENTS = ("values", "A mapping of names to [expressions](flows.md#expressions); `language` takes a language.")
     CONDITION = ("a condition", "An [expression](flows.md#expressions) that is true or false.")
     ARMS = ("arms", "A list of [arms](#an-arm-of-a-branch), the last one with `else`.")
     NOTHING = ("nothing", "Nothing stands after the colon.")
