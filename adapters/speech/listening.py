@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from adapters.speech import audio
 
+SENTENCE_PAUSE = 0.25  # seconds: the line leaves more between its sentences, less within one
 _CHARACTERS = re.compile(r"[\u4e00-\u9fff〇]+|[A-Za-z]+")
 _SPOKEN_LETTERS = {"g": "ji", "k": "kei", "t": "ti"}
 _YUAN = re.compile(r"\b(?:(?:you|u) (?:and|an|in|on)|yuen|un|u n)\b")  # how those write it who do not know the word
@@ -48,6 +50,18 @@ def error_rate(heard: str, expected: str, language: str) -> float:
     """Wrong syllables as a share of the expected ones."""
     wanted = syllables(expected, language)
     return distance(syllables(heard, language), wanted) / max(1, len(wanted))
+
+
+class Listener(Protocol):
+    """Who writes down what it hears: `Ears`."""
+
+    def hear(self, alaw: bytes, language: str) -> str:
+        """The words, numbers as words."""
+
+
+def hear_sentences(ears: Listener, alaw: bytes, language: str) -> str:
+    """A stretch of a call, heard sentence by sentence: a recogniser that is given minutes at once loses its way."""
+    return " ".join(ears.hear(sentence, language) for _, sentence in spoken_stretches(alaw, pause=SENTENCE_PAUSE)).strip()
 
 
 def spoken_stretches(alaw: bytes, pause: float = 0.6, floor_db: float = -45.0) -> Iterator[tuple[float, bytes]]:

@@ -25,8 +25,8 @@ _MARKS = "。！？!?.…，；：,;:、"
 class _Carrier:
     """What a fragment is said between, so that it has the melody of the middle of a sentence and can stand between others.
 
-    Said alone, 二十八点三个G joined of three fragments had 26 % of its syllables misheard; cut out of a carrier, 14 %, and 7 % when
-    said a little slower (Whisper base, through a-law).
+    Said alone, it falls like a sentence and loses a soft beginning: of 30 Mandarin read-outs joined that way, 28 % of the syllables
+    were misheard (Whisper base, through a-law); cut out of carriers, 10 %. English is understood either way.
     """
 
     before: str
@@ -38,7 +38,7 @@ class _Carrier:
 
 _SINGLE_DIGITS = frozenset({"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"})
 _CARRIERS = {
-    "zh-CN": _Carrier("好，", "，好。", 0.8, longest=6),
+    "zh-CN": _Carrier("好，", "，好。", 0.8, longest=6, alone=frozenset({"已用通话"})),
     "en-US": _Carrier("Fine,", ", fine.", 0.9, 24, _SINGLE_DIGITS),
 }
 

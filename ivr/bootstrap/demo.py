@@ -8,6 +8,7 @@ import signal
 import time
 
 from adapters.speech.ears import Ears, EarsMissing
+from adapters.speech.listening import hear_sentences
 from ivr.bootstrap.engine import load_flows, now
 from ivr.bootstrap.first_call import KNOWN_FLOW, FirstCall, Tell, expected_balance, place_call, save_wave, says
 from ivr.bootstrap.line import Line
@@ -100,7 +101,7 @@ async def _listen(settings: Settings, call: FirstCall, tell: Tell) -> bool:
         tell(f"nobody listened: {error}")
         return False
     tell("what a recogniser that does not know the text heard of it (it writes by ear: other characters, the same sounds):")
-    heard = [await asyncio.to_thread(ears.hear, part.heard, "zh-CN") if part.heard else "" for part in call.parts]
+    heard = [await asyncio.to_thread(hear_sentences, ears, part.heard, "zh-CN") for part in call.parts]
     for part, text in zip(call.parts, heard, strict=True):
         if text:
             tell(f"{part.after:5.1f} s  {text}")

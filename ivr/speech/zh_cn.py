@@ -56,11 +56,14 @@ _NEAR_YEARS = {year: "".join(_DIGITS[int(digit)] for digit in str(year)) + "年"
 _LAST_OF_YEAR = {digit: digit + "年" for digit in _DIGITS}
 _POINT = {digit: "点" + digit for digit in _DIGITS}
 _JIAO = {name: name + "角" for name in {*_DIGITS[1:], "两"}}
-_FEN = {name: name + "分" for name in {*_DIGITS[1:], "两"}}
+_FEN = {name: name + "分" for name in _COUNTED[1:]}
+_JIAO_AND_FEN = {(jiao, fen): _JIAO[jiao] + fen + "分" for jiao in _JIAO for fen in _DIGITS[1:]}
+_ODD_FEN = {fen: "零" + fen + "分" for fen in _DIGITS[1:]}
 
 _FUSED = frozenset(
     [tail + "元" for tail in _TAILS | {"零", "两", *_HUNDREDS.values(), *_THOUSANDS.values()}]
     + [digit + unit for digit in _COUNTED[1:] for unit in ("万", "亿")]
+    + [point + _UNITS[Unit.GIGABYTES] for digit, point in _POINT.items() if digit != "零"]
     + [digit + unit for digit in "一两" for unit in ("分钟", "小时", "秒", *_UNITS.values())]
 )
 """A number's end and its unit that are said in one breath, and are one recording. Other units are recordings of their own."""
@@ -72,7 +75,7 @@ INVENTORY = frozenset(
         *(
             recordings.values()
             for recordings in (
-                *(_HUNDREDS, _THOUSANDS, _POINT, _JIAO, _FEN, _UNITS),
+                *(_HUNDREDS, _THOUSANDS, _POINT, _JIAO, _FEN, _JIAO_AND_FEN, _ODD_FEN, _UNITS),
                 *(_HOURS, _MINUTES, _MONTHS, _BILLING_MONTHS, _DAYS, _NEAR_YEARS, _LAST_OF_YEAR),
             )
         ),
@@ -90,12 +93,13 @@ def money(value: Money) -> Wording:
     said = ["欠费"] if value.negative else []
     if value.yuan or not (value.jiao or value.fen):
         said += _counted(value.yuan, "元")
-    if value.jiao:
-        said.append(_JIAO[(_DIGITS if value.yuan else _COUNTED)[value.jiao]])
-    if value.fen and value.yuan and not value.jiao:
-        said.append("零")
-    if value.fen:
-        said.append(_FEN[(_DIGITS if value.yuan or value.jiao else _COUNTED)[value.fen]])
+    jiao, fen = (_DIGITS if value.yuan else _COUNTED)[value.jiao], _DIGITS[value.fen]
+    if value.jiao and value.fen:
+        said.append(_JIAO_AND_FEN[jiao, fen])
+    elif value.jiao:
+        said.append(_JIAO[jiao])
+    elif value.fen:
+        said.append(_ODD_FEN[fen] if value.yuan else _FEN[_COUNTED[value.fen]])
     return said
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.speech.ears import Ears
-from adapters.speech.listening import distance, error_rate, spoken_stretches, syllables
+from adapters.speech.listening import distance, error_rate, hear_sentences, spoken_stretches, syllables
 from adapters.storage.journal import read_journal
 from adapters.telephony.sip_caller import SipCaller
 from ivr.bootstrap.first_call import CALLER, FirstCall, message, place_call, says
@@ -38,7 +38,7 @@ def first_call(bench: Bench) -> FirstCall:
 def test_the_caller_hears_balance_and_usage_right(first_call: FirstCall, ears: Ears):
     expected = [GREETING + MENU, USAGE + MENU, LEAVE]
 
-    heard = [" ".join(ears.hear(part, "zh-CN") for _, part in spoken_stretches(one.heard)) for one in first_call.parts[:3]]
+    heard = [hear_sentences(ears, one.heard, "zh-CN") for one in first_call.parts[:3]]
 
     assert says(heard[0], BALANCE), heard[0]
     assert says(heard[0], LEFT), heard[0]
@@ -84,7 +84,7 @@ def test_the_balance_has_been_said_ten_seconds_after_the_answer(bench: Bench, ea
             await leg.hang_up()
             return leg.audio[: 10 * 8000]
 
-    heard = ears.hear(bench.do(listen_for_ten_seconds()), "zh-CN")
+    heard = hear_sentences(ears, bench.do(listen_for_ten_seconds()), "zh-CN")
 
     assert says(heard, BALANCE), heard
 
