@@ -43,10 +43,10 @@ AROUND = {
         Kind.MONTH: ("Your bill for", "comes to"),
     },
 }
-# The most wrong syllables that are let pass. With Whisper base, prompts have 6 % in Mandarin and 1 % in English, joined values 10 %
-# and 4 %; fragments that were not cut from a carrier had 29 %. A sample of some hundred syllables may be unlucky.
+# The most wrong syllables that are let pass. Heard with Whisper base, all prompts have 6.4 % in Mandarin and 0.6 % in English, a hundred
+# joined values 7.4 % and 0.7 %; fragments that were not cut from a carrier, 28 % in Mandarin. A small sample may be unlucky.
 ALLOWED_PROMPTS = {"zh-CN": 0.08 if ALL else 0.12, "en-US": 0.03 if ALL else 0.05}
-ALLOWED_VALUES = {"zh-CN": 0.13 if ALL else 0.20, "en-US": 0.06 if ALL else 0.10}
+ALLOWED_VALUES = {"zh-CN": 0.10 if ALL else 0.20, "en-US": 0.03 if ALL else 0.10}
 Case = tuple[str, str, bytes]  # what it is, the words meant, the audio
 
 
