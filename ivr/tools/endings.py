@@ -1,0 +1,185 @@
+"""What can become of a call from each state: whether it can end well, whether silence ends it, how far help is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from ivr.core.events import (
+    CommandFailed,
+    DigitsEntered,
+    LookupAnswered,
+    MessageKept,
+    MessageNotKept,
+    NothingHeard,
+    PromptPlayed,
+    Released,
+    TransferEnded,
+)
+from ivr.core.state import Phase
+from ivr.tools.exploring import Seen, Way
+
+NEVER = math.inf
+
+
+def without_good_end(seen: Sequence[Seen]) -> int | None:
+    """The nearest state in which the caller waits for something that can no longer come: a release, a talk or a kept message."""
+    before = _before(seen)
+    good = [number for number, one in enumerate(seen) if any(_ends_well(way) for way in one.ways)]
+    saved = set(good)
+    while good:
+        for origin in before[good.pop()]:
+            if origin not in saved:
+                saved.add(origin)
+                good.append(origin)
+    lost = [number for number, one in enumerate(seen) if number not in saved and one.ways and not one.state.hung_up]
+    return min(lost, key=lambda number: (seen[number].cost, number), default=None)
+
+
+def _ends_well(way: Way) -> bool:
+    match way.event:
+        case Released() | MessageKept() | TransferEnded(answered=True):
+            return True
+        case _:
+            return False
+
+
+# --- silence ------------------------------------------------------------------------------------------------------
+
+
+def _silent(state: Seen, way: Way) -> bool:
+    """Whether something happens although the caller does nothing, while the line works. A look-up may answer and fail as it likes."""
+    match way.event:
+        case NothingHeard() | TransferEnded() | Released() | MessageNotKept(hung_up=False):
+            return True
+        case PromptPlayed(keys=keys) | LookupAnswered(keys=keys):
+            return not keys
+        case CommandFailed(keys=keys):
+            return state.state.phase is Phase.LOOKING_UP and not keys
+        case _:
+            return False
+
+
+def _silently(seen: Sequence[Seen]) -> list[list[int]]:
+    """For each state, where silence leads."""
+    return [
+        [] if one.state.hung_up else list(dict.fromkeys(target for way in one.ways if _silent(one, way) for target in way.to))
+        for one in seen
+    ]
+
+
+def silent_circle(seen: Sequence[Seen]) -> tuple[int, tuple[int, ...]] | None:
+    """The nearest state to which silence comes back, and the states on the shortest way round, that state last; None if there is none."""
+    leads = _silently(seen)
+    on_circles = _left_over(leads)
+    for start in sorted(on_circles, key=lambda number: (seen[number].cost, number)):
+        came: dict[int, int] = {}
+        waiting = [start]
+        for number in waiting:
+            for target in leads[number]:
+                if target == start:
+                    way, at = [start], number
+                    while at != start:
+                        way.append(at)
+                        at = came[at]
+                    return start, tuple(reversed(way))
+                if target in on_circles and target not in came:
+                    came[target] = number
+                    waiting.append(target)
+    return None
+
+
+def _left_over(leads: Sequence[Sequence[int]]) -> set[int]:
+    """The states from which silence can go on for ever: what is left when every state is taken away that leads to none that is left."""
+    left = [len(targets) for targets in leads]
+    before: list[list[int]] = [[] for _ in leads]
+    for number, targets in enumerate(leads):
+        for target in targets:
+            before[target].append(number)
+    ended = [number for number, many in enumerate(left) if many == 0]
+    gone = set(ended)
+    while ended:
+        for origin in before[ended.pop()]:
+            left[origin] -= 1
+            if left[origin] == 0:
+                gone.add(origin)
+                ended.append(origin)
+    return set(range(len(leads))) - gone
+
+
+def longest_silence(seen: Sequence[Seen]) -> int:
+    """The most turns that the line takes on its own. There must be no silent circle."""
+    leads = _silently(seen)
+    longest: dict[int, int] = {}
+    for start in range(len(seen)):
+        waiting = [start]
+        while waiting:
+            number = waiting[-1]
+            missing = [target for target in leads[number] if target not in longest]
+            if missing:
+                waiting.extend(missing)
+            else:
+                waiting.pop()
+                longest[number] = max((longest[target] + 1 for target in leads[number]), default=0)
+    return max(longest.values(), default=0)
+
+
+# --- help ---------------------------------------------------------------------------------------------------------
+
+
+def needs_help(one: Seen) -> bool:
+    """Whether a caller is asked something, or has just come, and has not been helped yet."""
+    state = one.state
+    return state.phase in (Phase.NEW, Phase.ASKING) and not (state.references or state.transferred or state.hung_up)
+
+
+def menus_to_help(seen: Sequence[Seen]) -> list[float]:
+    """For each state, how many menus lie between the caller and a person or a message, whatever the back office does; NEVER if help is
+    out of reach. The caller does what is best for them; answers and failures of look-ups come as is worst."""
+    far: list[float] = [0 if one.state.phase in (Phase.TRANSFERRING, Phase.RECORDING) else NEVER for one in seen]
+    before = _before(seen)
+    waiting = [number for number, menus in enumerate(far) if menus == 0]
+    waiting = list(dict.fromkeys(origin for number in waiting for origin in before[number]))
+    while waiting:
+        number = waiting.pop()
+        menus = _menus(seen, far, number)
+        if menus < far[number]:
+            far[number] = menus
+            waiting.extend(before[number])
+    return far
+
+
+def _menus(seen: Sequence[Seen], far: Sequence[float], number: int) -> float:
+    here = seen[number]
+    match here.state.phase:
+        case Phase.ASKING:
+            ways = [way for way in here.ways if isinstance(way.event, DigitsEntered | NothingHeard) and way.to]
+            return min((max(far[target] + _left(here, seen[target]) for target in way.to) for way in ways), default=NEVER)
+        case Phase.NEW | Phase.SPEAKING | Phase.LOOKING_UP:
+            return max((far[target] for target in _happens(here)), default=NEVER)
+        case Phase.TRANSFERRING | Phase.RECORDING:
+            return 0
+        case _:
+            return NEVER
+
+
+def _happens(here: Seen) -> Iterator[int]:
+    """Where a call goes on when nobody presses a key and the line works."""
+    for way in here.ways:
+        if here.state.phase is Phase.NEW or _silent(here, way):
+            yield from way.to
+
+
+def _left(here: Seen, there: Seen) -> int:
+    """One when a menu is left behind, none when it is heard again."""
+    return int(not (there.state.phase is Phase.ASKING and there.state.node == here.state.node))
+
+
+def _before(seen: Sequence[Seen]) -> list[list[int]]:
+    """For each state, the states that lead to it."""
+    before: list[list[int]] = [[] for _ in seen]
+    for number, one in enumerate(seen):
+        for way in one.ways:
+            for target in way.to:
+                before[target].append(number)
+    return before

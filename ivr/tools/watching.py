@@ -1,0 +1,216 @@
+"""What can be wrong with one step of a call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from ivr.calls.journal import entry
+from ivr.core.commands import AskDigits, Command, Lookup, Play
+from ivr.core.events import (
+    CallerHungUp,
+    CallStarted,
+    CommandFailed,
+    DigitsEntered,
+    Event,
+    LookupAnswered,
+    MessageKept,
+    MessageNotKept,
+    NothingHeard,
+    PromptPlayed,
+    Released,
+    TransferEnded,
+)
+from ivr.core.flow import Collect, Flow, HangsUp, Menu, Node, Prompt, Slot, TakesMessage, prompts_of
+from ivr.core.interpreter import MAX_TROUBLE, Step
+from ivr.core.notes import NodeEntered, StepFailed
+from ivr.core.rendering import Parts
+from ivr.core.state import CallState, Phase
+from ivr.core.values import Scalar, SpokenValue, Text
+from ivr.errors import UnexpectedEvent
+from ivr.tools.abstraction import Abstraction
+from ivr.tools.conversations import NOON
+from ivr.tools.exploring import SESSION, Advance, Happened
+from ivr.tools.witnesses import CANARY, REFERENCE
+
+
+class Watcher:
+    """Looks at each step that the search takes."""
+
+    def __init__(self, known: Abstraction, flow: Flow, advance: Advance) -> None:
+        self._flow = known.flow
+        self._advance = advance
+        self._promises = _promises(flow)
+        self._secrets = _has_secrets(flow, known)
+        forms = [node for node in flow.nodes.values() if isinstance(node, Collect) and node.secret]
+        self._short = {CANARY[:length] for node in forms for length in range(node.min_digits, node.max_digits + 1)}
+        self._tried: set[tuple[Phase, str]] = set()
+
+    def __call__(self, happened: Happened) -> Iterator[tuple[str, str]]:
+        if happened.step is None:
+            yield self._raised(happened)
+            return
+        step = happened.step
+        yield from self._given_up(happened, step)
+        yield from self._promised(step)
+        yield from self._after_hangup(happened, step)
+        if self._secrets:
+            yield from self._secret(happened, step)
+        if (step.state.phase, step.state.node) not in self._tried:
+            self._tried.add((step.state.phase, step.state.node))
+            yield from self._impossible(step.state)
+
+    def _raised(self, happened: Happened) -> tuple[str, str]:
+        what = type(happened.event).__name__
+        if isinstance(happened.error, UnexpectedEvent):
+            return "no-dead-end", f"the line has no answer to {what}: {happened.error}"
+        return "never-gives-up", f"{what} breaks the interpreter: {type(happened.error).__name__}: {happened.error}"
+
+    def _given_up(self, happened: Happened, step: Step) -> Iterator[tuple[str, str]]:
+        """A call that is over without having been ended: excused after failures of the line, not after the flow's own."""
+        if step.command is not None and step.state.over:
+            yield "never-gives-up", "the call is over, but the line is told to go on"
+        if step.command is not None or step.state.hung_up or isinstance(happened.event, Released):
+            return
+        if happened.before.phase is Phase.RELEASING:
+            return
+        failed = [note for note in step.notes if isinstance(note, StepFailed)]
+        if isinstance(happened.event, CommandFailed) and len(failed) == 1 and happened.before.trouble >= MAX_TROUBLE:
+            return
+        reasons = ", ".join(dict.fromkeys(f"'{note.reason}' at {note.node}" for note in failed)) or "too many nodes without a word"
+        yield "never-gives-up", f"the call breaks off, because of {reasons}"
+
+    def _promised(self, step: Step) -> Iterator[tuple[str, str]]:
+        if step.state.references:
+            return
+        parts = (*step.state.pending, *_said(step.command))
+        if any(isinstance(part, SpokenValue) and part.value == REFERENCE for part in parts):
+            yield "promise-has-ticket", "a reference is spoken, but no message has been kept"
+        for prompt, pieces in self._promises.get(step.state.language, ()):
+            if _holds(parts, pieces):
+                yield "promise-has-ticket", f"'{prompt}' is spoken, but no message has been kept"
+
+    def _after_hangup(self, happened: Happened, step: Step) -> Iterator[tuple[str, str]]:
+        if not step.state.hung_up:
+            return
+        if step.command is not None and (not isinstance(step.command, Lookup) or step.command.comfort is not None):
+            yield "silent-after-hangup", f"the caller has hung up, but the line is told to {type(step.command).__name__}"
+        for note in step.notes if happened.before.hung_up or isinstance(happened.event, CallerHungUp) else ():
+            if isinstance(note, NodeEntered) and _speaks(self._flow.nodes[note.node]):
+                yield "silent-after-hangup", f"the caller has hung up, but the call comes to '{note.node}', which speaks or listens"
+
+    def _secret(self, happened: Happened, step: Step) -> Iterator[tuple[str, str]]:
+        said = (*step.state.pending, *_said(step.command))
+        words = [str(part.value) if isinstance(part, SpokenValue) else part.text for part in said]
+        if any(_leaks(word) or word in self._short for word in words):
+            yield "secret-stays-secret", "a secret is spoken"
+        written = entry(happened.event, happened.asked, step)
+        if _leaks(json.dumps(written, ensure_ascii=False, default=str)):
+            yield "secret-stays-secret", "a secret is written to the journal"
+        elif isinstance(happened.event, PromptPlayed):
+            ahead = replace(happened.event, keys=CANARY)
+            if _leaks(json.dumps(entry(ahead, happened.asked, step), ensure_ascii=False, default=str)):
+                yield "secret-stays-secret", "keys pressed ahead are written to the journal"
+
+    def _impossible(self, state: CallState) -> Iterator[tuple[str, str]]:
+        """An event that the call cannot have caused is refused, and nothing else."""
+        for event in _EVENTS:
+            if _possible(state.phase, event):
+                continue
+            try:
+                self._advance(self._flow, state, event)
+            except UnexpectedEvent:
+                continue
+            except Exception as error:  # that it raises nothing else is what is to be proved
+                what = f"breaks the interpreter: {type(error).__name__}: {error}"
+            else:
+                what = "is taken as if it could happen"
+            yield "never-gives-up", f"{type(event).__name__} at '{state.node}', which is {state.phase.value}, {what}"
+
+
+_EVENTS: tuple[Event, ...] = (
+    CallStarted(NOON, SESSION, "", ""),
+    PromptPlayed(NOON),
+    DigitsEntered(NOON, "1"),
+    NothingHeard(NOON),
+    LookupAnswered(NOON, None),
+    CommandFailed(NOON, "audio"),
+    MessageKept(NOON, REFERENCE),
+    MessageNotKept(NOON, "too_short"),
+    TransferEnded(NOON, answered=True),
+    CallerHungUp(NOON),
+    Released(NOON),
+)
+_ANSWERS: Mapping[Phase, tuple[type, ...]] = {
+    Phase.SPEAKING: (PromptPlayed,),
+    Phase.ASKING: (DigitsEntered, NothingHeard),
+    Phase.LOOKING_UP: (LookupAnswered,),
+    Phase.RECORDING: (MessageKept, MessageNotKept),
+    Phase.TRANSFERRING: (TransferEnded,),
+    Phase.RELEASING: (Released,),
+}
+
+
+def _possible(phase: Phase, event: Event) -> bool:
+    if phase not in _ANSWERS:
+        return False
+    return isinstance(event, (*_ANSWERS[phase], CallerHungUp, CommandFailed))
+
+
+def _said(command: Command | None) -> Parts:
+    match command:
+        case Play() | AskDigits():
+            return command.utterance.parts
+        case Lookup(comfort=comfort) if comfort is not None:
+            return comfort.parts
+        case _:
+            return ()
+
+
+def _promises(flow: Flow) -> dict[str, tuple[tuple[str, tuple[Text | Slot, ...]], ...]]:
+    """The prompts that promise something, in each language: those that a message node plays when its ticket is safe."""
+    prompts = [prompt for node in flow.nodes.values() if isinstance(node, TakesMessage) for prompt in (*node.kept, *node.saved)]
+    found: dict[str, dict[tuple[str, tuple[Text | Slot, ...]], None]] = {language: {} for language in flow.languages}
+    for prompt in prompts:
+        for language in flow.languages:
+            pieces = prompt.pieces.get(language, ())
+            if any(isinstance(piece, Text) for piece in pieces):
+                found[language][_named(prompt, pieces), pieces] = None
+    return {language: tuple(promises) for language, promises in found.items()}
+
+
+def _named(prompt: Prompt, pieces: tuple[Text | Slot, ...]) -> str:
+    return prompt.name or "".join(piece.text for piece in pieces if isinstance(piece, Text))
+
+
+def _holds(parts: Parts, pieces: tuple[Text | Slot, ...]) -> bool:
+    """Whether a prompt is among what is said."""
+    return any(
+        all(isinstance(piece, Slot) or piece == part for piece, part in zip(pieces, parts[start:], strict=False))
+        for start in range(len(parts) - len(pieces) + 1)
+    )
+
+
+def _speaks(node: Node) -> bool:
+    match node:
+        case HangsUp(prompts=()):
+            return False
+        case Menu() | TakesMessage():
+            return True
+        case _:
+            return bool(prompts_of(node)) and type(node).__name__ != "LookUp"
+
+
+def _has_secrets(flow: Flow, known: Abstraction) -> bool:
+    return any(isinstance(type_, Scalar) and type_.secret for type_ in flow.variables.values()) or any(
+        isinstance(value, str) and _leaks(value)
+        for values in (*(one.values.values() for one in known.lookups.values()), known.entries.values())
+        for witnesses in values
+        for value in witnesses
+    )
+
+
+def _leaks(text: str) -> bool:
+    """Whether four digits of a secret are in a text."""
+    return any(CANARY[start : start + 4] in text for start in range(len(CANARY) - 3))
