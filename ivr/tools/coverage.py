@@ -68,10 +68,16 @@ class Coverage:
 
 def cover(flow: Flow, calls: Iterable[Iterable[Passage]]) -> Coverage:
     """Count the edges that these calls went through."""
+    taken = travelled(flow, calls)
+    return Coverage(flow, {edge: taken[edge] for edge in edges_of(flow) if edge.kind is not Kind.THEN})
+
+
+def travelled(flow: Flow, calls: Iterable[Iterable[Passage]]) -> Counter[Edge]:
+    """How often these calls took each edge, those that are drawn but not counted included."""
     taken: Counter[Edge] = Counter()
     for call in calls:
         taken.update(edges_taken(flow, call))
-    return Coverage(flow, {edge: taken[edge] for edge in edges_of(flow) if edge.kind is not Kind.THEN})
+    return taken
 
 
 def report(coverage: Coverage) -> Iterator[str]:

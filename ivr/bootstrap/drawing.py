@@ -1,0 +1,71 @@
+"""Drawings of flows, with what their conversations have been through, and Graphviz to make pictures of them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from adapters.backoffice.signatures import SIGNATURES
+from ivr.bootstrap.conversations import flow_of, hold_all, scripts_of
+from ivr.core.flow import Flow
+from ivr.errors import UserError
+from ivr.tools.conversations import read_script
+from ivr.tools.coverage import travelled
+from ivr.tools.edges import Edge
+from ivr.tools.graph import Drawing, draw
+from ivr.tools.graph_formats import to_dot, to_mermaid, to_text
+from ivr.tools.lint import read_text, shown
+
+PATIENCE = 60  # seconds; Graphviz takes a second for a large line
+
+
+def draw_flow(path: Path, home: Path, format_: str, *, coverage: bool) -> str:
+    """The drawing as text. Raises UserError for a flow with errors, and where Graphviz is needed but not there."""
+    flow = flow_of(path, home)
+    drawing = draw(flow, _travelled(flow, path, home) if coverage else None)
+    return FORMATS[format_](drawing)
+
+
+def write_drawing(path: Path, drawn: str) -> None:
+    """Raises UserError when the file cannot be written."""
+    try:
+        path.write_text(drawn, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _travelled(flow: Flow, path: Path, home: Path) -> Mapping[Edge, int]:
+    """How often the conversations about this flow took each edge."""
+    scripts = [script for script in scripts_of(home) if _is_about(script, path, home)]
+    return travelled(flow, (one.outcome.passages for one in hold_all(scripts, home)))
+
+
+def _is_about(script: Path, flow: Path, home: Path) -> bool:
+    read, _ = read_script(read_text(script, home), shown(script, home), SIGNATURES)
+    return read is not None and (script.parent / read.flow).resolve() == flow.resolve()
+
+
+def _to_svg(drawing: Drawing) -> str:
+    try:
+        made = subprocess.run(
+            ["dot", "-Tsvg"],  # noqa: S607 - the Graphviz that is installed
+            input=to_dot(drawing),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=PATIENCE,
+            check=True,
+        )
+    except FileNotFoundError as error:
+        raise UserError(
+            "a picture needs Graphviz, which is not installed: apt-get install graphviz; or use --format mermaid or text"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"Graphviz took more than {PATIENCE} s for this flow; use --format text") from error
+    except subprocess.CalledProcessError as error:
+        raise UserError(f"Graphviz could not draw this flow: {str(error.stderr).strip()}") from error
+    return made.stdout
+
+
+FORMATS: Mapping[str, Callable[[Drawing], str]] = {"svg": _to_svg, "dot": to_dot, "mermaid": to_mermaid, "text": to_text}
