@@ -62,8 +62,8 @@ def lint(flows: Sequence[Path], format_: str, explain: str | None) -> None:
 @click.option("--reference", is_flag=True, help="Print the reference page (docs/flow-reference.md) instead.")
 def schema(reference: bool) -> None:
     """Print the JSON Schema of flows: an editor with it completes keys and shows what they mean."""
-    from ivr.language.reference import reference as page
-    from ivr.language.schema import schema_text
+    from ivr.tools.reference import reference as page
+    from ivr.tools.reference import schema_text
 
     click.echo(page() if reference else schema_text(), nl=False)
 

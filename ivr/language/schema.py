@@ -6,7 +6,6 @@ reader: numbers, `true` and `false` stand without quotes, as they do in every ex
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
@@ -40,11 +39,6 @@ def schema() -> Schema:
             "arm_else": _mapping(forms.ELSE_ARM),
         },
     }
-
-
-def schema_text() -> str:
-    """The schema as it is shipped."""
-    return json.dumps(schema(), ensure_ascii=False, indent=2) + "\n"
 
 
 def _mapping(form: Form) -> Schema:
@@ -118,7 +112,7 @@ def _values() -> Mapping[str, Schema]:
         Takes.PROMPTS_IN_TURN: {"anyOf": [prompt, {"type": "array", "items": {"anyOf": [prompt, several]}}]},
         Takes.LAST_WORDS: {"anyOf": [{"type": "null"}, prompt, several]},
         Takes.TRUTH: {"type": "boolean"},
-        Takes.DURATION: {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{1,3})?(ms|s|min|h)$"},
+        Takes.DURATION: {"type": "string", "pattern": r"^(?=.*[1-9])[0-9]{1,6}(\.[0-9]{1,3})?(ms|s|min|h)$"},
         Takes.NAME: {"type": "string", "pattern": _NAME, "not": {"enum": list(KEYWORDS)}},
         Takes.VALUE_NAME: {"type": "string", "pattern": _NAME, "not": {"enum": [*RESERVED, *KEYWORDS]}},
         Takes.LOOKUP: {"type": "string", "minLength": 1},
@@ -131,7 +125,7 @@ def _values() -> Mapping[str, Schema]:
             "minProperties": 1,
         },
         Takes.CONDITION: expression,
-        Takes.ARMS: {"type": "array", "items": {"$ref": "#/$defs/form_arm"}, "minItems": 1},
+        Takes.ARMS: {"type": "array", "items": {"$ref": "#/$defs/form_arm"}, "contains": {"required": ["else"]}},
         Takes.NOTHING: {"type": "null"},
     }
     own: Schema = {"type": "string", "minLength": 1}

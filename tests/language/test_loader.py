@@ -5,13 +5,16 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from ivr.core.flow import Branch, Collect, Flow, HangsUp, LookUp, Menu, Say, TakesMessage, TransfersCall
 from ivr.core.marks import Mark
 from ivr.core.values import Kind, LookupSignature, Record, Scalar
 from ivr.language.loader import load_flow
 from ivr.language.prompts import read_catalogue
+from ivr.language.schema import schema
 from tests.conftest import CATALOGUE, load
+from tests.language.plain import plain
 
 HEAD = "selfline: 1\nline: test\nlanguages: [zh-CN]\nstart: hello\non_failure: bye\n"
 BYE = "  bye: {hangup: goodbye}\n"
@@ -20,8 +23,10 @@ ACCOUNT = "  hello: {lookup: account, with: {number: call.caller_id}, not_found:
 
 
 def sound(nodes: str, head: str = HEAD, more: str = "") -> Flow:
-    loaded = load(f"{head}nodes:\n{nodes}{BYE}{more}")
+    text = f"{head}nodes:\n{nodes}{BYE}{more}"
+    loaded = load(text)
     assert [str(problem) for problem in loaded.problems] == []
+    assert [str(error) for error in Draft202012Validator(schema()).iter_errors(plain(text))] == []
     assert loaded.flow is not None
     return loaded.flow
 

@@ -1,12 +1,14 @@
-"""The reference page of the language, printed from the table (`forms`), the kinds of value (`grammar`) and the codes (`problems`)."""
+"""The shipped pages that are printed from the table of the language: docs/flow-reference.md and docs/flow.schema.json."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 
 from ivr.language import forms
 from ivr.language.grammar import Form, Key, Takes
 from ivr.language.problems import CODES
+from ivr.language.schema import schema
 
 _HEAD = """\
 # The flow language
@@ -37,8 +39,13 @@ What `ivr lint` finds, by the code at the end of each message. `ivr lint --expla
 """
 
 
+def schema_text() -> str:
+    """The JSON Schema as it is shipped."""
+    return json.dumps(schema(), ensure_ascii=False, indent=2) + "\n"
+
+
 def reference() -> str:
-    """The page."""
+    """The reference page."""
     parts = [_HEAD, *_form(forms.FLOW, "## The file"), *_form(forms.DEFAULTS, "### defaults"), *_form(forms.SUBFLOW, "### A sub-flow")]
     parts.append(_NODES)
     for name, form in forms.NODES.items():
