@@ -7,7 +7,7 @@ import sys
 import click
 
 from ivr.cli.agents import tickets
-from ivr.cli.designers import lint, prompts, say, schema, test, try_
+from ivr.cli.designers import graph, lint, prompts, prove, say, schema, test, try_
 from ivr.cli.line import run, serve, why
 from ivr.errors import SelflineError
 
@@ -18,7 +18,7 @@ def verbs() -> None:
     """selfline, the self-service telephone line."""
 
 
-for verb in (run, serve, why, lint, schema, test, try_, say, prompts, tickets):
+for verb in (run, serve, why, lint, schema, test, prove, graph, try_, say, prompts, tickets):
     verbs.add_command(verb)
 
 

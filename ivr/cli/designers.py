@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -99,6 +100,48 @@ def test(scripts: Sequence[Path], verbose: bool, coverage: bool, min_coverage: f
         click.echo(f"{flow.flow.mark.path} is covered to {flow.percent:.1f} %, which is less than {min_coverage:g} %", err=True)
     if failed or too_little:
         raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.argument("flows", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people or programs.")
+def prove(flows: Sequence[Path], form: str) -> None:
+    """Explore every call that FLOWS (all of flows/ unless named) can have, and prove what must hold in each of them.
+
+    What does not hold is shown in the shortest call, as a conversation to save. Exit status 1 unless everything is proved.
+    """
+    from ivr.bootstrap.proofs import prove_all
+    from ivr.tools.proofs import data_of, lines_of
+
+    settings = read_settings()
+    found = []
+    for one in prove_all(list(flows) or sorted((settings.home / "flows").glob("*.yaml")), settings.home):
+        found.append(one)
+        if form == "text":
+            click.echo("\n".join(lines_of(one.path, one.proof)))
+            click.echo(f"  in {one.seconds:.1f} s")
+    if form == "json":
+        told = [{**data_of(one.path, one.proof), "seconds": round(one.seconds, 3)} for one in found]
+        click.echo(json.dumps({"flows": told}, ensure_ascii=False, indent=2))
+    if not all(one.proof.proved for one in found):
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.argument("flow", required=False, type=click.Path(path_type=Path))
+@click.option("--format", "format_", type=click.Choice(["text", "svg", "mermaid", "dot"]), default="text", show_default=True)
+@click.option("--coverage", is_flag=True, help="Show where the conversations in flows/tests/ have been (green) and where not (grey).")
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
+def graph(flow: Path | None, format_: str, coverage: bool, output: Path | None) -> None:
+    """Draw FLOW (the line's own unless named): menus, keys, first words, and the ways between them."""
+    from ivr.bootstrap.drawing import draw_flow, write_drawing
+
+    settings = read_settings()
+    drawn = draw_flow(flow or settings.home / "flows" / f"{settings.flow}.yaml", settings.home, format_, coverage=coverage)
+    if output is None:
+        click.echo(drawn, nl=False)
+    else:
+        write_drawing(output, drawn)
 
 
 @click.group()

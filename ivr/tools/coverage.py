@@ -59,8 +59,9 @@ class Coverage:
 
     def missing(self) -> tuple[Missing, ...]:
         """What nobody went through, with the way there."""
+        into = _ways_into(self.flow)
         return tuple(
-            Missing(edge, place_of(self.flow, edge), f"{_untaken(self.flow, edge)}: {_way_to(self.flow, edge)}")
+            Missing(edge, place_of(self.flow, edge), f"{_untaken(self.flow, edge)}: {_way(self.flow, edge, into)}")
             for edge, count in self.counts.items()
             if not count
         )
@@ -207,12 +208,30 @@ def _untaken(flow: Flow, edge: Edge) -> str:
             return f"nobody went on from '{edge.node}'"
 
 
-def _way_to(flow: Flow, edge: Edge) -> str:
-    """How a conversation gets there."""
+def _way(flow: Flow, edge: Edge, into: Mapping[Target, Edge]) -> str:
+    """How a conversation gets there. A node is come to by the first edge that leads to it."""
+    if edge.kind is not Kind.NODE:
+        return _step(flow, edge)
+    way = into.get(edge.node)
+    if edge.node == flow.start or way is None:
+        return "the call begins there" if edge.node == flow.start else "no edge leads there"
+    if way.kind is Kind.THEN:
+        return f"it follows '{way.node}'"
+    return f"at '{way.node}', {_step(flow, way).removeprefix('there, ')}" if way.node else _step(flow, way)
+
+
+def _ways_into(flow: Flow) -> Mapping[Target, Edge]:
+    found: dict[Target, Edge] = {}
+    for edge in edges_of(flow):
+        if edge.target is not None and edge.kind is not Kind.NODE and edge.node != edge.target:
+            found.setdefault(edge.target, edge)
+    return found
+
+
+def _step(flow: Flow, edge: Edge) -> str:
+    """The step of a conversation that takes an edge."""
     node = flow.nodes.get(edge.node)
     match edge.kind, node:
-        case Kind.NODE, _:
-            return _way_into(flow, edge.node)
         case Kind.CHOICE, _:
             return f'there, `press: "{edge.label}"`'
         case Kind.ENTRY, Collect():
@@ -245,15 +264,6 @@ def _way_to(flow: Flow, edge: Edge) -> str:
             return "there, `hang_up`"
         case _:
             return f"come to '{edge.node}'"
-
-
-def _way_into(flow: Flow, name: Target) -> str:
-    for edge in edges_of(flow):
-        if edge.target == name and edge.kind is not Kind.NODE and edge.node != name:
-            if edge.kind is Kind.THEN:
-                return f"it follows '{edge.node}'"
-            return f"at '{edge.node}', {_way_to(flow, edge).removeprefix('there, ')}" if edge.node else _way_to(flow, edge)
-    return "the call begins there" if name == flow.start else "no edge leads there"
 
 
 def _when(node: Branch, label: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ivr.tools.graph import Arrow, Box, Drawing, cut, width_of, wrapped
@@ -67,11 +68,13 @@ def _dot(drawing: Drawing) -> Iterator[str]:
 def _rows(drawing: Drawing) -> Iterator[list[str]]:
     """Nodes to stand side by side in the order of the keys or conditions that lead to them: those that nothing else leads to."""
     boxes = {box.name: (cluster, box.shape) for cluster, inside in drawing.clusters.items() for box in inside}
-    for source, (cluster, shape) in boxes.items():
-        targets = [arrow.target for arrow in drawing.arrows if arrow.source == source and arrow.mood in ("way", "else")]
-        row = [name for name in targets if boxes[name][0] == cluster and sum(arrow.target == name for arrow in drawing.arrows) == 1]
-        if shape in ("menu", "branch") and len(row) > 1:
-            yield row
+    inbound = Counter(arrow.target for arrow in drawing.arrows)
+    rows: dict[str, list[str]] = {name: [] for name, (_, shape) in boxes.items() if shape in ("menu", "branch")}
+    for arrow in drawing.arrows:
+        beside = boxes[arrow.source][0] == boxes[arrow.target][0] and inbound[arrow.target] == 1
+        if arrow.source in rows and beside and arrow.mood in ("way", "else"):
+            rows[arrow.source].append(arrow.target)
+    yield from (row for row in rows.values() if len(row) > 1)
 
 
 def _dot_box(box: Box, *, overlaid: bool) -> str:
@@ -103,7 +106,12 @@ def _dot_arrow(arrow: Arrow) -> str:
     label = html.escape(arrow.label)
     if label and len(label) <= 4 and arrow.mood == "way":
         label = f'<font point-size="13"><b>{label}</b></font>'
-    return f"{_quoted(arrow.source)} -> {_quoted(arrow.target)} [{looks}" + (f", label=<&#160;&#160;{label}&#160;>]" if label else "]")
+    return f"{_quoted(arrow.source)} -> {_quoted(arrow.target)} [{looks}" + (f", label=<{_padded(label)}>]" if label else "]")
+
+
+def _padded(label: str) -> str:
+    """A label that does not touch its arrow."""
+    return f'<table border="0" cellspacing="0" cellpadding="4"><tr><td>{label}</td></tr></table>'
 
 
 def _way_back(box: Box, arrow: Arrow) -> str:
@@ -130,7 +138,7 @@ def to_mermaid(drawing: Drawing) -> str:
 
 
 def _mermaid(drawing: Drawing) -> Iterator[str]:
-    yield "flowchart LR"
+    yield "flowchart TD"
     yield f'  legend["{"<br/>".join(map(_plain, (drawing.title, *drawing.legend)))}"]:::legend'
     yield "  begin((☎))"
     for cluster, boxes in drawing.clusters.items():
@@ -177,13 +185,16 @@ def _plain(text: str) -> str:
 def to_text(drawing: Drawing, width: int = 120) -> str:
     """A list in the order of the file: each node with its first words, and the ways on from it."""
     boxes = [box for cluster in drawing.clusters.values() for box in cluster]
+    ways: dict[str, list[Arrow]] = {box.name: [] for box in boxes}
+    for arrow in drawing.arrows:
+        ways[arrow.source].append(arrow)
     column = max(len(box.name) for box in boxes) + 2
     verbs = max(len(_DOES[box.shape]) for box in boxes) + 2
     lines = [drawing.title, *(f"  {line}" for line in drawing.legend)]
     for cluster, inside in drawing.clusters.items():
         lines += ["", f"sub-flow {cluster}"] if cluster else [""]
         for box in inside:
-            arrows = [*(arrow for arrow in drawing.arrows if arrow.source == box.name), *box.back]
+            arrows = [*ways[box.name], *box.back]
             lines += _text_box(box, arrows, f"{_tick(box.taken)}{box.name:<{column}}{_DOES[box.shape]:<{verbs}}", width)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
