@@ -37,7 +37,7 @@ class Abstraction:
     """What the search needs to know about a flow."""
 
     flow: Flow  # as it was, but for the conditions that are assumed to come out either way
-    assumed: tuple[str, ...]
+    assumed: Mapping[str, str]  # what is assumed, by the name of the choice in it
     lookups: Mapping[str, Witnessed]
     not_found: frozenset[str]  # the look-ups that may answer so
     entries: Mapping[Target, tuple[str, ...]]  # for each form
@@ -65,7 +65,7 @@ class _Reading:
         self._from_outside, self._calculated = self._provenance()
         self._questions: dict[Origin, list[Question]] = {}
         self._spoken: set[Origin] = set()
-        self._assumed: dict[str, None] = {}
+        self._assumed: dict[str, str] = {}
         self._choices: dict[Path, tuple[Value, ...]] = {}
         self._serial = count()
         self._unsearchable: set[Origin] = set()
@@ -83,7 +83,7 @@ class _Reading:
         bools = Record({path[0]: Scalar(Kind.BOOL) for path in self._choices})
         return Abstraction(
             flow=flow,
-            assumed=tuple(self._assumed),
+            assumed=self._assumed,
             lookups=lookups,
             not_found=frozenset(name for name, signature in self._signatures.items() if signature.not_found),
             entries=entries,
@@ -242,8 +242,8 @@ class _Reading:
         return replace(condition, root=self._either(f"{condition.mark or node.mark}: '{condition.text}' may hold or not", condition))
 
     def _either(self, assumption: str, expression: Expression) -> Field:
-        self._assumed[assumption] = None
         name = f"c{next(self._serial)}"
+        self._assumed[name] = assumption
         self._choices[(name,)] = (True, False, None) if self._can_fail(expression.root) else (True, False)
         return Field(Name(FREE, 0), name, 0)
 
@@ -255,8 +255,8 @@ class _Reading:
         return replace(expression, root=self._or_fails(node, expression))
 
     def _or_fails(self, node: Node, expression: Expression) -> Term:
-        self._assumed[f"{expression.mark or node.mark}: '{expression.text}' may fail or not"] = None
         name = f"c{next(self._serial)}"
+        self._assumed[name] = f"{expression.mark or node.mark}: '{expression.text}' may fail or not"
         self._choices[(name,)] = (True, False)
         return Choice(Field(Name(FREE, 0), name, 0), expression.root, Unary("-", Literal(None, None, 0), 0), 0)
 

@@ -23,8 +23,11 @@ NEVER = math.inf
 
 
 def without_good_end(seen: Sequence[Seen]) -> int | None:
-    """The nearest state in which the caller waits for something that can no longer come: a release, a talk or a kept message."""
-    before = _before(seen)
+    """The nearest state in which the caller waits for something that can no longer come: a release, a talk or a kept message.
+
+    That the line fails is no way out.
+    """
+    before = _before(seen, working=True)
     good = [number for number, one in enumerate(seen) if any(_ends_well(way) for way in one.ways)]
     saved = set(good)
     while good:
@@ -47,7 +50,7 @@ def _ends_well(way: Way) -> bool:
 # --- silence ------------------------------------------------------------------------------------------------------
 
 
-def _silent(state: Seen, way: Way) -> bool:
+def silent(state: Seen, way: Way) -> bool:
     """Whether something happens although the caller does nothing, while the line works. A look-up may answer and fail as it likes."""
     match way.event:
         case NothingHeard() | TransferEnded() | Released() | MessageNotKept(hung_up=False):
@@ -63,7 +66,7 @@ def _silent(state: Seen, way: Way) -> bool:
 def _silently(seen: Sequence[Seen]) -> list[list[int]]:
     """For each state, where silence leads."""
     return [
-        [] if one.state.hung_up else list(dict.fromkeys(target for way in one.ways if _silent(one, way) for target in way.to))
+        [] if one.state.hung_up else list(dict.fromkeys(target for way in one.ways if silent(one, way) for target in way.to))
         for one in seen
     ]
 
@@ -163,10 +166,23 @@ def _menus(seen: Sequence[Seen], far: Sequence[float], number: int) -> float:
             return NEVER
 
 
+def helpless_way(seen: Sequence[Seen], menus: Sequence[float], start: int) -> tuple[int, ...]:
+    """From a state in which the caller can do nothing: the states on a way along which help never comes."""
+    way: list[int] = []
+    at = start
+    while seen[at].state.phase is not Phase.ASKING:
+        lost = [target for target in _happens(seen[at]) if menus[target] == NEVER and target not in way]
+        if not lost:
+            break
+        at = min(lost, key=lambda number: (seen[number].cost, number))
+        way.append(at)
+    return tuple(way)
+
+
 def _happens(here: Seen) -> Iterator[int]:
     """Where a call goes on when nobody presses a key and the line works."""
     for way in here.ways:
-        if here.state.phase is Phase.NEW or _silent(here, way):
+        if here.state.phase is Phase.NEW or silent(here, way):
             yield from way.to
 
 
@@ -175,11 +191,13 @@ def _left(here: Seen, there: Seen) -> int:
     return int(not (there.state.phase is Phase.ASKING and there.state.node == here.state.node))
 
 
-def _before(seen: Sequence[Seen]) -> list[list[int]]:
-    """For each state, the states that lead to it."""
+def _before(seen: Sequence[Seen], *, working: bool = False) -> list[list[int]]:
+    """For each state, the states that lead to it; if need be only while the line is working."""
     before: list[list[int]] = [[] for _ in seen]
     for number, one in enumerate(seen):
         for way in one.ways:
+            if working and isinstance(way.event, CommandFailed) and one.state.phase is not Phase.LOOKING_UP:
+                continue
             for target in way.to:
                 before[target].append(number)
     return before

@@ -6,12 +6,13 @@ A refutation is that call, as a conversation to save among the tests, with the n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ivr.core import interpreter
 from ivr.core.flow import Flow
+from ivr.core.state import Phase
 from ivr.core.values import LookupSignature
 from ivr.tools import endings
 from ivr.tools.abstraction import abstract
@@ -83,13 +84,15 @@ def prove(
     watch = Watcher(known, flow, advance)
     search = Search(known, advance, watch, limit)
     search.run()
-    refuter = Refuter(flow, signatures, search, watch, advance, script or f"../{flow.name}.yaml")
+    refuter = Refuter(flow, known, search, watch, advance, script or f"../{flow.name}.yaml")
     refutations = {name: refuter.of_step(finding) for name, finding in search.findings.items()}
     details: dict[str, str] = {}
     if search.complete:
         _judge_endings(search, refuter, refutations, details)
     properties = [_property(name, sentence, refutations, details, complete=search.complete) for name, sentence in SENTENCES.items()]
-    return Proof(flow.name, len(search.seen), search.steps, search.complete, known.assumed, tuple(properties))
+    return Proof(
+        flow.name, len(search.seen), search.steps, search.complete, tuple(dict.fromkeys(known.assumed.values())), tuple(properties)
+    )
 
 
 def _property(name: str, sentence: str, refutations: Mapping[str, Refutation], details: Mapping[str, str], *, complete: bool) -> Property:
@@ -100,24 +103,36 @@ def _property(name: str, sentence: str, refutations: Mapping[str, Refutation], d
 
 def _judge_endings(search: Search, refuter: Refuter, refutations: dict[str, Refutation], details: dict[str, str]) -> None:
     """The properties of whole calls, once every state is known."""
-    trap = endings.without_good_end(search.seen)
+    seen = search.seen
+    trap = endings.without_good_end(seen)
     if trap is not None and "no-dead-end" not in refutations:
-        refutations["no-dead-end"] = refuter.of_state(
-            "no-dead-end", trap, "from here on the call can only end by hanging up", ("line_ends",)
-        )
-    circle = endings.silent_circle(search.seen)
+        problem = "from here on the call can only end by hanging up"
+        refutations["no-dead-end"] = refuter.of_way("no-dead-end", trap, (), problem, ("line_ends",))
+    circle = endings.silent_circle(seen)
     if circle is not None:
-        refutations["no-endless-loop"] = refuter.of_circle("no-endless-loop", *circle)
+        start, way = circle
+        where = seen[start].state.node
+        problem = f"silence leads from '{where}' back to '{where}', for ever"
+        refutations["no-endless-loop"] = refuter.of_way("no-endless-loop", start, way, problem, ("line_ends",))
     else:
-        details["no-endless-loop"] = f"at most {endings.longest_silence(search.seen)} turns of the line"
-    menus = endings.menus_to_help(search.seen)
-    asked = [number for number, seen in enumerate(search.seen) if endings.needs_help(seen)]
+        details["no-endless-loop"] = f"at most {endings.longest_silence(seen)} turns of the line"
+    menus = endings.menus_to_help(seen)
+    asked = [number for number, one in enumerate(seen) if endings.needs_help(one)]
     far = [number for number in asked if menus[number] > HELP_WITHIN]
     if far:
-        nearest = min(far, key=lambda number: (search.seen[number].cost, number))
-        away = menus[nearest]
-        what = "neither a person nor a message can be reached" if away == endings.NEVER else f"help is {away} menus away"
-        refutations["help-in-reach"] = refuter.of_state("help-in-reach", nearest, f"from here on {what}, whatever the caller does", ())
+        refutations["help-in-reach"] = _helpless(search, refuter, menus, far)
     else:
         most = int(max((menus[number] for number in asked), default=0))
         details["help-in-reach"] = f"at most {most} menu{'s' * (most != 1)} away"
+
+
+def _helpless(search: Search, refuter: Refuter, menus: Sequence[float], far: Sequence[int]) -> Refutation:
+    """The nearest menu from which help is too far; if it is at no menu, how a caller is sent away before the first."""
+    seen = search.seen
+    nearest = min(far, key=lambda number: (seen[number].state.phase is Phase.NEW, seen[number].cost, number))
+    if seen[nearest].state.phase is Phase.NEW:
+        way = endings.helpless_way(seen, menus, nearest)
+        return refuter.of_way("help-in-reach", nearest, way, "the call ends before the caller can come to a person or a message", ())
+    away = menus[nearest]
+    what = "neither a person nor a message can be reached" if away == endings.NEVER else f"help is {away} menus away"
+    return refuter.of_way("help-in-reach", nearest, (), f"from here on {what}, whatever the caller does", ())

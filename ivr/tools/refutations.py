@@ -29,8 +29,10 @@ from ivr.core.events import (
 from ivr.core.flow import Flow, Mark, TakesMessage
 from ivr.core.interpreter import Step
 from ivr.core.notes import NodeEntered
-from ivr.core.state import CallState
-from ivr.core.values import LookupSignature, Scalar, Text, Value
+from ivr.core.state import CallState, Phase
+from ivr.core.values import Scalar, Text, Value
+from ivr.tools.abstraction import Abstraction
+from ivr.tools.endings import silent
 from ivr.tools.exploring import Advance, Decided, Finding, Happened, Search, Watch
 from ivr.tools.liveness import FREE
 from ivr.tools.witnesses import Answer, Path
@@ -75,11 +77,9 @@ _Trail = list[tuple[Event, tuple[Decided, ...]]]
 class Refuter:
     """Makes refutations from what a search has found. `script` is how a conversation names the flow's file."""
 
-    def __init__(
-        self, flow: Flow, signatures: Mapping[str, LookupSignature], search: Search, watch: Watch, advance: Advance, script: str
-    ) -> None:
+    def __init__(self, flow: Flow, known: Abstraction, search: Search, watch: Watch, advance: Advance, script: str) -> None:
         self._flow = flow
-        self._signatures = signatures
+        self._known = known
         self._search = search
         self._watch = watch
         self._advance = advance
@@ -92,26 +92,19 @@ class Refuter:
         happens = len(happened) == len(trail) and any(name == finding.name for name, _ in self._watch(happened[-1]))
         return self._told(finding.name, finding.sentence, trail, happened, (), happens=happens)
 
-    def of_state(self, name: str, number: int, problem: str, ending: Sequence[str]) -> Refutation:
-        """A call that comes to a state from which something is out of reach."""
-        trail = self._trail(number)
-        happened = self._replay(trail)
-        return self._told(name, problem, trail, happened, ending, happens=self._comes_to(number, trail, happened))
-
-    def of_circle(self, name: str, start: int, circle: Sequence[int]) -> Refutation:
-        """A call that comes back to where it was, though the caller does nothing."""
+    def of_way(self, name: str, start: int, way: Sequence[int], problem: str, ending: Sequence[str]) -> Refutation:
+        """A call that comes to a state and goes on from there by itself, through the states on the way."""
         trail = self._trail(start)
         at = start
-        for target in circle:
-            came = next(way.came[target] for way in self._search.seen[at].ways if target in way.came)
+        for target in way:
+            here = self._search.seen[at]
+            came = next(
+                one.came[target] for one in here.ways if target in one.came and (silent(here, one) or here.state.phase is Phase.NEW)
+            )
             trail.append((came.event, came.decided))
             at = target
         happened = self._replay(trail)
-        happens = self._comes_to(start, trail, happened)
-        where = self._search.seen[start].state.node
-        return self._told(
-            name, f"silence leads from '{where}' back to '{where}', for ever", trail, happened, ("line_ends",), happens=happens
-        )
+        return self._told(name, problem, trail, happened, ending, happens=self._comes_to(at, trail, happened))
 
     def _trail(self, number: int) -> _Trail:
         trail: _Trail = []
@@ -125,6 +118,8 @@ class Refuter:
         if len(happened) < len(trail) or not happened or happened[-1].step is None:
             return not trail
         there, wanted = happened[-1].step.state, self._search.seen[number].state
+        if there.over:
+            return wanted.over
         return (there.phase, there.node, there.language, there.hung_up) == (wanted.phase, wanted.node, wanted.language, wanted.hung_up)
 
     # --- the same call, with the flow as it is ---
@@ -155,12 +150,8 @@ class Refuter:
         told = _Told()
         for one, (event, decided) in zip(happened, _with_decisions(trail), strict=False):
             self._tell(told, one, event, decided)
-        told.untold += [
-            f"it depends on a condition that was assumed: {path[0]}"
-            for _, decided in trail
-            for source, _, path, _ in decided
-            if source == FREE
-        ][:1]
+        free = [path[0] for _, decided in trail for source, _, path, _ in decided if source == FREE]
+        told.untold += [f"it was assumed that {self._known.assumed[choice]}" for choice in dict.fromkeys(free)]
         ending = [*ending, *self._not_to_be_heard(name, happened)]
         notes = [note for one in happened if one.step is not None for note in one.step.notes]
         places = tuple(Place(note.node, note.mark) for note in notes if isinstance(note, NodeEntered))
@@ -221,7 +212,7 @@ class Refuter:
         else:
             fields: list[str] = []
             for path, value in decided.items():
-                type_ = self._signatures[name].answer.fields.get(path[0])
+                type_ = self._known.lookups[name].type.fields.get(path[0])
                 written = _written(type_, value) if len(path) == 1 and isinstance(type_, Scalar) else None
                 if written is None:
                     told.untold.append(f"{name} answers that {'.'.join(path)} is {value}")

@@ -27,7 +27,7 @@ from ivr.core.interpreter import MAX_TROUBLE, Step
 from ivr.core.notes import NodeEntered, StepFailed
 from ivr.core.rendering import Parts
 from ivr.core.state import CallState, Phase
-from ivr.core.values import Scalar, SpokenValue, Text
+from ivr.core.values import SpokenValue, Text
 from ivr.errors import UnexpectedEvent
 from ivr.tools.abstraction import Abstraction
 from ivr.tools.conversations import NOON
@@ -42,9 +42,9 @@ class Watcher:
         self._flow = known.flow
         self._advance = advance
         self._promises = _promises(flow)
-        self._secrets = _has_secrets(flow, known)
         forms = [node for node in flow.nodes.values() if isinstance(node, Collect) and node.secret]
         self._short = {CANARY[:length] for node in forms for length in range(node.min_digits, node.max_digits + 1)}
+        self._secrets = bool(forms) or _has_secrets(known)
         self._tried: set[tuple[Phase, str]] = set()
 
     def __call__(self, happened: Happened) -> Iterator[tuple[str, str]]:
@@ -202,13 +202,10 @@ def _speaks(node: Node) -> bool:
             return bool(prompts_of(node)) and type(node).__name__ != "LookUp"
 
 
-def _has_secrets(flow: Flow, known: Abstraction) -> bool:
-    return any(isinstance(type_, Scalar) and type_.secret for type_ in flow.variables.values()) or any(
-        isinstance(value, str) and _leaks(value)
-        for values in (*(one.values.values() for one in known.lookups.values()), known.entries.values())
-        for witnesses in values
-        for value in witnesses
-    )
+def _has_secrets(known: Abstraction) -> bool:
+    """Whether a look-up answers something secret."""
+    values = (value for one in known.lookups.values() for witnesses in one.values.values() for value in witnesses)
+    return any(isinstance(value, str) and _leaks(value) for value in values)
 
 
 def _leaks(text: str) -> bool:
