@@ -215,3 +215,28 @@ def test_try_talks_to_the_line_in_the_terminal():
     assert tried.returncode == 0
     assert "☎ 您好，欢迎致电自助查询专线。您的账户余额是零元" in tried.stdout
     assert "the call is over: self_served" in tried.stdout
+
+
+def test_graph_lists_the_line():
+    drawn = ivr("graph")
+
+    assert drawn.returncode == 0
+    assert drawn.stdout.startswith("1008611  (flows/1008611.yaml)\n  in every menu: * goes back")
+
+
+def test_graph_shows_where_the_conversations_have_been(tmp_path: Path):
+    drawing = tmp_path / "line.mmd"
+
+    drawn = ivr("graph", "flows/1008611.yaml", "--coverage", "--format", "mermaid", "-o", str(drawing))
+
+    assert (drawn.returncode, drawn.stdout) == (0, "")
+    text = drawing.read_text(encoding="utf-8")
+    assert text.startswith("flowchart TD\n")
+    assert re.search(r"\((\d+) of \1 edges\)", text)
+    assert "untaken\n" not in text.replace("classDef untaken", "")
+
+
+def test_a_drawing_that_cannot_be_written_is_one_sentence(tmp_path: Path):
+    drawn = ivr("graph", "-o", str(tmp_path / "nowhere" / "line.txt"))
+
+    assert (drawn.returncode, drawn.stderr) == (1, f"ivr: cannot write {tmp_path}/nowhere/line.txt: No such file or directory\n")

@@ -106,6 +106,7 @@ class _Caller:
         self._keys = ""
         self._said: list[str] = []  # since the caller last did something
         self._state = CallState()
+        self._tickets: list[str] = []  # the topics of the messages that were kept
         self.transcript: list[Line] = []
         self.passages: list[Passage] = []
 
@@ -179,7 +180,7 @@ class _Caller:
             case Lookup():
                 return self._look_up(command)
             case TakeMessage():
-                return self._message()
+                return self._message(command)
             case Transfer():
                 return self._transfer(command)
             case Release():
@@ -245,13 +246,15 @@ class _Caller:
             sentence = f"the conversation gives no answer for the look-up '{command.name}' {self._place}"
             raise _Differs(self._conversation.mark, sentence) from None
 
-    def _message(self) -> Event:
+    def _message(self, command: TakeMessage) -> Event:
         """What the conversation does not say is a message that is ended by hanging up."""
         act = self._next()
         kind = act.kind if act else "hang_up"
         if kind == "line_fails":
             return self._fail()
         self._do({"leave_message": "leaves a message", "hang_up": "leaves a message and hangs up"}.get(kind, kind))
+        if kind in ("leave_message", "message_saved", "hang_up"):
+            self._tickets.append(command.topic)
         match kind:
             case "leave_message":
                 return MessageKept(self._at, REFERENCE)
@@ -274,13 +277,18 @@ class _Caller:
         if self._acts:
             act = self._acts[0]
             raise _Differs(act.mark, f"the call is over before the caller could do '{act.kind}'; it ended {self._place}")
-        mark, wanted, promised = self._conversation.mark, self._conversation.ticket, bool(self._state.references)
-        if wanted is not None and promised != (wanted != "none"):
-            raise _Differs(mark, f"{'a' if promised else 'no'} ticket was promised; the call ended {self._place}")
+        mark, wanted = self._conversation.mark, self._conversation.ticket
+        if wanted is not None and (self._tickets if wanted == "none" else wanted not in self._tickets):
+            promised = ", ".join(f"a ticket '{topic}'" for topic in self._tickets) or "no ticket"
+            raise _Differs(mark, f"the call should promise {_ticket(wanted)}, but it promised {promised}; it ended {self._place}")
         disposition = self._state.disposition.value
         if self._conversation.disposition not in (None, disposition):
             wanted = self._conversation.disposition
             raise _Differs(mark, f"the call should end as {wanted}, but {self._place} it ended as {disposition}")
+
+
+def _ticket(topic: str) -> str:
+    return "no ticket" if topic == "none" else f"a ticket '{topic}'"
 
 
 def _bare(text: str) -> str:

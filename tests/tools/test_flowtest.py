@@ -90,6 +90,32 @@ def test_a_conversation_that_fails_is_shown_with_the_places_of_step_and_node(qui
 
 
 @pytest.mark.parametrize(
+    ("steps", "ticket", "sentence"),
+    [
+        (
+            "[press: '5', leave_message]",
+            "complaint",
+            "the call should promise a ticket 'complaint', but it promised a ticket 'callback'; it ended",
+        ),
+        ("[press: '5', leave_message]", "none", "the call should promise no ticket, but it promised a ticket 'callback'; it ended"),
+        ("[hang_up]", "callback", "the call should promise a ticket 'callback', but it promised no ticket; it ended"),
+    ],
+)
+def test_a_ticket_that_was_not_expected_is_told(quick_line: Flow, steps: str, ticket: str, sentence: str):
+    text = (
+        f"flow: f.yaml\nconversations: [{{name: one, back_office: {{account: {{language: zh-CN}}}}, steps: {steps}, ticket: {ticket}}}]\n"
+    )
+    found, problems = read_script(text, "t.yaml", SIGNATURES)
+    assert problems == ()
+    assert found is not None
+
+    problem = run(quick_line, found.conversations[0], lambda name, arguments: None).problem
+
+    assert problem is not None
+    assert problem.sentence.startswith(sentence)
+
+
+@pytest.mark.parametrize(
     ("steps", "ends"),
     [
         (["press: '5'", "message_saved"], Disposition.TICKET_OPENED),
