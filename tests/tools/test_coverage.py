@@ -194,3 +194,11 @@ def test_the_report_has_a_row_for_each_kind_and_the_sum(quick_line: Flow):
     assert lines[0] == "coverage of flows/1008611.yaml"
     assert "    universal keys     0 of 3      0 %" in lines
     assert "    all               12 of 80    15 %" in lines
+
+
+def test_the_report_in_the_flow_guide_is_what_is_said(quick_line: Flow):
+    guide = (HOME / "docs" / "flows.md").read_text(encoding="utf-8")
+    shown = [line for line in guide.splitlines() if line.startswith("flows/1008611.yaml:")]
+
+    assert len(shown) == 2
+    assert set(shown) <= {str(one) for one in cover(quick_line, []).missing()}
