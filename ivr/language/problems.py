@@ -134,11 +134,12 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 MAX_HINTS = 50  # looking for likely names takes its time, and whoever has fifty problems has another one
+MAX_KNOWN = 1500  # names looked through for a likely one; only a file made to hurt has more
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """'; did you mean ...?' when a known name is close, '; there are ...' when there are few, else nothing."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(name, known[:MAX_KNOWN], n=1, cutoff=0.6)
     if close:
         return f"; did you mean '{close[0]}'?"
     if 0 < len(known) <= 8:

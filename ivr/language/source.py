@@ -1,6 +1,6 @@
 """YAML composed, not constructed: plain text, lists and mappings, each with its place. Nothing in the text can make an object.
 
-Refused with a sentence: aliases and anchors, tags, more than one document, depth over 40, more than 1 MiB or 10,000 values, duplicate keys.
+Refused with a sentence: aliases and anchors, tags, more than one document, depth over 40, more than 1 MiB or 30,000 values, duplicate keys.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ivr.language.problems import Problem
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 40
-MAX_VALUES = 10_000
+MAX_VALUES = 30_000  # ten thousand lines and more: a thousand nodes, written at length
 MAX_PROBLEMS = 20  # of this kind: the rest would say the same
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_PRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")

@@ -1,0 +1,167 @@
+"""What `ivr lint` found, for programs; and what its codes mean, for people."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from ivr.core.marks import Mark
+from ivr.errors import UserError
+from ivr.language.problems import CODES, Problem
+from ivr.tools.lint_report import as_json, as_sarif, explain
+from tests.conftest import load
+
+PROBLEMS = (
+    Problem(Mark("flows/线路 1.yaml", 3, 8), "unknown-target", "no node named 'hourz'; did you mean 'hours'?"),
+    Problem(Mark("/tmp/x.yaml", 9, 1), "unreachable", "no call can come to node 'lonely'", "warning"),
+)
+TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
+LEVEL = {"enum": ["none", "note", "warning", "error"]}
+# The parts of the SARIF 2.1.0 schema (docs.oasis-open.org/sarif) that concern what is written here; nothing beside them is allowed.
+SARIF = {
+    "type": "object",
+    "required": ["$schema", "version", "runs"],
+    "additionalProperties": False,
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "items": {
+                "required": ["tool", "results"],
+                "additionalProperties": False,
+                "properties": {
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                    "tool": {
+                        "required": ["driver"],
+                        "properties": {
+                            "driver": {
+                                "required": ["name"],
+                                "additionalProperties": False,
+                                "properties": {
+                                    "name": {"type": "string"},
+                                    "version": {"type": "string"},
+                                    "rules": {
+                                        "type": "array",
+                                        "uniqueItems": True,
+                                        "items": {
+                                            "required": ["id"],
+                                            "additionalProperties": False,
+                                            "properties": {
+                                                "id": {"type": "string"},
+                                                "shortDescription": TEXT,
+                                                "help": TEXT,
+                                                "defaultConfiguration": {"properties": {"level": LEVEL}, "additionalProperties": False},
+                                            },
+                                        },
+                                    },
+                                },
+                            }
+                        },
+                    },
+                    "results": {
+                        "type": "array",
+                        "items": {
+                            "required": ["message"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "ruleId": {"type": "string"},
+                                "ruleIndex": {"type": "integer", "minimum": 0},
+                                "level": LEVEL,
+                                "message": TEXT,
+                                "locations": {
+                                    "type": "array",
+                                    "items": {
+                                        "additionalProperties": False,
+                                        "properties": {
+                                            "physicalLocation": {
+                                                "required": ["artifactLocation", "region"],
+                                                "additionalProperties": False,
+                                                "properties": {
+                                                    "artifactLocation": {
+                                                        "additionalProperties": False,
+                                                        "properties": {
+                                                            "uri": {"type": "string", "pattern": "^[!-~]+$"},
+                                                            "uriBaseId": {"type": "string"},
+                                                        },
+                                                    },
+                                                    "region": {
+                                                        "additionalProperties": False,
+                                                        "properties": {
+                                                            "startLine": {"type": "integer", "minimum": 1},
+                                                            "startColumn": {"type": "integer", "minimum": 1},
+                                                        },
+                                                    },
+                                                },
+                                            }
+                                        },
+                                    },
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def test_json_has_a_place_and_a_sentence_for_each_problem():
+    assert json.loads(as_json(PROBLEMS))[0] == {
+        "path": "flows/线路 1.yaml",
+        "line": 3,
+        "column": 8,
+        "severity": "error",
+        "code": "unknown-target",
+        "message": "no node named 'hourz'; did you mean 'hours'?",
+    }
+
+
+def test_without_problems_json_is_an_empty_list():
+    assert json.loads(as_json(())) == []
+
+
+@pytest.mark.parametrize("problems", [(), PROBLEMS, load("x").problems, load("selfline: 2\nnodes: {}\n").problems])
+def test_sarif_is_as_the_standard_says(problems: tuple[Problem, ...]):
+    written = json.loads(as_sarif(problems))
+
+    assert [str(error) for error in Draft202012Validator(SARIF).iter_errors(written)] == []
+
+
+def test_sarif_results_point_at_their_rules_and_files():
+    run = json.loads(as_sarif(PROBLEMS))["runs"][0]
+    rules = run["tool"]["driver"]["rules"]
+    first, second = run["results"]
+
+    assert [rules[result["ruleIndex"]]["id"] for result in run["results"]] == ["unknown-target", "unreachable"]
+    assert [result["level"] for result in run["results"]] == ["error", "warning"]
+    assert first["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "flows/%E7%BA%BF%E8%B7%AF%201.yaml", "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 3, "startColumn": 8},
+    }
+    assert second["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "file:///tmp/x.yaml"}
+    assert {rule["id"]: (rule["shortDescription"]["text"], rule["help"]["text"]) for rule in rules} == {
+        name: (code.cause, code.cure) for name, code in CODES.items()
+    }
+
+
+def test_a_code_is_explained_with_its_cause_and_its_cure():
+    assert explain("unreachable") == (
+        "unreachable: A node that no call can come to. It is a warning: the flow works without it.\n"
+        "What to do: Lead a way to it, or take it out."
+    )
+
+
+def test_a_misspelt_code_is_told():
+    with pytest.raises(UserError) as told:
+        explain("unreachabel")
+
+    assert str(told.value) == "there is no code 'unreachabel'; did you mean 'unreachable'?"
+
+
+def test_who_asks_for_another_code_is_told_all_of_them():
+    with pytest.raises(UserError, match="there is no code 'x'; there are yaml, yaml-limit, "):
+        explain("x")
