@@ -11,7 +11,8 @@ from ivr.core.marks import Mark
 from ivr.errors import UserError
 from ivr.language.problems import CODES, Problem
 from ivr.tools.lint_report import as_json, as_sarif, explain
-from tests.conftest import load
+from tests.conftest import HOME, load
+from tests.test_cli import ivr
 
 PROBLEMS = (
     Problem(Mark("flows/线路 1.yaml", 3, 8), "unknown-target", "no node named 'hourz'; did you mean 'hours'?"),
@@ -165,3 +166,22 @@ def test_a_misspelt_code_is_told():
 def test_who_asks_for_another_code_is_told_all_of_them():
     with pytest.raises(UserError, match="there is no code 'x'; there are yaml, yaml-limit, "):
         explain("x")
+
+
+def test_the_command_prints_problems_as_programs_want_them():
+    broken = str(HOME / "tests" / "corpus" / "flows" / "say_digits.yaml")
+
+    as_list, as_run = ivr("lint", "--format", "json", broken), ivr("lint", "--format", "sarif", broken)
+
+    assert (as_list.returncode, as_run.returncode) == (1, 1)
+    assert [one["line"] for one in json.loads(as_list.stdout)] == [7, 8]
+    assert len(json.loads(as_run.stdout)["runs"][0]["results"]) == 2
+
+
+def test_the_command_explains_codes_and_prints_the_shipped_pages():
+    explained, misspelt = ivr("lint", "--explain", "silent-only"), ivr("lint", "--explain", "silent")
+
+    assert explained.stdout == explain("silent-only") + "\n"
+    assert (misspelt.returncode, misspelt.stderr) == (1, "ivr: there is no code 'silent'; did you mean 'silent-only'?\n")
+    assert ivr("schema").stdout == (HOME / "docs" / "flow.schema.json").read_text(encoding="utf-8")
+    assert ivr("schema", "--reference").stdout == (HOME / "docs" / "flow-reference.md").read_text(encoding="utf-8")
