@@ -240,3 +240,12 @@ def test_a_drawing_that_cannot_be_written_is_one_sentence(tmp_path: Path):
     drawn = ivr("graph", "-o", str(tmp_path / "nowhere" / "line.txt"))
 
     assert (drawn.returncode, drawn.stderr) == (1, f"ivr: cannot write {tmp_path}/nowhere/line.txt: No such file or directory\n")
+
+
+def test_help_names_every_verb_with_a_whole_sentence():
+    helped = ivr("--help")
+
+    assert helped.returncode == 0
+    assert "..." not in helped.stdout
+    for verb in ("run", "serve", "why", "try", "lint", "test", "prove", "graph", "say", "prompts", "schema", "tickets"):
+        assert re.search(rf"^  {verb} ", helped.stdout, re.MULTILINE), verb

@@ -12,14 +12,32 @@ from ivr.cli.line import run, serve, why
 from ivr.errors import SelflineError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+SECTIONS = (
+    ("The line", (run, serve, why)),
+    ("For flow designers", (try_, lint, test, prove, graph, say, prompts, schema)),
+    ("For agents", (tickets,)),
+)
+
+
+class Verbs(click.Group):
+    """Lists the verbs by whom they are for, each with its whole first sentence."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verbs in their sections."""
+        for title, commands in SECTIONS:
+            with formatter.section(title):
+                formatter.write_dl([(command.name or "", command.get_short_help_str(limit=200)) for command in commands])
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="selfline", prog_name="ivr")
 def verbs() -> None:
     """selfline, the self-service telephone line."""
 
 
-for verb in (run, serve, why, lint, schema, test, prove, graph, try_, say, prompts, tickets):
-    verbs.add_command(verb)
+for _, commands in SECTIONS:
+    for command in commands:
+        verbs.add_command(command)
 
 
 def main() -> None:
