@@ -246,6 +246,6 @@ def test_help_names_every_verb_with_a_whole_sentence():
     helped = ivr("--help")
 
     assert helped.returncode == 0
-    assert "..." not in helped.stdout
+    assert helped.stdout.count("...") == 1  # of the usage line: no sentence is cut short
     for verb in ("run", "serve", "why", "try", "lint", "test", "prove", "graph", "say", "prompts", "schema", "tickets"):
         assert re.search(rf"^  {verb} ", helped.stdout, re.MULTILINE), verb

@@ -11,7 +11,6 @@ from ivr.cli.designers import graph, lint, prompts, prove, say, schema, test, tr
 from ivr.cli.line import run, serve, why
 from ivr.errors import SelflineError
 
-
 SECTIONS = (
     ("The line", (run, serve, why)),
     ("For flow designers", (try_, lint, test, prove, graph, say, prompts, schema)),
