@@ -141,14 +141,14 @@ def menus_to_help(seen: Sequence[Seen]) -> list[float]:
     out of reach. The caller does what is best for them; answers and failures of look-ups come as is worst."""
     far: list[float] = [0 if one.state.phase in (Phase.TRANSFERRING, Phase.RECORDING) else NEVER for one in seen]
     before = _before(seen)
-    waiting = [number for number, menus in enumerate(far) if menus == 0]
-    waiting = list(dict.fromkeys(origin for number in waiting for origin in before[number]))
+    waiting = dict.fromkeys(origin for number, menus in enumerate(far) if menus == 0 for origin in before[number])
     while waiting:
-        number = waiting.pop()
+        number = next(iter(waiting))
+        del waiting[number]
         menus = _menus(seen, far, number)
         if menus < far[number]:
             far[number] = menus
-            waiting.extend(before[number])
+            waiting.update(dict.fromkeys(before[number]))
     return far
 
 

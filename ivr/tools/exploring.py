@@ -5,7 +5,8 @@ every value that a condition may still read. What was said no longer matters, no
 
 Three things are bounded:
 
-- Keys pressed ahead: one at a time, and not `back`. More of them, and `back`, do what they do when they are pressed at the question.
+- Keys pressed ahead: one key, choice or entry at a time, and not `back`. More of them, and `back`, do what they do when they are pressed at
+  the question.
 - Where `back` leads: a state knows the last menu passed, not all of them. Where the one below it comes to light, every menu that was
   ever passed below it is tried; so more calls are looked at than can happen, never fewer.
 - The number of states, by `limit`. A search that was cut short says so.
@@ -46,7 +47,7 @@ from ivr.tools.witnesses import CANARY, REFERENCE, Answer, Decisions, Path, Unde
 
 SESSION = "00000000-0000-4000-8000-000000000000"
 KEYS = "0123456789*#"
-UNTOLD = 10  # the cost of an event that a conversation has no word for; others cost one, so that tellable examples are found first
+RARE, UNTOLD = 3, 10  # what failures cost, and events that conversations have no word for; others cost one and so are tried first
 
 Advance = Callable[[Flow, CallState, Event], Step]
 Decided = tuple[str, int, Path, Value]  # a source, the serial of its answer, a field, and what it was decided to be
@@ -274,13 +275,13 @@ class Search:
                 yield PromptPlayed(NOON), 1
                 if command.barge_in:
                     yield from ((PromptPlayed(NOON, key), UNTOLD) for key in self._may_press(state))
-                yield CommandFailed(NOON, "audio"), UNTOLD
+                yield from ((CommandFailed(NOON, "audio", key), UNTOLD) for key in ("", *self._may_press(state)))
                 yield CallerHungUp(NOON), UNTOLD
             case AskDigits():
                 yield from ((event, 1) for event in self._entries(state, command))
                 yield NothingHeard(NOON), 1
                 yield CallerHungUp(NOON), 1
-                yield CommandFailed(NOON, "audio"), UNTOLD
+                yield from ((CommandFailed(NOON, "audio", key), UNTOLD if key else RARE) for key in ("", *self._may_press(state)))
             case Lookup():
                 yield from self._answers(state, command)
             case TakeMessage():
@@ -288,17 +289,17 @@ class Search:
                 yield MessageKept(NOON, REFERENCE, hung_up=True), 1
                 yield MessageNotKept(NOON, "too_short"), 1
                 yield MessageNotKept(NOON, "disk_full"), 1
-                yield MessageKept(NOON, None), UNTOLD
+                yield MessageKept(NOON, None), RARE
                 yield MessageKept(NOON, None, hung_up=True), UNTOLD
                 yield MessageNotKept(NOON, "too_short", hung_up=True), UNTOLD
                 yield MessageNotKept(NOON, "storage", hung_up=True), UNTOLD
-                yield CommandFailed(NOON, "recording"), UNTOLD
+                yield CommandFailed(NOON, "recording"), RARE
                 yield CallerHungUp(NOON), UNTOLD
             case Transfer():
                 yield TransferEnded(NOON, answered=False), 1
                 yield TransferEnded(NOON, answered=True), 1
-                yield CommandFailed(NOON, "transfer"), UNTOLD
-                yield CallerHungUp(NOON), UNTOLD
+                yield CallerHungUp(NOON), 1
+                yield CommandFailed(NOON, "transfer"), RARE
             case Release():
                 yield Released(NOON), 1
                 yield CommandFailed(NOON, "hangup"), UNTOLD
@@ -350,14 +351,18 @@ class Search:
         return self._ahead if not (state.keys or state.partial or state.hung_up) else ()
 
     def _keys_ahead(self) -> tuple[str, ...]:
-        """The keys that something may be waiting for, and one that nothing waits for."""
+        """What something may be waiting for: each key, choice and entry that has a meaning somewhere, and a key that has none."""
         menus = [node for node in self._flow.nodes.values() if isinstance(node, Menu)]
-        keys = {choice[0] for node in menus for choice in node.choices}
-        keys |= {key for key, action in self._flow.universals.items() if action != BACK}
-        keys |= {entry[0] for entries in self._known.entries.values() for entry in entries if entry}
         back = {key for key, action in self._flow.universals.items() if action == BACK}
-        other = next((key for key in "8" + KEYS if key not in keys | back), "")
-        return tuple(sorted(keys - back)) + ((other,) if other else ())
+        choices = {choice for node in menus for choice in node.choices} | self._flow.universals.keys()
+        entries: set[str] = set()
+        for name, found in self._known.entries.items():
+            form = self._flow.nodes[name]
+            assert isinstance(form, Collect)
+            entries |= {entry + "#" * (len(entry) < form.max_digits) for entry in found}
+        keys = choices | entries | {one[0] for one in choices | entries}
+        other = next((key for key in "8" + KEYS if key not in keys), "")
+        return tuple(sorted(key for key in {*keys, other} - {""} if key[0] not in back))
 
 
 def _interests(path: Path, interesting: frozenset[Path] | None) -> bool:

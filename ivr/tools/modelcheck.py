@@ -20,7 +20,7 @@ from ivr.tools.exploring import Advance, Search
 from ivr.tools.refutations import Refutation, Refuter
 from ivr.tools.watching import Watcher
 
-MAX_STATES = 100_000
+MAX_STATES = 20_000
 HELP_WITHIN = 3  # menus
 
 

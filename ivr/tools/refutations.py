@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from ivr.core.commands import AskDigits, Command, Lookup, Play
+from ivr.core.commands import AskDigits, Command, Lookup, Play, TakeMessage, Transfer
 from ivr.core.events import (
     CallerHungUp,
     CallStarted,
@@ -181,16 +181,20 @@ class Refuter:
                 told.steps.append(f"press: {_quoted(digits + '#' * terminated)}")
             case NothingHeard():
                 told.steps.append("silence")
-            case CallerHungUp() if isinstance(asked, AskDigits):
+            case CallerHungUp() if isinstance(asked, AskDigits | Transfer):
                 told.steps.append("hang_up")
             case CallerHungUp():
                 told.untold.append(f"the caller hangs up {_during(asked)}")
             case LookupAnswered() | CommandFailed() if isinstance(asked, Lookup):
                 self._tell_answer(told, asked.name, event, decided)
+            case CommandFailed() if isinstance(asked, AskDigits | TakeMessage | Transfer):
+                told.steps.append("line_fails")
             case CommandFailed():
                 told.untold.append(f"the line fails {_during(asked)}")
+            case MessageKept(reference=None, hung_up=False):
+                told.steps.append("message_saved")
             case MessageKept(reference=None):
-                told.untold.append("the message is safe on the disk, but the database is away")
+                told.untold.append("the caller hangs up, and the message is safe, but without a number yet")
             case MessageKept(hung_up=hung_up):
                 told.steps.append("hang_up" if hung_up else "leave_message")
             case MessageNotKept(hung_up=True):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,7 @@ from ivr.tools.modelcheck import SENTENCES, Proof, Verdict, prove
 from ivr.tools.refutations import Refutation
 from ivr.tools.witnesses import Answer
 from tests.conftest import HOME, load
+from tests.test_cli import ivr
 
 HEAD = """selfline: 1
 line: "test"
@@ -69,7 +72,7 @@ def held(flow: Flow, refutation: Refutation) -> Outcome:
 
 
 @pytest.mark.parametrize("path", sorted((HOME / "flows").glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_shipped_flows_are_proved(path):
+def test_the_shipped_flows_are_proved(path: Path):
     loaded = load(path.read_text(encoding="utf-8"), f"flows/{path.name}")
     assert loaded.flow is not None
 
@@ -218,15 +221,11 @@ def test_help_behind_four_menus_is_too_far():
     menus = "".join(f"  menu{n}: {{menu: main_menu, choices: {{1: menu{n + 1}}}, exhausted: goodbye}}\n" for n in range(1, 4))
     flow = flow_of(f"""
   main: {{menu: main_menu, choices: {{1: menu1}}, exhausted: goodbye}}
-{menu_end(menus)}""")
+{menus.replace("menu4", "leave")}""")
 
     found = refuted(prove(flow, SIGNATURES), "help-in-reach")
 
     assert found.problem == "from here on help is 4 menus away, whatever the caller does"
-
-
-def menu_end(menus: str) -> str:
-    return menus.replace("menu4", "leave")
 
 
 def test_a_promise_without_a_ticket_is_refuted_by_the_key_that_hears_it():
@@ -530,3 +529,53 @@ def test_no_random_call_comes_to_a_state_that_was_not_explored(flow: Flow):
     assert search.complete
     assert not met - explored
     assert len(met) > 0.6 * len(explored)
+
+
+# --- the verb -----------------------------------------------------------------------------------------------------
+
+
+def test_the_verb_proves_the_shipped_flow():
+    said = ivr("prove", "flows/1008611.yaml")
+
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith("flows/1008611.yaml: ")
+    assert f"  proved    no-dead-end: {SENTENCES['no-dead-end']}\n" in said.stdout
+
+
+def test_the_verb_shows_the_shortest_call_and_fails(tmp_path: Path):
+    (tmp_path / "trap.yaml").write_text(f"{HEAD}nodes:{TRAP}{TAIL}", encoding="utf-8")
+
+    said = ivr("prove", str(tmp_path / "trap.yaml"))
+
+    assert said.returncode == 1
+    assert "  refuted   no-dead-end: " in said.stdout
+    assert "            the way there:\n" in said.stdout
+    assert '                    - press: "1"\n' in said.stdout
+
+
+def test_programs_get_the_same_as_json(tmp_path: Path):
+    (tmp_path / "trap.yaml").write_text(f"{HEAD}nodes:{TRAP}{TAIL}", encoding="utf-8")
+
+    told = json.loads(ivr("prove", "--format", "json", str(tmp_path / "trap.yaml")).stdout)["flows"][0]
+
+    assert not told["proved"]
+    found = {one["name"]: one for one in told["properties"]}["no-dead-end"]
+    assert found["verdict"] == "refuted"
+    assert found["refutation"]["steps"] == ['press: "1"']
+    assert found["refutation"]["conversation"].startswith('flow: "../trap.yaml"\n')
+
+
+def test_a_flow_with_errors_is_not_proved_but_its_errors_are_told(tmp_path: Path):
+    (tmp_path / "broken.yaml").write_text(f"{HEAD}nodes:\n  main: {{goto: nowhere}}\n{TAIL}", encoding="utf-8")
+
+    said = ivr("prove", str(tmp_path / "broken.yaml"))
+
+    assert said.returncode == 1
+    assert "no node named 'nowhere'" in said.stderr
+
+
+def test_the_guide_says_what_is_proved():
+    guide = (HOME / "docs" / "flows.md").read_text(encoding="utf-8")
+
+    for name, sentence in SENTENCES.items():
+        assert f"| `{name}` | {sentence} |" in guide
