@@ -278,8 +278,8 @@ class _Reading:
 
     def _can_fail(self, term: Term) -> bool:
         match term:
-            case Binary(operator="/" | "%"):
-                return True
+            case Binary(operator="/" | "%", left=left, right=right):
+                return not (isinstance(right, Literal) and right.value != 0) or self._can_fail(left)
             case Name() | Field():
                 path = path_of(term)
                 return path is not None and any(

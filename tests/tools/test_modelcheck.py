@@ -458,6 +458,89 @@ def test_a_condition_on_a_typed_number_is_tried_on_both_sides():
     assert refuted(proof, "no-dead-end").steps == ('press: "555#"',)
 
 
+def test_a_calculation_that_can_fail_is_assumed_to_fail_or_not():
+    """Volumes below nothing cannot be said, and nothing can be divided by nothing: the call then goes to `on_failure`."""
+    flow = flow_of(
+        """
+  main: {lookup: account, with: {number: call.caller_id}, not_found: leave, then: tell}
+  tell: {say: "还剩{{ account.data_total - account.data_used | volume }}", then: share}
+  share: {set: {share: account.balance / account.balance}, then: sort}
+  sort: {branch: [{when: share > 3, then: leave}, {else: leave}]}
+  trouble: {menu: main_menu_short, choices: {1: goodbye}, exhausted: goodbye}
+""",
+        tail=TAIL.replace("  trouble: {say: sorry_trouble, then: leave}\n", ""),
+    )
+
+    proof = prove(flow, SIGNATURES)
+
+    assert proof.assumed == (
+        "flows/test.yaml:9:21: 'account.data_total - account.data_used' may fail or not",
+        "flows/test.yaml:10:24: 'account.balance / account.balance' may fail or not",
+        "flows/test.yaml:11:26: 'share > 3' may hold or not",
+    )
+    assert refuted(proof, "help-in-reach").places[-1].node == "trouble"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "steps"),
+    [
+        ("main: {menu: main_menu, choices: {1: leave}, exhausted: leave}", ("line_fails",)),
+        ("main: {collect: main_menu, as: number, min: 2, max: 4, then: leave, exhausted: leave}", ("line_fails",)),
+        ("main: {transfer: agents, then: leave, unanswered: leave}", ("line_fails",)),
+        ("main: {goto: leave}", ("line_fails",)),
+    ],
+)
+def test_a_way_that_begins_with_a_failure_of_the_line_is_told_in_a_conversation(nodes: str, steps: tuple[str, ...]):
+    tail = TAIL.replace("{say: sorry_trouble, then: leave}", "{menu: main_menu_short, choices: {1: goodbye}, exhausted: goodbye}")
+    flow = flow_of(f"  {nodes}\n", tail=tail.replace("message: leave_message", "message: 请留言"))
+
+    found = refuted(prove(flow, SIGNATURES), "help-in-reach")
+
+    assert found.steps == steps
+    assert found.places[-1].node == "trouble"
+    assert found.happens
+    assert held(flow, found).problem is None
+
+
+@pytest.mark.parametrize(
+    ("then", "steps"),
+    [("answered", ("answered",)), ("unanswered", ("unanswered",)), ("kept", ("leave_message",)), ("not_kept", ("leave_nothing",))],
+)
+def test_what_happens_at_a_person_and_a_message_is_told_in_a_conversation(then: str, steps: tuple[str, ...]):
+    """Each way leads to an empty promise, or to a menu without end after the message."""
+    ends = dict.fromkeys(("answered", "unanswered", "kept"), "goodbye") | {then: "trapped"}
+    nodes = f"main: {{transfer: agents, then: {ends['answered']}, unanswered: {ends['unanswered']}}}"
+    if then in ("kept", "not_kept"):
+        nodes = "main: {message: 请留言, topic: x, kept: message_kept, saved: message_saved, too_short: message_too_short,"
+        nodes += " not_kept: message_not_kept, then: trapped}"
+    trap = TRAP.replace("main: {menu: main_menu, choices: {1: trapped, 2: leave}, exhausted: leave}", "unused: {goto: leave}")
+    flow = flow_of(f"  {nodes}\n{trap}")
+
+    found = refuted(prove(flow, SIGNATURES), "no-dead-end")
+
+    assert found.steps in (steps, ("leave_message",))
+    assert found.places[-1].node == "trapped"
+    assert "line_ends" in str(held(flow, found).problem)
+
+
+def test_values_are_written_as_conversations_read_them():
+    """A trap behind one value of each kind that a condition can ask about."""
+    conditions = ["account.plan == 'A'", "account.data_left > 1000", "account.senior", "account.balance == 2.5", "account.number == '77'"]
+    for condition in conditions:
+        flow = flow_of(f"""
+  main: {{lookup: account, with: {{number: call.caller_id}}, not_found: leave, then: sort}}
+  sort: {{branch: [{{when: "{condition}", then: lonely}}, {{else: leave}}]}}
+  lonely: {{menu: main_menu_short, choices: {{1: goodbye}}, exhausted: goodbye}}
+""")
+
+        found = refuted(prove(flow, SIGNATURES), "help-in-reach")
+
+        assert found.happens
+        assert held(flow, found).problem is None
+        assert found.places[-1].node == "lonely"
+        assert conversation_of(found).answers["account"] is not None
+
+
 def test_a_search_that_is_cut_short_proves_nothing():
     flow = flow_of("  main: {menu: main_menu, choices: {1: leave}, exhausted: leave}\n")
 
