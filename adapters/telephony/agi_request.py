@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from adapters.telephony.agi_protocol import Environment
+from ivr.calls.tickets import mask
 from ivr.errors import ProtocolError
 
 _FLOW = re.compile(r"[a-z0-9_-]{1,64}")
@@ -34,9 +35,8 @@ class IncomingCall:
 
     @property
     def masked_caller(self) -> str:
-        """Enough of the number to talk about it, not enough to dial it: 138****8000."""
-        number = self.caller_id
-        return f"{number[:3]}****{number[-4:]}" if len(number) > 7 else "*" * len(number)
+        """Enough of the number to talk about it, not enough to dial it."""
+        return mask(self.caller_id)
 
 
 def read_request(environment: Environment) -> tuple[IncomingCall, str]:
