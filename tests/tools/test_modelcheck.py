@@ -316,6 +316,7 @@ def test_a_flow_that_breaks_its_calls_off_is_refuted_by_the_failing_look_up():
 
     assert all_but(proof, "never-gives-up", "help-in-reach")
     assert found.problem == "the call breaks off, because of 'back_office' at main, 'expression' at trouble"
+    assert found.steps == ()
     assert "      account: failed\n" in found.conversation
     assert held(flow, found).problem is None
     assert held(flow, found).transcript == ()
