@@ -147,9 +147,9 @@ class Line:
         """Bring the line up. Raises SettingsError or another UserError, with nothing left running."""
         load_flows(self.settings)
         self._take_place()
-        prepare_sounds(self.settings)
-        self._asterisk = AsteriskProcess(self.settings, self._program or find_asterisk(self.settings), twin=self._twin)
         try:
+            prepare_sounds(self.settings)
+            self._asterisk = AsteriskProcess(self.settings, self._program or find_asterisk(self.settings), twin=self._twin)
             await self._asterisk.start()
             starting = [self._asterisk.wait_ready(), *([self.engine.start()] if engine else [])]
             for failure in await asyncio.gather(*starting, return_exceptions=True):
