@@ -35,13 +35,18 @@ class AskDigits:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Ask the back office. Past `comfort_after`, `comfort` plays; past `deadline` it has failed. Answer: LookupAnswered."""
+    """Ask the back office. Past `comfort_after`, `comfort` plays; past `deadline` it has failed. Answer: LookupAnswered.
+
+    A failure is tried again `retries` times, after `backoff`, twice that, and so on, as far as the deadline allows.
+    """
 
     name: str
     arguments: Mapping[str, Value] = field(repr=False)
     deadline: dt.timedelta
     comfort: Utterance | None
     comfort_after: dt.timedelta = dt.timedelta(seconds=1)
+    retries: int = 0
+    backoff: dt.timedelta = dt.timedelta(milliseconds=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,16 @@ class TakeMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class SendText:
+    """Put a text message into the outbox, as something written: numbers in figures. Answer: TextQueued."""
+
+    node: str
+    count: int  # 1 for the first text of this node in this call, 2 for the next
+    to: str = field(repr=False)
+    text: Utterance
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """Hand the call to another party, named as in the dialplan's own list. Answer: TransferEnded."""
 
@@ -69,4 +84,4 @@ class Release:
     """End the call from our side. Answer: Released."""
 
 
-Command = Play | AskDigits | Lookup | TakeMessage | Transfer | Release
+Command = Play | AskDigits | Lookup | TakeMessage | SendText | Transfer | Release

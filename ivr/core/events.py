@@ -10,12 +10,17 @@ from ivr.core.values import Value
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """A caller is on the line. `caller_id` is what the network says, which is identification, never proof; "" when withheld."""
+    """A caller is on the line. `caller_id` is what the network says, which is identification, never proof; "" when withheld.
+
+    `language` is what this caller chose in an earlier call, "" when nothing is remembered; `crowded`: the line has all the calls it may.
+    """
 
     at: dt.datetime
     session: str  # UUID set by the dialplan
     caller_id: str = field(repr=False)
     dialled: str
+    language: str = ""
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,13 @@ class MessageNotKept:
 
 
 @dataclass(frozen=True, slots=True)
+class TextQueued:
+    """The text message is in the outbox, and will be sent."""
+
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TransferEnded:
     """The other party could not be had, or the talk with them is over. `answered` tells which."""
 
@@ -112,6 +124,7 @@ Event = (
     | CommandFailed
     | MessageKept
     | MessageNotKept
+    | TextQueued
     | TransferEnded
     | CallerHungUp
     | Released

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ivr.core.expressions import Expression
 from ivr.core.marks import Mark as Mark
+from ivr.core.schedule import Schedule
 from ivr.core.values import Kind, Text, Type
 
 Target = str  # the name of a node; inside a sub-flow it is "subflow/node"
@@ -72,6 +73,7 @@ class Menu:
     prompts: Prompts
     again: Prompts
     choices: Mapping[str, Target]
+    barge_in: bool
     timing: Timing
     retry: Retry
 
@@ -88,6 +90,38 @@ class Collect:
     min_digits: int
     max_digits: int
     secret: bool
+    barge_in: bool
+    then: Target
+    timing: Timing
+    retry: Retry
+
+
+@dataclass(frozen=True, slots=True)
+class PageKeys:
+    """The keys that turn the pages of a list."""
+
+    forward: str
+    backward: str
+    stop: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadsList:
+    """Reads a list page by page: `each` for every item (known there as `variable`), then `more`, or `last` on the last page.
+
+    A list that fits on one page is said in one breath with what follows, and asks nothing.
+    """
+
+    name: str
+    mark: Mark
+    items: Expression
+    variable: str
+    each: Prompts
+    page_size: int
+    more: Prompts
+    last: Prompts
+    keys: PageKeys
+    empty: Target
     then: Target
     timing: Timing
     retry: Retry
@@ -95,7 +129,7 @@ class Collect:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Asks the back office and keeps the answer in a variable."""
+    """Asks the back office and keeps the answer in a variable. What fails is tried `retries` times more, after growing pauses."""
 
     name: str
     mark: Mark
@@ -103,6 +137,8 @@ class LookUp:
     arguments: Mapping[str, Expression]
     variable: str
     deadline: dt.timedelta
+    retries: int
+    backoff: dt.timedelta
     comfort: Prompts
     then: Target
     not_found: Target | None
@@ -117,6 +153,20 @@ class Branch:
     mark: Mark
     arms: tuple[tuple[Expression, Target], ...]
     otherwise: Target
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksHours:
+    """Goes by the clock and the calendar. Where it is closed, `variable` tells when it opens next: opens_on, opens_at."""
+
+    name: str
+    mark: Mark
+    hours: str
+    schedule: Schedule
+    variable: str
+    open: Target
+    closed: Target
+    holiday: Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +198,18 @@ class TakesMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class SendsText:
+    """Sends a text message to a number. Nothing is said; a message that cannot even be queued goes to `failed`."""
+
+    name: str
+    mark: Mark
+    text: Prompts
+    to: Expression
+    then: Target
+    failed: Target
+
+
+@dataclass(frozen=True, slots=True)
 class Goto:
     """Goes on elsewhere."""
 
@@ -158,20 +220,23 @@ class Goto:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Enters a sub-flow and comes back to `then`."""
+    """Enters a sub-flow with arguments and comes back to `then`, with what it returned in `variable` if that is wanted."""
 
     name: str
     mark: Mark
     start: Target
+    arguments: Mapping[str, Expression]
+    variable: str | None
     then: Target
 
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """Leaves a sub-flow."""
+    """Leaves a sub-flow with its results."""
 
     name: str
     mark: Mark
+    results: Mapping[str, Expression]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +261,45 @@ class HangsUp:
     prompts: Prompts
 
 
-Node = Say | Menu | Collect | LookUp | Branch | Set | TakesMessage | Goto | Call | Return | TransfersCall | HangsUp
+Node = (
+    Say
+    | Menu
+    | Collect
+    | ReadsList
+    | LookUp
+    | Branch
+    | ChecksHours
+    | Set
+    | SendsText
+    | TakesMessage
+    | Goto
+    | Call
+    | Return
+    | TransfersCall
+    | HangsUp
+)
+Asks = Menu | Collect | ReadsList
+"""The nodes at which a caller is asked something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one call may be. Past `duration`, or with `tries` failures in all, it goes to `exceeded` once, where the caller would be
+    asked next. A call that comes while `calls` others are on the line begins at `crowded`."""
+
+    duration: dt.timedelta | None = None
+    tries: int | None = None
+    exceeded: Target | None = None
+    calls: int | None = None
+    crowded: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A whole line. `universals` are keys that work in every menu and form: "back", "repeat" or a node's name."""
+    """A whole line. `universals` are keys that work in every menu and form: "back", "repeat" or a node's name.
+
+    A value of a sub-flow is named "subflow/name", and a sub-flow knows no other values than its own, `call`, `ticket` and `language`.
+    """
 
     name: str
     mark: Mark
@@ -212,6 +310,10 @@ class Flow:
     on_failure: Target
     on_hangup: Target | None
     variables: Mapping[str, Type]
+    milestones: Mapping[Target, str] = field(default_factory=dict)  # reached when a call comes to the node
+    outcomes: Mapping[Target, str] = field(default_factory=dict)  # the last one that a call came to is the call's
+    limits: Limits = Limits()
+    remembers_language: bool = False  # a caller who comes back hears the language they chose
 
 
 def targets(node: Node) -> tuple[Target, ...]:
@@ -223,6 +325,12 @@ def targets(node: Node) -> tuple[Target, ...]:
             found = [*node.choices.values(), node.retry.exhausted]
         case Collect():
             found = [node.then, node.retry.exhausted]
+        case ReadsList():
+            found = [node.empty, node.then, node.retry.exhausted]
+        case ChecksHours():
+            found = [node.open, node.closed, node.holiday]
+        case SendsText():
+            found = [node.then, node.failed]
         case LookUp():
             found = [node.then, *([node.not_found] if node.not_found else []), node.failed]
         case Branch():
@@ -237,16 +345,19 @@ def targets(node: Node) -> tuple[Target, ...]:
 
 
 def prompts_of(node: Node) -> Prompts:
-    """Every prompt a node can play."""
+    """Every prompt a node can play; the words of a text message are not played."""
     match node:
         case Say() | HangsUp() | TransfersCall():
             return node.prompts
         case Menu() | Collect():
             tapered = [prompt for step in (*node.retry.noinput, *node.retry.nomatch) for prompt in step]
             return (*node.prompts, *node.again, *tapered)
+        case ReadsList():
+            tapered = [prompt for step in (*node.retry.noinput, *node.retry.nomatch) for prompt in step]
+            return (*node.each, *node.more, *node.last, *tapered)
         case LookUp():
             return node.comfort
         case TakesMessage():
             return (*node.prompts, *node.kept, *node.saved, *node.too_short, *node.not_kept)
-        case Branch() | Set() | Goto() | Call() | Return():
+        case Branch() | ChecksHours() | Set() | SendsText() | Goto() | Call() | Return():
             return ()

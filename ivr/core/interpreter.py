@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from ivr.core import notes as facts
-from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, TakeMessage, Transfer
+from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, SendText, TakeMessage, Transfer
 from ivr.core.evaluation import EvaluationFailed, evaluate, holds
 from ivr.core.events import (
     CallerHungUp,
@@ -26,22 +26,28 @@ from ivr.core.events import (
     NothingHeard,
     PromptPlayed,
     Released,
+    TextQueued,
     TransferEnded,
 )
 from ivr.core.flow import (
     BACK,
     REPEAT,
+    Asks,
     Branch,
     Call,
+    ChecksHours,
     Collect,
     Flow,
     Goto,
     HangsUp,
     LookUp,
     Menu,
+    Node,
     Prompts,
+    ReadsList,
     Return,
     Say,
+    SendsText,
     Set,
     TakesMessage,
     Target,
@@ -49,6 +55,7 @@ from ivr.core.flow import (
 )
 from ivr.core.matching import first_choice, first_entry, fits, may_go_on
 from ivr.core.rendering import Parts, render
+from ivr.core.schedule import holiday_at, is_open, opens_next
 from ivr.core.state import CallState, Passed, Phase
 from ivr.core.values import SpokenValue, Utterance, Value
 from ivr.errors import UnexpectedEvent
@@ -103,6 +110,8 @@ def _apply(turn: _Turn, state: CallState, event: Event) -> None:
         case Phase.RECORDING, (MessageKept() | MessageNotKept()):
             turn.went_well("")
             turn.message(event)
+        case Phase.TEXTING, TextQueued():
+            turn.text_queued()
         case Phase.TRANSFERRING, TransferEnded():
             turn.went_well("")
             turn.transferred(event.answered)
@@ -140,9 +149,16 @@ class _Turn:
 
     def begin(self, event: CallStarted) -> None:
         call: Value = {"caller_id": event.caller_id, "dialled": event.dialled}
+        flow, limits = self._flow, self._flow.limits
         self._assign("call", call)
-        self._speak(self._flow.languages[0])
-        self._next = self._flow.start
+        self._set(started_at=event.at)
+        remembered = flow.remembers_language and event.language in flow.languages
+        self._speak(event.language if remembered else flow.languages[0])
+        if event.crowded and limits.crowded is not None:
+            self._notes.append(facts.LimitExceeded("", "calls", limits.crowded))
+            self._next = limits.crowded
+        else:
+            self._next = flow.start
 
     def went_well(self, keys: str) -> None:
         """The line did what it was told, for which an answer of the back office is no proof."""
@@ -168,8 +184,13 @@ class _Turn:
             self._give_up()  # it was to be over anyway, and the dialplan sees to that
             return
         self.keep(keys)
-        node = self._node
-        self._fail(reason, node.failed if self._state.phase is Phase.LOOKING_UP and isinstance(node, LookUp) else self._flow.on_failure)
+        match self._state.phase, self._node:
+            case Phase.LOOKING_UP, LookUp(failed=target):
+                self._fail(reason, target)
+            case Phase.TEXTING, SendsText(failed=target):
+                self._fail(reason, target)
+            case _:
+                self._fail(reason, self._flow.on_failure)
 
     def work(self) -> None:
         """The node's prompts have been heard: do what the node is for."""
@@ -194,15 +215,18 @@ class _Turn:
         begun, typed = self._state.partial, event.digits
         entry = (begun + (typed.removesuffix("#") if begun else typed)) or "#"  # where one key was missing, # came as a key of its own
         self._set(partial="")
-        if isinstance(node, Menu):
-            self._choose(node, entry)
-        else:
-            assert isinstance(node, Collect)
-            self._fill_in(node, entry)
+        match node:
+            case Menu():
+                self._choose(node, entry)
+            case ReadsList():
+                self._turn_page(node, entry)
+            case _:
+                assert isinstance(node, Collect)
+                self._fill_in(node, entry)
 
     def silence(self) -> None:
         node = self._node
-        assert isinstance(node, Menu | Collect)
+        assert isinstance(node, Asks)
         if self._state.partial:
             self.digits(DigitsEntered(self._at, ""))
         else:
@@ -239,6 +263,12 @@ class _Turn:
             self._say(promise)
             self._next = node.then
 
+    def text_queued(self) -> None:
+        node = self._node
+        assert isinstance(node, SendsText)
+        self._set(trouble=0)
+        self._next = node.then
+
     def transferred(self, answered: bool) -> None:
         node = self._node
         assert isinstance(node, TransfersCall)
@@ -256,6 +286,10 @@ class _Turn:
         self._set(node=target)
         if SUBFLOW not in target:
             self._set(returns=())  # a sub-flow may be left by going to a node of the line itself
+        self._count(target)
+        if isinstance(node, Asks) and self._has_lasted_too_long():
+            self._exceeded("duration")
+            return
         match node:
             case Say(barge_in=True):
                 self._say(node.prompts)
@@ -272,8 +306,14 @@ class _Turn:
                 self._enter_menu(node)
             case Collect():
                 self._enter_form(node)
+            case ReadsList():
+                self._enter_list(node)
             case Branch():
                 self._branch(node)
+            case ChecksHours():
+                self._check_hours(node)
+            case SendsText():
+                self._send_text(node)
             case Set(language=language) if language not in (None, self._state.language):
                 self._speak_then_work(barge_in=True)  # what is pending is in the language that ends here
             case Set():
@@ -281,22 +321,43 @@ class _Turn:
             case Goto():
                 self._next = node.then
             case Call():
-                self._set(returns=(*self._state.returns, node.then))
-                self._next = node.start
+                self._go_into(node)
             case Return():
-                *outer, back = self._state.returns
-                self._set(returns=tuple(outer))
-                self._next = back
+                self._come_back(node)
             case _:
                 assert_never(node)
 
+    def _count(self, target: Target) -> None:
+        """What the flow's owner counts: milestones and outcomes."""
+        if milestone := self._flow.milestones.get(target):
+            self._notes.append(facts.MilestoneReached(target, milestone))
+        if outcome := self._flow.outcomes.get(target):
+            self._notes.append(facts.OutcomeReached(target, outcome))
+            self._set(outcome=outcome)
+
+    def _go_into(self, node: Call) -> None:
+        values = {name: evaluate(expression, self._state.variables) for name, expression in node.arguments.items()}
+        self._set(returns=(*self._state.returns, node.name), variables={**self._state.variables, **values})
+        self._next = node.start
+
+    def _come_back(self, node: Return) -> None:
+        *outer, name = self._state.returns
+        call = self._flow.nodes[name]
+        assert isinstance(call, Call)
+        if call.variable is not None:
+            self._assign(call.variable, {name: evaluate(value, self._state.variables) for name, value in node.results.items()})
+        self._set(returns=tuple(outer))
+        self._next = call.then
+
     def _enter_menu(self, node: Menu) -> None:
         self._fresh(node.name)
+        if not node.barge_in:
+            self._set(keys="")
         if self._state.keys:
             self._flush(node)
             self._choose_ahead(node)
         else:
-            self._ask(node, node.prompts)
+            self._ask(node)
 
     def _choose_ahead(self, node: Menu) -> None:
         """Take a choice from the keys that were pressed ahead; where they may be the beginning of a longer one, wait for its end."""
@@ -312,13 +373,13 @@ class _Turn:
 
     def _enter_form(self, node: Collect) -> None:
         self._fresh(node.name)
-        if node.secret:
+        if node.secret or not node.barge_in:
             self._set(keys="")
         if self._state.keys:
             self._flush(node)
             self._fill_in_ahead(node)
         else:
-            self._ask(node, node.prompts)
+            self._ask(node)
 
     def _fill_in_ahead(self, node: Collect) -> None:
         """Take an entry from the keys that were pressed ahead; what is only its beginning waits for the rest."""
@@ -335,9 +396,100 @@ class _Turn:
             self._set(partial=entry)
             self._wait(Phase.ASKING, self._question(node, (), node.max_digits - len(entry), node.timing.digit_timeout))
 
-    def _flush(self, node: Menu | Collect) -> None:
+    def _enter_list(self, node: ReadsList) -> None:
+        self._fresh(node.name)
+        items = self._items(node)
+        if len(items) <= node.page_size:
+            self._notes.append(facts.PageTurned(node.name, 1, 1)) if items else None
+            self._set(pending=self._state.pending + self._render_items(node, items))
+            self._next = node.then if items else node.empty
+            return
+        self._read_page(node, 0)
+
+    def _read_page(self, node: ReadsList, page: int) -> None:
+        self._set(page=page, noinputs=0, nomatches=0)
+        self._notes.append(facts.PageTurned(node.name, page + 1, self._pages(node)))
+        if self._state.keys:
+            self._flush(node)
+            self._turn_ahead(node)
+        else:
+            self._ask(node)
+
+    def _turn_ahead(self, node: ReadsList) -> None:
+        key, keys = self._state.keys[0], self._state.keys[1:]
+        self._set(keys=keys)
+        self._turn_page(node, key)
+
+    def _turn_page(self, node: ReadsList, key: str) -> None:
+        keys, page = node.keys, self._state.page
+        if key == keys.forward and page + 1 < self._pages(node):
+            self._turned(node, key, node.name)
+            self._read_page(node, page + 1)
+        elif key == keys.backward and page > 0:
+            self._turned(node, key, node.name)
+            self._read_page(node, page - 1)
+        elif key == keys.stop:
+            self._turned(node, key, node.then)
+            self._pass(node.name)
+            self._next = node.then
+        elif key in self._flow.universals:
+            self._universal(node, key)
+        else:
+            self._retry(node, "nomatch")
+
+    def _turned(self, node: ReadsList, key: str, target: Target) -> None:
+        self._notes.append(facts.ChoiceMade(node.name, key, target, universal=False))
+        self._set(heard=())
+
+    def _items(self, node: ReadsList) -> tuple[Value, ...]:
+        items = evaluate(node.items, self._state.variables)
+        if not isinstance(items, tuple):
+            raise EvaluationFailed("null cannot be read as a list")
+        return items
+
+    def _pages(self, node: ReadsList) -> int:
+        return -(-len(self._items(node)) // node.page_size)
+
+    def _render_items(self, node: ReadsList, items: tuple[Value, ...]) -> Parts:
+        state = self._state
+        rendered = (render(node.each, state.language, {**state.variables, node.variable: item}, self._at.date()) for item in items)
+        return tuple(part for parts in rendered for part in parts)
+
+    def _own_words(self, node: Asks) -> Parts:
+        """What a node asks."""
+        if not isinstance(node, ReadsList):
+            return self._render(node.prompts)
+        first = self._state.page * node.page_size
+        ask = node.more if self._state.page + 1 < self._pages(node) else node.last
+        return self._render_items(node, self._items(node)[first : first + node.page_size]) + self._render(ask)
+
+    def _check_hours(self, node: ChecksHours) -> None:
+        if is_open(node.schedule, self._at):
+            state, target = "open", node.open
+        else:
+            opens = opens_next(node.schedule, self._at)
+            if opens is None:
+                raise EvaluationFailed(f"{node.hours} never opens")
+            self._assign(node.variable, {"opens_on": opens.date(), "opens_at": opens.time()})
+            state = "closed" if holiday_at(node.schedule, self._at) is None else "holiday"
+            target = node.closed if state == "closed" else node.holiday
+        self._notes.append(facts.HoursChecked(node.name, node.hours, state, target))
+        self._next = target
+
+    def _send_text(self, node: SendsText) -> None:
+        count = self._state.texts.get(node.name, 0) + 1
+        to = evaluate(node.to, self._state.variables)
+        if not isinstance(to, str) or not to:
+            self._fail("no_number", node.failed)
+            return
+        parts = self._render(node.text)
+        self._note_service(parts)
+        self._set(texts={**self._state.texts, node.name: count})
+        self._wait(Phase.TEXTING, SendText(node.name, count, to, Utterance(self._state.language, parts)))
+
+    def _flush(self, node: Asks) -> None:
         """Keys pressed ahead cut short what they were ahead of, as if it had been heard: "repeat" says it all."""
-        parts = self._state.pending + self._render(node.prompts)
+        parts = self._state.pending + self._own_words(node)
         self._set(pending=(), heard=self._state.heard + parts)
 
     def _fresh(self, node: Target) -> None:
@@ -380,7 +532,7 @@ class _Turn:
     def _pass(self, node: Target) -> None:
         self._set(history=(*self._state.history, Passed(node, self._state.returns)), heard=())
 
-    def _universal(self, node: Menu | Collect, key: str) -> None:
+    def _universal(self, node: Asks, key: str) -> None:
         action = self._flow.universals[key]
         self._notes.append(facts.ChoiceMade(node.name, key, action, universal=True))
         if action == BACK and self._state.history:
@@ -393,17 +545,19 @@ class _Turn:
             self._pass(node.name)
             self._next = action
 
-    def _say_again(self, node: Menu | Collect) -> None:
-        parts = self._state.heard or self._render(node.prompts)
+    def _say_again(self, node: Asks) -> None:
+        parts = self._state.heard or self._own_words(node)
         self._set(heard=parts)
         if not self._state.keys:
             self._wait(Phase.ASKING, self._question(node, parts))
         elif isinstance(node, Menu):
             self._choose_ahead(node)
+        elif isinstance(node, ReadsList):
+            self._turn_ahead(node)
         else:
             self._fill_in_ahead(node)
 
-    def _retry(self, node: Menu | Collect, reason: str) -> None:
+    def _retry(self, node: Asks, reason: str) -> None:
         self._set(keys="")
         if reason == "noinput":
             self._set(noinputs=self._state.noinputs + 1)
@@ -418,22 +572,29 @@ class _Turn:
             self._set(heard=())
             self._next = node.retry.exhausted
             return
+        if self._has_failed_too_often():
+            self._exceeded("tries")
+            return
+        if self._has_lasted_too_long():
+            self._exceeded("duration")
+            return
         apology = apologies[min(count, len(apologies)) - 1] if apologies else ()
-        parts = self._render(apology) + self._render(node.again or node.prompts)
-        self._wait(Phase.ASKING, self._question(node, parts))
+        again = self._render(node.again) if not isinstance(node, ReadsList) and node.again else self._own_words(node)
+        self._wait(Phase.ASKING, self._question(node, self._render(apology) + again))
 
-    def _ask(self, node: Menu | Collect, prompts: Prompts) -> None:
-        parts = self._state.pending + self._render(prompts)
+    def _ask(self, node: Asks) -> None:
+        parts = self._state.pending + self._own_words(node)
         self._set(pending=(), heard=self._state.heard + parts)
         self._wait(Phase.ASKING, self._question(node, parts))
 
-    def _question(self, node: Menu | Collect, parts: Parts, digits: int = 0, timeout: dt.timedelta | None = None) -> AskDigits:
+    def _question(self, node: Asks, parts: Parts, digits: int = 0, timeout: dt.timedelta | None = None) -> AskDigits:
         self._note_service(parts)
         return AskDigits(
             Utterance(self._state.language, parts),
-            max_digits=digits or (max(map(len, (*node.choices, "x"))) if isinstance(node, Menu) else node.max_digits),
+            max_digits=digits or _most_digits(node),
             first_timeout=timeout or node.timing.timeout,
             digit_timeout=node.timing.digit_timeout,
+            barge_in=isinstance(node, ReadsList) or node.barge_in,
             secret=isinstance(node, Collect) and node.secret,
         )
 
@@ -452,13 +613,15 @@ class _Turn:
         arguments = {name: evaluate(expression, self._state.variables) for name, expression in node.arguments.items()}
         comfort = self._render(node.comfort)
         spoken = Utterance(self._state.language, comfort) if comfort and not self._state.hung_up else None
-        self._wait(Phase.LOOKING_UP, Lookup(node.lookup, arguments, node.deadline, spoken))
+        command = Lookup(node.lookup, arguments, node.deadline, spoken, retries=node.retries, backoff=node.backoff)
+        self._wait(Phase.LOOKING_UP, command)
 
     def _set_values(self, node: Set) -> None:
         for name, expression in node.assignments.items():
             self._assign(name, evaluate(expression, self._state.variables))
         if node.language not in (None, self._state.language):
             self._speak(node.language)
+            self._notes.append(facts.LanguageChosen(node.name, node.language))
             self._set(heard=())  # it was in the other language
         self._next = node.then
 
@@ -471,11 +634,31 @@ class _Turn:
         )
 
     def _wait(self, phase: Phase, command: Command) -> None:
-        if self._state.hung_up and phase is not Phase.LOOKING_UP:
+        if self._state.hung_up and phase not in (Phase.LOOKING_UP, Phase.TEXTING):
             self.end()
             return
         self._set(phase=phase)
         self._command = command
+
+    # --- limits ---
+
+    def _has_lasted_too_long(self) -> bool:
+        longest, begun = self._flow.limits.duration, self._state.started_at
+        return longest is not None and begun is not None and not self._state.limited and self._at - begun >= longest
+
+    def _has_failed_too_often(self) -> bool:
+        most = self._flow.limits.tries
+        if most is None or self._state.limited:
+            return False
+        self._set(rejected=self._state.rejected + 1)
+        return self._state.rejected >= most
+
+    def _exceeded(self, limit: str) -> None:
+        target = self._flow.limits.exceeded
+        assert target is not None
+        self._notes.append(facts.LimitExceeded(self._state.node, limit, target))
+        self._set(limited=True, keys="", heard=())
+        self._next = target
 
     # --- trouble ---
 
@@ -498,7 +681,7 @@ class _Turn:
     # --- the state ---
 
     @property
-    def _node(self) -> Say | Menu | Collect | LookUp | Branch | Set | TakesMessage | Goto | Call | Return | TransfersCall | HangsUp:
+    def _node(self) -> Node:
         return self._flow.nodes[self._state.node]
 
     def _set(self, **changes: object) -> None:
@@ -521,3 +704,13 @@ class _Turn:
     def _note_service(self, parts: Parts) -> None:
         if any(isinstance(part, SpokenValue) for part in parts):
             self._set(served=True)
+
+
+def _most_digits(node: Asks) -> int:
+    match node:
+        case Menu():
+            return max(map(len, (*node.choices, "x")))
+        case Collect():
+            return node.max_digits
+        case ReadsList():
+            return 1

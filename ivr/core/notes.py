@@ -60,6 +60,58 @@ class ConditionHeld:
 
 
 @dataclass(frozen=True, slots=True)
+class HoursChecked:
+    """The clock was asked; `state` is open, closed or holiday."""
+
+    node: str
+    hours: str
+    state: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageTurned:
+    """A page of a list is read; pages count from 1."""
+
+    node: str
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class MilestoneReached:
+    """The call came to a node that stands for something the flow's owner counts."""
+
+    node: str
+    milestone: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReached:
+    """What the call has come to so far, in the words of the flow's owner."""
+
+    node: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageChosen:
+    """The caller goes on in another language."""
+
+    node: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitExceeded:
+    """The call has become too much: `limit` is duration, tries or calls."""
+
+    node: str
+    limit: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepFailed:
     """Something went wrong at a node, and where the call went instead."""
 
@@ -76,4 +128,19 @@ class TicketPromised:
     reference: str | None
 
 
-Note = NodeEntered | ChoiceMade | ValueCollected | InputRejected | TriesExhausted | ConditionHeld | StepFailed | TicketPromised
+Note = (
+    NodeEntered
+    | ChoiceMade
+    | ValueCollected
+    | InputRejected
+    | TriesExhausted
+    | ConditionHeld
+    | HoursChecked
+    | PageTurned
+    | MilestoneReached
+    | OutcomeReached
+    | LanguageChosen
+    | LimitExceeded
+    | StepFailed
+    | TicketPromised
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,6 +20,7 @@ class Phase(StrEnum):
     LOOKING_UP = "looking_up"
     RECORDING = "recording"
     TRANSFERRING = "transferring"
+    TEXTING = "texting"
     RELEASING = "releasing"
     OVER = "over"
 
@@ -56,9 +58,15 @@ class CallState:
     noinputs: int = 0
     nomatches: int = 0
     history: tuple[Passed, ...] = ()  # menus and forms passed on the way here: where "back" goes
-    returns: tuple[Target, ...] = ()  # where the sub-flows come back to
+    returns: tuple[Target, ...] = ()  # the `call` nodes of the sub-flows the call is in
+    page: int = 0  # of the list that is being read, counted from 0
     messages: Mapping[str, int] = field(default_factory=dict)  # how many each message node has taken
     references: tuple[str | None, ...] = ()  # promises made in this call
+    texts: Mapping[str, int] = field(default_factory=dict)  # how many text messages each node has sent
+    outcome: str = ""  # the last one of the flow's own
+    started_at: dt.datetime | None = None
+    rejected: int = 0  # failed tries of the whole call, where the flow limits them
+    limited: bool = False  # a limit was exceeded, which happens once
     served: bool = False  # a value from the account has been spoken
     transferred: bool = False
     hung_up: bool = False

@@ -6,11 +6,19 @@ Every example here is loaded by the tests, and every node's example is held as a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ivr.language.grammar import Form, Key, Takes
 
 _THEN = Key("then", Takes.NODE, "Where the call goes next.", "main", required=True)
 
+_BARGE_IN = Key(
+    "barge_in",
+    Takes.TRUTH,
+    "Whether a key cuts it short. `false`: it is heard to its end each time, and keys pressed before its end do not count.",
+    "false",
+    default="true",
+)
 _TIMING = (
     Key("timeout", Takes.DURATION, "How long the line waits for the first key before that counts as silence.", "8s", default="5s"),
     Key("digit_timeout", Takes.DURATION, "How long it waits for the next key before what was keyed counts as all.", "3s", default="2s"),
@@ -39,6 +47,18 @@ FLOW = Form(
             required=True,
         ),
         Key("on_hangup", Takes.NODE, "A node that runs after the caller has hung up. Only silent nodes may follow it.", "note_it"),
+        Key("include", Takes.FILES, "Files of sub-flows that lines share, see [a shared file](#a-shared-file).", "[shared/verify.yaml]"),
+        Key(
+            "remember_language",
+            Takes.TRUTH,
+            "Whether a caller who chose a language with `set` hears it again in the next call.",
+            "true",
+            default="false",
+        ),
+        Key("milestones", Takes.WORDS, "What the line counts on the way, so that figures outlive a redesign.", "[balance_told]"),
+        Key("outcomes", Takes.WORDS, "What a call can come to; the last one it reached counts.", "[contained, promised]"),
+        Key("limits", Takes.LIMITS, "How much one call may be, and how many calls at once.", "{duration: 10min, exceeded: too_long}"),
+        Key("hours", Takes.HOURS, "When somebody is there.", "{desk: {week: {mon-fri: 08:30-18:00}}}"),
         Key("universals", Takes.UNIVERSALS, "Keys that work in every menu and form.", '{"*": back, "9": repeat, "0": person}'),
         Key("defaults", Takes.DEFAULTS, "What every menu and form has unless it says otherwise.", "{tries: 2, exhausted: need_help}"),
         Key("nodes", Takes.NODES, "What the line does, node by node.", "{hello: {hangup: goodbye}}", required=True),
@@ -76,20 +96,65 @@ defaults:
 """,
 )
 
-SUBFLOW = Form(
-    "A sub-flow",
-    "Nodes that `call` enters at `start` and that come back with `return`. A node of the line itself is written `/name` here.",
+LIMITS = Form(
+    "limits",
+    "How much one call may be. A limit that is exceeded takes effect where the caller would be asked next, once in a call.",
     (
-        Key("start", Takes.NODE, "The node it begins at.", "form", required=True),
-        Key("nodes", Takes.NODES, "Its nodes.", "{form: {return: }}", required=True),
+        Key("duration", Takes.DURATION, "The longest call.", "10min"),
+        Key("tries", Takes.COUNT, "The most failed tries in the whole call, in whatever menus and forms.", "8", bounds=(1, 99)),
+        Key("exceeded", Takes.NODE, "Where a call goes that lasts longer or fails more often. Needed with these.", "too_long"),
+        Key("calls", Takes.COUNT, "The most calls on the line at once.", "60", bounds=(1, 10_000)),
+        Key("crowded", Takes.NODE, "Where a call begins that comes when there are so many. Needed with `calls`.", "all_busy"),
     ),
     """\
+limits: {duration: 10min, tries: 8, exceeded: bye, calls: 60, crowded: bye}
+""",
+)
+
+SHARED = Form(
+    "A shared file",
+    "Sub-flows for several lines: each names the file under `include` and enters them with `call`. They know nothing of the line but what "
+    "`call` gives them; prompts they name come from the prompts files.",
+    (
+        Key("selfline", Takes.VERSION, "The version of this language.", "1", required=True),
+        Key(
+            "subflows",
+            Takes.SUBFLOWS,
+            "The sub-flows, as in a flow.",
+            "{thanks: {start: end, nodes: {end: {return: }}}}",
+            required=True,
+        ),
+    ),
+    """\
+selfline: 1
 subflows:
   thanks:
     start: tell
     nodes:
       tell: {say: welcome, then: end}
       end: {return: }
+""",
+)
+
+SUBFLOW = Form(
+    "A sub-flow",
+    "Nodes that `call` enters at `start` and that come back with `return`. It knows what `takes` names, what its own nodes find out, "
+    "`call` and `language`; what it finds out is forgotten unless it returns it. A node of the line itself is written `/name` here.",
+    (
+        Key("start", Takes.NODE, "The node it begins at.", "form", required=True),
+        Key("takes", Takes.PARAMETERS, "What `call` must give it.", "{number: digits}"),
+        Key("defaults", Takes.DEFAULTS, "What its menus and forms have; what is not said here, they have from the file.", "{tries: 2}"),
+        Key("nodes", Takes.NODES, "Its nodes.", "{form: {return: }}", required=True),
+    ),
+    """\
+subflows:
+  thanks:
+    start: tell
+    takes: {number: digits}
+    defaults: {tries: 2, exhausted: end}
+    nodes:
+      tell: {say: "您的号码是{{ number | digits }}。", then: end}
+      end: {return: {told: true}}
 """,
 )
 
@@ -135,6 +200,7 @@ terms:
             Key("menu", Takes.PROMPTS, "The choices in words.", "main_menu", required=True),
             Key("choices", Takes.CHOICES, "Where each key leads.", "{1: balance, 2: usage}", required=True),
             Key("again", Takes.PROMPTS, "What is heard instead of the whole menu after a failure.", "main_menu_short"),
+            _BARGE_IN,
             *RETRIES,
         ),
         """\
@@ -162,6 +228,15 @@ tell: {say: balance, then: main}
             Key("max", Takes.COUNT, "The most digits.", "8", default="32", bounds=(1, 32)),
             Key("secret", Takes.TRUTH, "Whether the digits are never spoken, logged or journaled.", "true", default="false"),
             Key("again", Takes.PROMPTS, "What is asked after a failure instead.", "{zh-CN: 请再输入一次。}"),
+            Key(
+                "confirm",
+                Takes.PROMPTS,
+                "Reads the entry back and asks whether it is right; keys for that are `yes` and `no`. After no, it is asked anew.",
+                "{zh-CN: '您输入的是{{ number | digits }}，正确请按一，重新输入请按二。'}",
+            ),
+            Key("yes", Takes.ONE_KEY, "The key that confirms.", "1", default="1"),
+            Key("no", Takes.ONE_KEY, "The key that asks anew.", "2", default="2"),
+            _BARGE_IN,
             _THEN,
             *RETRIES,
         ),
@@ -170,10 +245,55 @@ ask:
   collect: 请输入手机号码。
   as: number
   length: 11
+  confirm: "您输入的是{{ number | digits }}，正确请按一，重新输入请按二。"
   nomatch: {zh-CN: 号码不对。}
   exhausted: bye
-  then: confirm
-confirm: {say: "您输入的是{{ number | digits }}。", then: bye}
+  then: bye
+""",
+    ),
+    Form(
+        "read",
+        "The caller hears a list page by page, and turns the pages: forward, back, or stop. A list that fits on one page is said in one "
+        "breath with what follows and asks nothing.",
+        (
+            Key("read", Takes.VALUE, "The list.", "bundles.items", required=True),
+            Key("as", Takes.VALUE_NAME, "The name of the item in `each`.", "bundle", default="item"),
+            Key("each", Takes.PROMPTS, "What is said for each item.", "{zh-CN: '{{ bundle.name | text }}。'}", required=True),
+            Key("page", Takes.COUNT, "How many items are on a page.", "3", default="3", bounds=(1, 20)),
+            Key(
+                "more",
+                Takes.PROMPTS,
+                "Asked after a page that others follow.",
+                "{zh-CN: 继续听请按一，上一页请按二，结束请按三。}",
+                required=True,
+            ),
+            Key("last", Takes.PROMPTS, "Asked after the last page.", "{zh-CN: 没有了，返回请按二。}", required=True),
+            Key("forward", Takes.ONE_KEY, "The key for the next page.", "1", default="1"),
+            Key("backward", Takes.ONE_KEY, "The key for the page before.", "2", default="2"),
+            Key("stop", Takes.ONE_KEY, "The key that goes on at `then`.", "3", default="3"),
+            Key("empty", Takes.NODE, "Where the call goes when there is nothing in the list; to `then` unless given.", "none"),
+            _THEN,
+            *RETRIES,
+        ),
+        """\
+look_up:
+  lookup: bundles
+  with: {number: call.caller_id}
+  not_found: bye
+  failed: bye
+  then: tell
+tell:
+  read: bundles.items
+  as: bundle
+  each: "{{ bundle.name | text }}，还剩{{ bundle.left | volume }}。"
+  page: 2
+  more: 继续听请按一，上一页请按二，结束请按三。
+  last: 没有了。上一页请按二，结束请按三。
+  nomatch: {zh-CN: 请按一、二或三。}
+  exhausted: bye
+  empty: none
+  then: bye
+none: {say: 您没有套餐。, then: bye}
 """,
     ),
     Form(
@@ -184,6 +304,8 @@ confirm: {say: "您输入的是{{ number | digits }}。", then: bye}
             Key("with", Takes.ARGUMENTS, "What the look-up needs to know.", "{number: call.caller_id}"),
             Key("as", Takes.VALUE_NAME, "The name of the answer from here on; the look-up's own name unless given.", "account"),
             Key("deadline", Takes.DURATION, "How long a caller waits for it.", "3s", default="4s"),
+            Key("retries", Takes.COUNT, "How often a failed look-up is tried again, within the deadline.", "2", default="0", bounds=(0, 5)),
+            Key("backoff", Takes.DURATION, "The pause before the first new try; each later one is doubled.", "500ms", default="200ms"),
             Key("comfort", Takes.PROMPTS, "What is heard when it takes more than a second.", "one_moment"),
             _THEN,
             Key(
@@ -227,6 +349,22 @@ check:
     - {else: fine}
 overdue: {say: 您已欠费。, then: bye}
 fine: {say: balance, then: bye}
+""",
+    ),
+    Form(
+        "hours",
+        "The caller notices nothing: the clock and the calendar decide where the call goes. Where it is closed, the value named by `as` "
+        "tells when it opens next: `opens_on`, a date, and `opens_at`, a time.",
+        (
+            Key("hours", Takes.HOURS_NAME, "Whose hours.", "desk", required=True),
+            Key("as", Takes.VALUE_NAME, "The name of what is known when it is closed; the hours' own name unless given.", "desk"),
+            Key("open", Takes.NODE, "Where the call goes when it is open.", "person", required=True),
+            Key("closed", Takes.NODE, "Where the call goes when it is closed.", "closed", required=True),
+            Key("holiday", Takes.NODE, "Where the call goes when a holiday is why; to `closed` unless given.", "holidays"),
+        ),
+        """\
+now: {hours: desk, open: bye, closed: later, holiday: later}
+later: {say: "我们{{ desk.opens_on | date }}{{ desk.opens_at | time }}上班。", then: bye}
 """,
     ),
     Form(
@@ -289,6 +427,32 @@ busy: {say: all_busy, then: bye}
 """,
     ),
     Form(
+        "sms",
+        "The caller notices nothing now, and gets a text message. It may be sent after the caller has hung up, too.",
+        (
+            Key(
+                "sms",
+                Takes.PROMPTS,
+                "What is written. Values are written in figures, and digits may stand in the text.",
+                "您的余额。",
+                required=True,
+            ),
+            Key("to", Takes.VALUE, "The number it goes to.", "number", default="call.caller_id"),
+            _THEN,
+            Key(
+                "failed",
+                Takes.NODE,
+                "Where the call goes when there is no number or no way to send; to `then` unless given.",
+                "sorry",
+            ),
+        ),
+        """\
+send:
+  sms: "您的账户余额{{ account.balance | money }}。详情请拨1008611。"
+  then: bye
+""",
+    ),
+    Form(
         "goto",
         "The caller notices nothing.",
         (Key("goto", Takes.NODE, "Where the call goes.", "main", required=True),),
@@ -296,18 +460,20 @@ busy: {say: all_busy, then: bye}
     ),
     Form(
         "call",
-        "The caller goes through a sub-flow. What is known at all its ends is known afterwards.",
+        "The caller goes through a sub-flow.",
         (
             Key("call", Takes.SUBFLOW, "The sub-flow.", "ask", required=True),
+            Key("with", Takes.ARGUMENTS, "What the sub-flow takes.", "{number: call.caller_id}"),
+            Key("as", Takes.VALUE_NAME, "The name of what it returns from here on.", "asked"),
             Key("then", Takes.NODE, "Where the call goes when the sub-flow comes back.", "main", required=True),
         ),
-        "thank: {call: thanks, then: bye}\n",
+        "thank: {call: thanks, with: {number: call.caller_id}, as: thanked, then: bye}\n",
     ),
     Form(
         "return",
         "The end of a sub-flow: the call goes on where its `call` says.",
-        (Key("return", Takes.NOTHING, "Nothing more to say.", "", required=True),),
-        "end: {return: }\n",
+        (Key("return", Takes.RESULTS, "What the sub-flow returns; each of its ends the same.", "{told: true}", required=True),),
+        "end: {return: {told: true}}\n",
     ),
     Form(
         "hangup",
@@ -316,4 +482,8 @@ busy: {say: all_busy, then: bye}
         "bye: {hangup: goodbye}\n",
     ),
 )
-NODES: Mapping[str, Form] = {form.name: form for form in _NODES}
+EVERYWHERE = (
+    Key("milestone", Takes.WORD, "Counted each time a call comes here.", "balance_told"),
+    Key("outcome", Takes.WORD, "What a call that came here has come to, unless it comes to more.", "contained"),
+)
+NODES: Mapping[str, Form] = {form.name: replace(form, keys=(*form.keys, *EVERYWHERE)) for form in _NODES}

@@ -36,11 +36,24 @@ class Takes(Enum):
     NAME = ("a name", "Letters, digits and `_`, no digit first.")
     VALUE_NAME = ("a value's name", "A name, but not `call`, `ticket` or `language`: these are set by the line itself.")
     LOOKUP = ("a look-up", "The name of a look-up that the back office has.")
-    ARGUMENTS = ("arguments", "A mapping of the look-up's arguments to [expressions](flows.md#expressions).")
+    ARGUMENTS = ("arguments", "A mapping of argument names to [expressions](flows.md#expressions).")
+    VALUE = ("a value", "An [expression](flows.md#expressions).")
+    RESULTS = ("results, or nothing", "A mapping of names to [expressions](flows.md#expressions), or nothing after the colon.")
+    PARAMETERS = (
+        "names and kinds",
+        "A mapping of names to kinds: `text`, `digits`, `number`, `money`, `volume`, `duration`, `date`, `month`, `time`, `bool`, or "
+        "`secret digits`.",
+    )
+    WORDS = ("names", "A list of names, each of letters, digits and `_`.")
+    WORD = ("one of these names", "One of the names that the head of the flow declares.")
+    FILES = ("files", "A file's name or a list of them, as seen from the flow's own file.")
+    LIMITS = ("limits", "A mapping, see [limits](#limits).")
+    HOURS = ("opening hours", "A mapping of names to [opening hours](#opening-hours).")
+    HOURS_NAME = ("opening hours' name", "A name that stands under `hours` at the head of the flow.")
+    ONE_KEY = ("a key", "One of `0` to `9`, `*` and `#`.")
     ASSIGNMENTS = ("values", "A mapping of names to [expressions](flows.md#expressions); `language` takes a language.")
     CONDITION = ("a condition", "An [expression](flows.md#expressions) that is true or false.")
     ARMS = ("arms", "A list of [arms](#an-arm-of-a-branch), the last one with `else`.")
-    NOTHING = ("nothing", "Nothing stands after the colon.")
 
     def __init__(self, words: str, written: str) -> None:
         self.words = words

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ivr.core.flow import BACK, REPEAT, Flow, HangsUp, Node, Timing
+from ivr.core.flow import BACK, REPEAT, Flow, HangsUp, Limits, Node, Timing
 from ivr.core.marks import Mark
-from ivr.core.values import LookupSignature
+from ivr.core.schedule import Schedule
+from ivr.core.values import Kind, LookupSignature, Scalar
 from ivr.language import forms
 from ivr.language.checks import check
+from ivr.language.hours import read_hours
 from ivr.language.nodes import KEY, read_node
 from ivr.language.problems import MAX_HINTS, Problem, did_you_mean, in_order
 from ivr.language.prompts import LANGUAGES, Catalogue
-from ivr.language.reader import Reader
-from ivr.language.scope import Defaults, Scope, target_name
+from ivr.language.reader import Reader, bad_name, duration
+from ivr.language.scope import ALWAYS_KNOWN, Defaults, Scope, Subflow, Whole, target_name
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source, read_yaml
 
 VERSION = "1"
-ScopeMaker = Callable[[str, str], Scope]
 MAX_NODES = 1000
+MAX_INCLUDED = 50
 _NODE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_HIDDEN = "secret "
+
+Files = Callable[[str], tuple[str, str] | None]
+"""The files beside a flow: for a name as the flow writes it, the path as people read it and the text; None when there is no such file."""
+
+
+def no_files(name: str) -> tuple[str, str] | None:
+    """There are no files beside the flow."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +45,14 @@ class Loaded:
     problems: tuple[Problem, ...]
 
 
-def load_flow(text: str, path: str, catalogue: Catalogue, signatures: Mapping[str, LookupSignature]) -> Loaded:
+def load_flow(text: str, path: str, catalogue: Catalogue, signatures: Mapping[str, LookupSignature], files: Files = no_files) -> Loaded:
     """Compile a flow. Never raises for anything that the text may hold."""
     root, found = read_yaml(text, path)
     problems = list(found)
-    draft = _read_flow(root, catalogue, signatures, problems) if root is not None else None
+    draft = _read_flow(root, catalogue, signatures, problems, files) if root is not None else None
     flow = None
     if draft is not None:
-        flow, more = check(draft.flow, signatures, draft.unsure)
+        flow, more = check(draft.flow, signatures, draft.parameters, draft.unsure)
         broken = any(problem.severity == "error" for problem in problems)
         problems.extend(problem for problem in more if not (broken and problem.code == "unreachable"))
     wrong = any(problem.severity == "error" for problem in problems)
@@ -52,10 +64,13 @@ class _Draft:
     """A flow in which every target exists, if need be as a node that ends the call, so that the rest can be checked all the same."""
 
     flow: Flow
+    parameters: Mapping[str, Scalar]  # what sub-flows take, by full name
     unsure: frozenset[str]  # values that the missing nodes would have set
 
 
-def _read_flow(root: Source, catalogue: Catalogue, signatures: Mapping[str, LookupSignature], problems: list[Problem]) -> _Draft | None:
+def _read_flow(
+    root: Source, catalogue: Catalogue, signatures: Mapping[str, LookupSignature], problems: list[Problem], files: Files
+) -> _Draft | None:
     reader = Reader(root, "a flow", problems, form=forms.FLOW)
     if not reader.readable:
         return None
@@ -67,24 +82,35 @@ def _read_flow(root: Source, catalogue: Catalogue, signatures: Mapping[str, Look
     on_failure = reader.text("on_failure")
     on_hangup = reader.text("on_hangup")
     start = reader.text("start")
-    targets: list[tuple[str, Mark]] = [(target_name("", source.text), source.mark) for source in (start, on_failure, on_hangup) if source]
-    universals = _universals(reader, targets)
-    subflows = reader.mapping("subflows")
-    starts = {name: target_name(f"{name}/", _start_of(source).removeprefix("/")) for name, (_, source) in subflows.items()}
-
-    def scope(name: str, prefix: str, defaults: Defaults) -> Scope:
-        failure = target_name("", on_failure.text) if on_failure else ""
-        return Scope(name, prefix, languages, catalogue, starts, defaults, failure, signatures, targets, problems)
-
-    defaults = _defaults(reader, lambda given: scope("defaults", "", given))
+    subflows = _subflows(reader, files)
+    whole = Whole(
+        languages=languages,
+        catalogue=catalogue,
+        signatures=signatures,
+        subflows={name: _subflow(name, source, problems) for name, (_, source) in subflows.items()},
+        schedules=_schedules(reader, files),
+        milestones=reader.words("milestones"),
+        outcomes=reader.words("outcomes"),
+        on_failure=target_name("", on_failure.text) if on_failure else "",
+        problems=problems,
+    )
+    whole.targets += [(target_name("", source.text), source.mark) for source in (start, on_failure, on_hangup) if source]
+    remembers_language = reader.boolean("remember_language")
+    limits = _limits(reader, whole)
+    universals = _universals(reader, whole.targets)
+    plain = Defaults(Timing(*(_plain_duration(name) for name in ("timeout", "digit_timeout"))), int(forms.DEFAULTS["tries"].default))
+    defaults = _defaults(reader, Scope("defaults", "", plain, whole))
     nodes: dict[str, Node | None] = {}
-    _read_nodes(reader, "", nodes, lambda name, prefix: scope(name, prefix, defaults))
+    _read_nodes(reader, "", nodes, lambda name, prefix: Scope(name, prefix, defaults, whole))
     for name, (key, source) in subflows.items():
         _check_name(key, problems, "sub-flow")
         inner = Reader(source, f"sub-flow '{name}'", problems, form=forms.SUBFLOW)
+        inner.pass_over("takes")
         if begin := inner.text("start"):
-            targets.append((starts[name], begin.mark))
-        _read_nodes(inner, f"{name}/", nodes, lambda node, prefix: scope(node, prefix, defaults))
+            whole.targets.append((whole.subflows[name].start, begin.mark))
+        nearer = _defaults(inner, Scope(f"{name}/defaults", f"{name}/", defaults, whole)) if inner.has("defaults") else defaults
+        inner.pass_over("defaults")
+        _read_nodes(inner, f"{name}/", nodes, lambda node, prefix, given=nearer: Scope(node, prefix, given, whole))  # type: ignore[misc]
         inner.done()
     reader.done()
     if len(nodes) > MAX_NODES:
@@ -92,25 +118,142 @@ def _read_flow(root: Source, catalogue: Catalogue, signatures: Mapping[str, Look
         return None
     if nodes:
         everywhere = frozenset(source.mark for _, source in reader.mapping("universals").values())
-        _check_targets(targets, nodes, tuple(subflows), everywhere, problems)
+        _check_targets(whole.targets, nodes, tuple(subflows), everywhere, problems)
     if start is None or on_failure is None:
         return None
-    whole: dict[str, Node] = {name: node or HangsUp(name, root.mark, ()) for name, node in nodes.items()}
-    whole |= {name: HangsUp(name, root.mark, ()) for name in (*starts.values(), *(name for name, _ in targets)) if name not in nodes}
+    starts = [one.start for one in whole.subflows.values()]
+    all_nodes: dict[str, Node] = {name: node or HangsUp(name, root.mark, ()) for name, node in nodes.items()}
+    all_nodes |= {name: HangsUp(name, root.mark, ()) for name in (*starts, *(name for name, _ in whole.targets)) if name not in nodes}
     broken = {name for name, node in nodes.items() if node is None}
-    hangup = target_name("", on_hangup.text) if on_hangup else None
     flow = Flow(
         name=line.text if line else "",
         mark=root.mark,
         languages=languages,
         start=target_name("", start.text),
-        nodes=whole,
+        nodes=_with_more(all_nodes, whole.more_nodes),
         universals=universals,
-        on_failure=target_name("", on_failure.text),
-        on_hangup=hangup,
+        on_failure=whole.on_failure,
+        on_hangup=target_name("", on_hangup.text) if on_hangup else None,
         variables={},
+        milestones=whole.milestones_at,
+        outcomes=whole.outcomes_at,
+        limits=limits,
+        remembers_language=remembers_language,
     )
-    return _Draft(flow, _would_set(reader, subflows, broken))
+    parameters = {f"{name}/{given}": type_ for name, subflow in whole.subflows.items() for given, type_ in subflow.takes.items()}
+    return _Draft(flow, parameters, _would_set(reader, subflows, broken))
+
+
+def _with_more(nodes: Mapping[str, Node], more: Iterable[Node]) -> dict[str, Node]:
+    """The nodes that a node stands for beside itself, each right after it."""
+    beside = {node.name.rpartition(".")[0]: node for node in more}
+    found: dict[str, Node] = {}
+    for name, node in nodes.items():
+        found[name] = node
+        if name in beside:
+            found[beside[name].name] = beside[name]
+    return found
+
+
+# --- the head ---
+
+
+_Sources = dict[str, tuple[ScalarSource, Source]]
+
+
+def _subflows(reader: Reader, files: Files) -> _Sources:
+    """The flow's own sub-flows and those of the files it shares with others."""
+    found: _Sources = dict(reader.mapping("subflows"))
+    names = reader.texts("include")
+    if len(names) > MAX_INCLUDED:
+        reader.problem(reader.key_mark("include"), "yaml-limit", f"a flow may include {MAX_INCLUDED} files at most")
+    for name in names[:MAX_INCLUDED]:
+        file = files(name.text)
+        if file is None:
+            reader.problem(name.mark, "unknown-file", f"there is no file '{name.text}' beside the flow")
+            continue
+        path, text = file
+        root, problems = read_yaml(text, path)
+        reader.problems.extend(problems)
+        if root is None:
+            continue
+        shared = Reader(root, "a shared file", reader.problems, form=forms.SHARED)
+        shared.one_of("selfline", (VERSION,))
+        for key, entry in shared.mapping("subflows").items():
+            if key in found:
+                first = found[key][0].mark
+                reader.problem(entry[0].mark, "duplicate-key", f"a sub-flow '{key}' is there already, from {first.path}:{first.line}")
+            else:
+                found[key] = entry
+        if shared.readable:
+            shared.done()
+    return found
+
+
+def _subflow(name: str, source: Source, problems: list[Problem]) -> Subflow:
+    """Where a sub-flow begins and what it takes; the rest is read once all sub-flows are known."""
+    quiet = Reader(source, "", [])
+    start = quiet.text("start")
+    takes: dict[str, Scalar] = {}
+    if quiet.has("takes"):
+        reader = Reader(source, f"sub-flow '{name}'", problems)
+        for parameter, (key, kind) in reader.mapping("takes").items():
+            if sentence := bad_name(parameter, ALWAYS_KNOWN):
+                reader.problem(key.mark, "bad-value", sentence)
+            elif type_ := _kind(reader, kind):
+                takes[parameter] = type_
+    return Subflow(target_name(f"{name}/", start.text.removeprefix("/") if start else ""), takes)
+
+
+def _kind(reader: Reader, source: Source) -> Scalar | None:
+    text = source.text if isinstance(source, ScalarSource) else ""
+    word = text.removeprefix(_HIDDEN)
+    if word not in tuple(Kind):
+        known = tuple(kind.value for kind in Kind)
+        reader.problem(source.mark, "bad-value", f"there is no kind of value '{text[:40]}'{did_you_mean(word, known)}")
+        return None
+    return Scalar(Kind(word), secret=text != word)
+
+
+def _schedules(reader: Reader, files: Files) -> dict[str, Schedule | None]:
+    source = reader.source("hours")
+    if source is None:
+        return {}
+    named = [key.text for key, _ in source.entries] if isinstance(source, MappingSource) else []
+    return {**dict.fromkeys(named), **read_hours(source, files, reader.problems)}
+
+
+def _limits(reader: Reader, whole: Whole) -> Limits:
+    source = reader.source("limits")
+    if source is None:
+        return Limits()
+    inner = Reader(source, "'limits'", reader.problems, form=forms.LIMITS)
+    scope = Scope("limits", "", Defaults(Timing(dt.timedelta(0), dt.timedelta(0)), 0), whole)
+    duration = inner.duration("duration", dt.timedelta(hours=24))
+    tries, calls = inner.integer("tries", 1), inner.integer("calls", 1)
+    exceeded, crowded = scope.target(inner, "exceeded"), scope.target(inner, "crowded")
+    for limits, then in ((("duration", "tries"), "exceeded"), (("calls",), "crowded")):
+        needed = [key for key in limits if inner.has(key)]
+        if needed and not inner.has(then):
+            reader.problem(inner.key_mark(needed[0]), "missing-key", f"'limits' needs '{then}': where a call goes past '{needed[0]}'")
+        if inner.has(then) and not needed:
+            named = " or ".join(f"'{key}'" for key in limits)
+            reader.problem(inner.key_mark(then), "missing-key", f"'limits' has '{then}' but no {named}")
+    if inner.readable:
+        inner.done()
+    return Limits(
+        duration if inner.has("duration") else None,
+        tries if inner.has("tries") else None,
+        exceeded,
+        calls if inner.has("calls") else None,
+        crowded,
+    )
+
+
+def _plain_duration(key: str) -> dt.timedelta:
+    found = duration(forms.DEFAULTS[key].default)
+    assert found is not None
+    return found
 
 
 def _would_set(reader: Reader, subflows: Mapping[str, tuple[ScalarSource, Source]], broken: set[str]) -> frozenset[str]:
@@ -122,10 +265,10 @@ def _would_set(reader: Reader, subflows: Mapping[str, tuple[ScalarSource, Source
         for name, source in nodes.entries if isinstance(nodes, MappingSource) else ():
             if prefix + name.text in broken and isinstance(source, MappingSource):
                 for key, value in source.entries:
-                    if key.text in ("as", "lookup") and isinstance(value, ScalarSource):
-                        found.add(value.text)
+                    if key.text in ("as", "lookup", "hours") and isinstance(value, ScalarSource):
+                        found.add(prefix + value.text)
                     elif key.text == "set" and isinstance(value, MappingSource):
-                        found.update(one.text for one, _ in value.entries)
+                        found.update(prefix + one.text for one, _ in value.entries)
     return frozenset(found)
 
 
@@ -160,24 +303,20 @@ def _universals(reader: Reader, targets: list[tuple[str, Mark]]) -> dict[str, st
     return universals
 
 
-def _defaults(reader: Reader, scope_with: Callable[[Defaults], Scope]) -> Defaults:
+def _defaults(reader: Reader, scope: Scope) -> Defaults:
+    """What is said under `defaults`, and for the rest what the scope had before."""
+    before = scope.defaults
     source = reader.source("defaults") or MappingSource((), reader.mark)
     inner = Reader(source, "'defaults'", reader.problems, form=forms.DEFAULTS)
-    timing = Timing(inner.duration("timeout"), inner.duration("digit_timeout"))
-    tries = inner.integer("tries")
-    scope = scope_with(Defaults(timing, tries))
-    noinput, nomatch = scope.tapered(inner, "noinput", ()), scope.tapered(inner, "nomatch", ())
-    exhausted = scope.target(inner, "exhausted")
+    timing = Timing(inner.duration("timeout", before.timing.timeout), inner.duration("digit_timeout", before.timing.digit_timeout))
+    tries = inner.integer("tries", before.tries)
+    noinput, nomatch = scope.tapered(inner, "noinput", before.noinput), scope.tapered(inner, "nomatch", before.nomatch)
+    exhausted = scope.target(inner, "exhausted") or before.exhausted
     inner.done()
     return Defaults(timing, tries, noinput, nomatch, exhausted)
 
 
-def _start_of(source: Source) -> str:
-    found = Reader(source, "", []).text("start")
-    return found.text if found else ""
-
-
-def _read_nodes(reader: Reader, prefix: str, nodes: dict[str, Node | None], scope: ScopeMaker) -> None:
+def _read_nodes(reader: Reader, prefix: str, nodes: dict[str, Node | None], scope: Callable[[str, str], Scope]) -> None:
     entries = reader.mapping("nodes")
     if not entries and isinstance(reader.source("nodes"), MappingSource):
         reader.problem(reader.key_mark("nodes"), "bad-value", f"{reader.what} needs at least one node")

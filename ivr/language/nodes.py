@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from ivr.core.expressions import Expression
+from ivr.core.expressions import Expression, parse
 from ivr.core.flow import (
     Branch,
     Call,
+    ChecksHours,
     Collect,
     Goto,
     HangsUp,
     LookUp,
     Menu,
     Node,
+    PageKeys,
+    ReadsList,
     Retry,
     Return,
     Say,
+    SendsText,
     Set,
     TakesMessage,
     TransfersCall,
@@ -27,11 +31,11 @@ from ivr.core.marks import Mark
 from ivr.language import forms
 from ivr.language.problems import did_you_mean
 from ivr.language.reader import Reader, bad_name
-from ivr.language.scope import Scope
+from ivr.language.scope import ALWAYS_KNOWN, Scope
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
 
 KEY = re.compile(r"[0-9*#]{1,4}")
-RESERVED = ("call", "ticket", "language")  # values the line itself sets
+RESERVED = ALWAYS_KNOWN
 
 
 def _say(reader: Reader, scope: Scope) -> Node | None:
@@ -56,8 +60,9 @@ def _menu(reader: Reader, scope: Scope) -> Node | None:
             choices[key] = scope.go(source)
     if not choices and isinstance(reader.source("choices"), MappingSource) and not reader.mapping("choices"):
         scope.problem(reader.key_mark("choices"), "bad-value", "a menu needs at least one choice")
+    barge_in = reader.boolean("barge_in")
     timing, retry = _timing(reader, scope), _retry(reader, scope)
-    return Menu(scope.name, reader.mark, prompts, again, choices, timing, retry) if retry else None
+    return Menu(scope.name, reader.mark, prompts, again, choices, barge_in, timing, retry) if retry else None
 
 
 def _collect(reader: Reader, scope: Scope) -> Node | None:
@@ -72,11 +77,55 @@ def _collect(reader: Reader, scope: Scope) -> Node | None:
     elif shortest > longest:
         scope.problem(reader.key_mark("min"), "bad-value", f"'min' ({shortest}) is more than 'max' ({longest})")
     secret = reader.boolean("secret")
+    barge_in = reader.boolean("barge_in")
+    confirm = scope.prompts(reader, "confirm")
+    yes, no = _keys(reader, scope, "yes", "no")
     then = scope.target(reader, "then")
     timing, retry = _timing(reader, scope), _retry(reader, scope)
+    if not confirm:
+        _pointless(reader, scope, ("yes", "no"), "'{key}' is a key of 'confirm', which is not there")
     if variable is None or then is None or retry is None:
         return None
-    return Collect(scope.name, reader.mark, prompts, again, variable, shortest, longest, secret, then, timing, retry)
+    if confirm:
+        asked = Menu(f"{scope.name}.confirm", reader.key_mark("confirm"), confirm, (), {yes: then, no: scope.name}, True, timing, retry)
+        scope.whole.more_nodes.append(asked)
+        then = asked.name
+    return Collect(scope.name, reader.mark, prompts, again, scope.own(variable), shortest, longest, secret, barge_in, then, timing, retry)
+
+
+def _keys(reader: Reader, scope: Scope, *names: str) -> tuple[str, ...]:
+    """Keys with different meanings, each one key."""
+    found: list[str] = []
+    for name in names:
+        key = reader.key(name)
+        if key in found:
+            scope.problem(reader.key_mark(name), "bad-value", f"key {key} cannot be both '{names[found.index(key)]}' and '{name}'")
+        found.append(key)
+    return tuple(found)
+
+
+def _pointless(reader: Reader, scope: Scope, keys: tuple[str, ...], sentence: str) -> None:
+    for key in keys:
+        if reader.has(key):
+            scope.problem(reader.key_mark(key), "bad-value", sentence.format(key=key))
+
+
+def _read(reader: Reader, scope: Scope) -> Node | None:
+    source = reader.source("read")
+    items = scope.expression(source) if source is not None else None
+    written = reader.name("as", taken=RESERVED) if reader.has("as") else "item"
+    variable = f"{scope.name}.{written}"
+    with scope.also_known(written or "", variable):
+        each = scope.prompts(reader, "each")
+    page = reader.integer("page")
+    more, last = scope.prompts(reader, "more"), scope.prompts(reader, "last")
+    keys = PageKeys(*_keys(reader, scope, "forward", "backward", "stop"))
+    then = scope.target(reader, "then")
+    empty = scope.target(reader, "empty") or then
+    timing, retry = _timing(reader, scope), _retry(reader, scope)
+    if items is None or written is None or then is None or empty is None or retry is None:
+        return None
+    return ReadsList(scope.name, reader.mark, items, variable, each, page, more, last, keys, empty, then, timing, retry)
 
 
 def _timing(reader: Reader, scope: Scope) -> Times:
@@ -101,30 +150,34 @@ def _lookup(reader: Reader, scope: Scope) -> Node | None:
             arguments[name] = expression
     variable = reader.name("as", taken=RESERVED) if reader.has("as") else _named_after(lookup, scope)
     deadline = reader.duration("deadline")
+    retries, backoff = reader.integer("retries"), reader.duration("backoff")
+    if not retries:
+        _pointless(reader, scope, ("backoff",), "'{key}' is the pause before a new try, and 'retries' allows none")
     comfort = scope.prompts(reader, "comfort")
     then = scope.target(reader, "then")
     not_found = scope.target(reader, "not_found")
-    failed = scope.target(reader, "failed") or scope.on_failure
+    failed = scope.target(reader, "failed") or scope.whole.on_failure
     if lookup is not None:
         _check_signature(reader, scope, lookup, given)
     if lookup is None or variable is None or then is None:
         return None
-    return LookUp(scope.name, reader.mark, lookup.text, arguments, variable, deadline, comfort, then, not_found, failed)
+    variable = scope.own(variable)
+    return LookUp(scope.name, reader.mark, lookup.text, arguments, variable, deadline, retries, backoff, comfort, then, not_found, failed)
 
 
 def _named_after(lookup: ScalarSource | None, scope: Scope) -> str | None:
     """Without `as`, an answer has the look-up's own name, if that will do."""
-    if lookup is None or (lookup.text in scope.signatures and not bad_name(lookup.text, RESERVED)):
+    if lookup is None or (lookup.text in scope.whole.signatures and not bad_name(lookup.text, RESERVED)):
         return lookup.text if lookup else None
-    if lookup.text in scope.signatures:
+    if lookup.text in scope.whole.signatures:
         scope.problem(lookup.mark, "missing-key", f"an answer cannot be named '{lookup.text}'; give it a name with 'as'")
     return lookup.text
 
 
 def _check_signature(reader: Reader, scope: Scope, lookup: ScalarSource, given: Mapping[str, tuple[ScalarSource, Source]]) -> None:
-    signature = scope.signatures.get(lookup.text)
+    signature = scope.whole.signatures.get(lookup.text)
     if signature is None:
-        hint = did_you_mean(lookup.text, tuple(scope.signatures))
+        hint = did_you_mean(lookup.text, tuple(scope.whole.signatures))
         scope.problem(lookup.mark, "unknown-lookup", f"the back office has no look-up '{lookup.text}'{hint}")
         return
     for name in sorted(signature.arguments.keys() - given.keys()):
@@ -170,6 +223,35 @@ def _is_else(arm: Source) -> bool:
     return isinstance(arm, MappingSource) and any(key.text == "else" for key, _ in arm.entries)
 
 
+def _hours(reader: Reader, scope: Scope) -> Node | None:
+    source = reader.text("hours")
+    variable = reader.name("as", taken=RESERVED) if reader.has("as") else source.text if source else None
+    is_open, closed = scope.target(reader, "open"), scope.target(reader, "closed")
+    holiday = scope.target(reader, "holiday") or closed
+    if source is None or variable is None or is_open is None or closed is None or holiday is None:
+        return None
+    if source.text not in scope.whole.schedules:
+        hint = did_you_mean(source.text, tuple(scope.whole.schedules))
+        scope.problem(source.mark, "unknown-hours", f"no opening hours are named '{source.text}'{hint}")
+        return None
+    schedule = scope.whole.schedules[source.text]
+    if schedule is None:
+        return None
+    return ChecksHours(scope.name, reader.mark, source.text, schedule, scope.own(variable), is_open, closed, holiday)
+
+
+def _sms(reader: Reader, scope: Scope) -> Node | None:
+    source = reader.source("sms")
+    text = scope.read_prompts(source, written=True) if source is not None else ()
+    to_source = reader.source("to")
+    to = scope.expression(to_source) if to_source is not None else parse("call.caller_id", reader.mark)
+    then = scope.target(reader, "then")
+    failed = scope.target(reader, "failed") or then
+    if to is None or then is None or failed is None:
+        return None
+    return SendsText(scope.name, reader.mark, text, to, then, failed)
+
+
 def _set(reader: Reader, scope: Scope) -> Node | None:
     language: str | None = None
     assignments: dict[str, Expression] = {}
@@ -178,15 +260,17 @@ def _set(reader: Reader, scope: Scope) -> Node | None:
         scope.problem(reader.key_mark("set"), "bad-value", "'set' needs at least one 'name: value'")
     for name, (key, source) in values.items():
         if name == "language":
-            if isinstance(source, ScalarSource) and source.text in scope.languages:
+            if isinstance(source, ScalarSource) and source.text in scope.whole.languages:
                 language = source.text
             else:
                 said = source.text if isinstance(source, ScalarSource) else "that"
-                scope.problem(source.mark, "unknown-language", f"the flow does not speak '{said}'{did_you_mean(said, scope.languages)}")
+                scope.problem(
+                    source.mark, "unknown-language", f"the flow does not speak '{said}'{did_you_mean(said, scope.whole.languages)}"
+                )
         elif sentence := bad_name(name, RESERVED):
             scope.problem(key.mark, "bad-value", sentence)
         elif expression := scope.expression(source):
-            assignments[name] = expression
+            assignments[scope.own(name)] = expression
     then = scope.target(reader, "then")
     return Set(scope.name, reader.mark, assignments, language, then) if then else None
 
@@ -213,25 +297,41 @@ def _goto(reader: Reader, scope: Scope) -> Node | None:
 
 def _call(reader: Reader, scope: Scope) -> Node | None:
     source = reader.text("call")
+    given = reader.mapping("with")
+    variable = reader.name("as", taken=RESERVED) if reader.has("as") else None
     then = scope.target(reader, "then")
     if source is None or then is None:
         return None
-    if source.text not in scope.subflows:
-        hint = did_you_mean(source.text, tuple(scope.subflows))
+    if source.text not in scope.whole.subflows:
+        hint = did_you_mean(source.text, tuple(scope.whole.subflows))
         scope.problem(source.mark, "unknown-target", f"no sub-flow is named '{source.text}'{hint}")
         return None
-    return Call(scope.name, reader.mark, scope.subflows[source.text], then)
+    called = scope.whole.subflows[source.text]
+    for name in sorted(called.takes.keys() - given.keys()):
+        scope.problem(reader.key_mark("with"), "missing-key", f"sub-flow '{source.text}' needs '{name}' under 'with'")
+    for name in sorted(given.keys() - called.takes.keys()):
+        hint = did_you_mean(name, tuple(called.takes))
+        scope.problem(given[name][0].mark, "unknown-key", f"sub-flow '{source.text}' takes no '{name}'{hint}")
+    expressions = {name: scope.expression(value) for name, (_, value) in given.items()}
+    arguments = {f"{source.text}/{name}": expression for name, expression in expressions.items() if expression and name in called.takes}
+    return Call(scope.name, reader.mark, called.start, arguments, scope.own(variable) if variable else None, then)
 
 
 def _return(reader: Reader, scope: Scope) -> Node | None:
     source = reader.source("return")
-    if not (isinstance(source, ScalarSource) and source.is_null):
-        scope.problem(
-            reader.key_mark("return"), "bad-value", "'return' stands alone, as '{return: }'; the node with 'call' says where to go on"
-        )
+    results: dict[str, Expression] = {}
+    if isinstance(source, MappingSource):
+        for name, (key, value) in reader.mapping("return").items():
+            if sentence := bad_name(name):
+                scope.problem(key.mark, "bad-value", sentence)
+            elif expression := scope.expression(value):
+                results[name] = expression
+    elif not (isinstance(source, ScalarSource) and source.is_null):
+        sentence = "'return' stands alone, as '{return: }', or has results by name; the node with 'call' says where to go on"
+        scope.problem(reader.key_mark("return"), "bad-value", sentence)
     if not scope.prefix:
         scope.problem(reader.mark, "bad-value", "'return' belongs in a sub-flow; the line itself ends with 'hangup'")
-    return Return(scope.name, reader.mark)
+    return Return(scope.name, reader.mark, results)
 
 
 def _transfer(reader: Reader, scope: Scope) -> Node | None:
@@ -255,10 +355,13 @@ NODE_TYPES: Mapping[str, Callable[[Reader, Scope], Node | None]] = {
     "say": _say,
     "menu": _menu,
     "collect": _collect,
+    "read": _read,
     "lookup": _lookup,
     "branch": _branch,
+    "hours": _hours,
     "set": _set,
     "message": _message,
+    "sms": _sms,
     "goto": _goto,
     "call": _call,
     "return": _return,
@@ -283,5 +386,15 @@ def read_node(source: Source, scope: Scope, mark: Mark) -> Node | None:
         scope.problem(reader.mark, "unknown-type", what)
         return None
     node = NODE_TYPES[named[0]](reader, scope)
+    for key, declared, noted in (
+        ("milestone", scope.whole.milestones, scope.whole.milestones_at),
+        ("outcome", scope.whole.outcomes, scope.whole.outcomes_at),
+    ):
+        if word := reader.text(key):
+            noted[scope.name] = word.text
+            if word.text not in declared:
+                hint = did_you_mean(word.text, declared)
+                sentence = f"no {key} '{word.text}' is declared under '{key}s' at the head of the flow{hint}"
+                scope.problem(word.mark, "undeclared", sentence)
     reader.done()
     return node

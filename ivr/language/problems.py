@@ -67,6 +67,18 @@ CODES: Mapping[str, Code] = {
         "A language is used that the flow does not declare, or that selfline does not speak.",
         "Add it to 'languages' at the head of the flow; zh-CN and en-US are spoken.",
     ),
+    "unknown-file": Code(
+        "A file is named that is not there.",
+        "Mend the name: it is seen from the flow's own file.",
+    ),
+    "unknown-hours": Code(
+        "Opening hours are named that the head of the flow does not have.",
+        "Mend the spelling, or say under 'hours' when somebody is there.",
+    ),
+    "undeclared": Code(
+        "A milestone or an outcome is named that the head of the flow does not declare: a misspelt one would be counted apart.",
+        "Mend the spelling, or add the name to the list under 'milestones' or 'outcomes'.",
+    ),
     "unknown-lookup": Code(
         "A look-up is named that the back office does not have.",
         "Mend the spelling, or add the look-up to the back office and its signatures.",
@@ -90,7 +102,7 @@ CODES: Mapping[str, Code] = {
     ),
     "secret-spoken": Code(
         "A secret value would be spoken or copied.",
-        "Pass it to a look-up under 'with' and nothing else.",
+        "Pass it to a look-up under 'with' and nothing else, or to a sub-flow that takes 'secret digits'.",
     ),
     "unreachable": Code(
         "A node that no call can come to. It is a warning: the flow works without it.",

@@ -42,8 +42,8 @@ class Catalogue:
         return tuple(sorted({name for texts in self.texts.values() for name in texts}))
 
 
-def read_template(source: ScalarSource, problems: list[Problem]) -> PromptText | None:
-    """Split a text at its `{{ }}`; None when something is wrong with it."""
+def read_template(source: ScalarSource, problems: list[Problem], *, written: bool = False) -> PromptText | None:
+    """Split a text at its `{{ }}`; None when something is wrong with it. Digits may stand only in what is `written`, not spoken."""
     text, mark = source.text.strip(), source.mark
     offset = source.text.find(text)
     if not text:
@@ -64,7 +64,7 @@ def read_template(source: ScalarSource, problems: list[Problem]) -> PromptText |
             problems.append(Problem(mark, "bad-template", "'{{' and '}}' must come in pairs"))
             wrong = True
         elif part:
-            if digit := re.search(r"[0-9０-９]", part):
+            if not written and (digit := re.search(r"[0-9０-９]", part)):
                 place = source.at(offset + digit.start())
                 problems.append(Problem(place, "bad-template", "digits are not read aloud; write the number in words, or speak a value"))
                 wrong = True

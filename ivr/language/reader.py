@@ -18,6 +18,7 @@ from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
 _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|min|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_KEY = re.compile(r"[0-9*#]")
 MAX_DURATION = dt.timedelta(hours=24)
 
 
@@ -127,6 +128,39 @@ class Reader:
         value = value or default or duration(self._default(key))
         assert value is not None
         return value
+
+    def key(self, key: str) -> str:
+        """A key of the telephone; the form's default unless there is one."""
+        source = self.text(key)
+        if source is None:
+            return self._default(key)
+        if _KEY.fullmatch(source.text) is None:
+            self.problem(source.mark, "bad-value", f"'{source.text[:40]}' is not a key: write one of 0-9, * and #")
+            return self._default(key)
+        return source.text
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """A list of names, each once."""
+        found: list[str] = []
+        for item in self.items(key):
+            if not isinstance(item, ScalarSource) or item.is_null:
+                self.problem(item.mark, "wrong-type", f"'{key}' must be names, not {kind_of(item)}")
+            elif _NAME.fullmatch(item.text) is None:
+                self.problem(item.mark, "bad-value", f"'{item.text[:40]}' is not a name: letters, digits and _ only, no digit first")
+            elif item.text in found:
+                self.problem(item.mark, "bad-value", f"'{item.text}' is named twice")
+            else:
+                found.append(item.text)
+        return tuple(found)
+
+    def texts(self, key: str) -> tuple[ScalarSource, ...]:
+        """A text or a list of texts, each with its place."""
+        source = self.source(key)
+        sources = source.items if isinstance(source, ListSource) else () if source is None else (source,)
+        for one in sources:
+            if not isinstance(one, ScalarSource) or one.is_null:
+                self.problem(one.mark, "wrong-type", f"'{key}' must be a text or a list of texts, not {kind_of(one)}")
+        return tuple(one for one in sources if isinstance(one, ScalarSource) and not one.is_null)
 
     def _default(self, key: str) -> str:
         assert self._form is not None, f"'{key}' has a default only in a form"

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 import yaml
 
 from ivr.core.expressions import KEYWORDS
+from ivr.core.values import Kind
 from ivr.language import forms
 from ivr.language.grammar import Form, Key, Takes
+from ivr.language.hours import HOURS
 from ivr.language.nodes import RESERVED
 from ivr.language.prompts import LANGUAGES
 
@@ -32,6 +34,8 @@ def schema() -> Schema:
             **_values(),
             "form_defaults": _mapping(forms.DEFAULTS),
             "form_subflow": _mapping(forms.SUBFLOW),
+            "form_limits": _mapping(forms.LIMITS),
+            "form_hours": _mapping(HOURS),
             "form_arm": _known_by("an arm", {"when": forms.WHEN_ARM, "else": forms.ELSE_ARM}, "arm"),
             "form_node": _known_by("a node", forms.NODES, "node"),
             **{f"node_{name}": _mapping(form) for name, form in forms.NODES.items()},
@@ -126,7 +130,21 @@ def _values() -> Mapping[str, Schema]:
         },
         Takes.CONDITION: expression,
         Takes.ARMS: {"type": "array", "items": {"$ref": "#/$defs/form_arm"}, "contains": {"required": ["else"]}},
-        Takes.NOTHING: {"type": "null"},
+    }
+    name: Schema = {"type": "string", "pattern": _NAME}
+    file: Schema = {"type": "string", "minLength": 1}
+    kinds = [*(kind.value for kind in Kind), *(f"secret {kind.value}" for kind in Kind)]
+    found |= {
+        Takes.VALUE: expression,
+        Takes.RESULTS: {"anyOf": [{"type": "null"}, _entries({"pattern": _NAME, "not": {"enum": list(KEYWORDS)}}, expression)]},
+        Takes.PARAMETERS: _entries({"pattern": _NAME, "not": {"enum": [*RESERVED, *KEYWORDS]}}, {"enum": kinds}),
+        Takes.WORDS: {"type": "array", "items": name, "uniqueItems": True},
+        Takes.WORD: name,
+        Takes.FILES: {"anyOf": [file, {"type": "array", "items": file}]},
+        Takes.LIMITS: {"$ref": "#/$defs/form_limits"},
+        Takes.HOURS: _entries({"pattern": _NAME}, {"$ref": "#/$defs/form_hours"}),
+        Takes.HOURS_NAME: {"type": "string", "minLength": 1},
+        Takes.ONE_KEY: {"anyOf": [{"type": "string", "pattern": "^[0-9*#]$"}, {"type": "integer", "minimum": 0, "maximum": 9}]},
     }
     own: Schema = {"type": "string", "minLength": 1}
     return {

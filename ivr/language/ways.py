@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from ivr.core.flow import (
     BACK,
     REPEAT,
+    Asks,
     Branch,
     Call,
+    ChecksHours,
     Collect,
     Flow,
     Goto,
@@ -16,7 +18,9 @@ from ivr.core.flow import (
     LookUp,
     Menu,
     Node,
+    ReadsList,
     Return,
+    SendsText,
     Set,
     Target,
     TransfersCall,
@@ -30,8 +34,10 @@ ALWAYS_KNOWN = frozenset(("call", "language"))
 def assigned(node: Node) -> frozenset[str]:
     """The values that a node sets."""
     match node:
-        case LookUp() | Collect():
+        case LookUp() | Collect() | ChecksHours():
             return frozenset((node.variable,))
+        case Call():
+            return frozenset((node.variable,)) if node.variable is not None else frozenset()
         case Set():
             return frozenset(node.assignments)
         case _:
@@ -51,8 +57,8 @@ def known_values(flow: Flow) -> dict[Target, frozenset[str]]:
 class _Known:
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
-        self._known: dict[Target, frozenset[str]] = {flow.start: ALWAYS_KNOWN}
-        self._waiting = [flow.start]
+        self._waiting = [flow.start, *([flow.limits.crowded] if flow.limits.crowded is not None else [])]
+        self._known: dict[Target, frozenset[str]] = dict.fromkeys(self._waiting, ALWAYS_KNOWN)
         self._anywhere = tuple(target for target in flow.universals.values() if target not in (BACK, REPEAT))
         self._calls: dict[str, list[Call]] = {}
         self._ends: dict[str, list[Target]] = {}
@@ -74,7 +80,8 @@ class _Known:
         after = before | assigned(node)
         match node:
             case Call():
-                self._arrive(node.start, before)
+                inside = f"{subflow_of(node.start)}/"
+                self._arrive(node.start, frozenset(name for name in before if not name.startswith(inside)) | node.arguments.keys())
                 self._come_back(subflow_of(node.start))
             case Return():
                 self._come_back(subflow_of(node.name))
@@ -85,12 +92,18 @@ class _Known:
             case Collect():
                 self._arrive(node.then, after)
                 self._arrive(node.retry.exhausted, before)
+            case ChecksHours():
+                self._arrive(node.open, before)
+                self._arrive(node.closed, after)
+                self._arrive(node.holiday, after)
             case _:
                 for target in targets(node):
                     self._arrive(target, after)
-        if isinstance(node, Menu | Collect):
+        if isinstance(node, Asks):
             for target in self._anywhere:
                 self._arrive(target, before)
+            if flow.limits.exceeded is not None:
+                self._arrive(flow.limits.exceeded, before)
         self._arrive(flow.on_failure, before)
         if flow.on_hangup is not None:
             self._arrive(flow.on_hangup, before)
@@ -102,11 +115,11 @@ class _Known:
             self._waiting.append(target)
 
     def _come_back(self, subflow: str) -> None:
-        """After a sub-flow, what was known before it is known, and what is known at all its ends."""
-        ends = [self._known[end] for end in self._ends.get(subflow, ()) if end in self._known]
+        """After a sub-flow, what was known before it is known, and what it returned."""
+        ends = any(end in self._known for end in self._ends.get(subflow, ()))
         for call in self._calls.get(subflow, ()):
             if ends and call.name in self._known:
-                self._arrive(call.then, self._known[call.name] | frozenset.intersection(*ends))
+                self._arrive(call.then, self._known[call.name] | assigned(call))
 
 
 def check_calls(flow: Flow, problems: list[Problem]) -> None:
@@ -147,6 +160,8 @@ def _silent_ways(node: Node, returning: frozenset[Target]) -> tuple[Target, ...]
     match node:
         case Menu() | Collect():
             return (node.retry.exhausted,)
+        case ReadsList():
+            return (node.empty, node.then, node.retry.exhausted)
         case Call():
             return (node.start, node.then) if node.start in returning else (node.start,)
         case _:
@@ -207,7 +222,7 @@ def check_after_hangup(flow: Flow, problems: list[Problem]) -> None:
         match node:
             case LookUp():
                 waiting.extend((node.then, *([node.not_found] if node.not_found else [])))
-            case Branch() | Set() | Goto() | Call() | Return() | HangsUp(prompts=()):
+            case Branch() | ChecksHours() | Set() | SendsText() | Goto() | Call() | Return() | HangsUp(prompts=()):
                 waiting.extend(targets(node))
             case _:
                 what = "transfers the call" if isinstance(node, TransfersCall) else "speaks or listens"

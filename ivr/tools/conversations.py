@@ -26,12 +26,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
+from ivr.core.expression_types import describe
 from ivr.core.flow import Mark
 from ivr.core.state import Disposition
-from ivr.core.values import Kind, LookupSignature, Scalar, Value
+from ivr.core.values import Kind, ListOf, LookupSignature, Record, Scalar, Type, Value
 from ivr.language.problems import Problem, did_you_mean
-from ivr.language.reader import Reader
-from ivr.language.source import MappingSource, ScalarSource, Source, read_yaml
+from ivr.language.reader import Reader, kind_of
+from ivr.language.source import ListSource, MappingSource, ScalarSource, Source, read_yaml
 
 NOON = dt.datetime(2026, 3, 5, 12, 0, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 WORDS = (
@@ -162,23 +163,47 @@ def _read_answer(source: Source, signature: LookupSignature, problems: list[Prob
     if not isinstance(source, MappingSource):
         problems.append(Problem(source.mark, "wrong-type", "an answer is a mapping of fields, 'not_found', 'failed' or 'deadline'"))
         return None
-    answer: dict[str, Value] = {name: _nothing(type_) for name, type_ in signature.answer.fields.items() if isinstance(type_, Scalar)}
+    return _read_record(source, signature.answer, f"look-up '{signature.name}' answers", problems)
+
+
+def _read_record(source: MappingSource, type_: Record, what: str, problems: list[Problem]) -> Mapping[str, Value]:
+    """Fields that are left out are empty."""
+    found: dict[str, Value] = {name: _nothing(field_type) for name, field_type in type_.fields.items()}
     for key, value in source.entries:
-        type_ = signature.answer.fields.get(key.text)
-        if not isinstance(type_, Scalar) or not isinstance(value, ScalarSource):
-            hint = did_you_mean(key.text, tuple(signature.answer.fields))
-            problems.append(
-                Problem(key.mark, "unknown-key", f"look-up '{signature.name}' answers no '{key.text}' that can be set here{hint}")
-            )
-            continue
-        try:
-            answer[key.text] = _value(type_.kind, value.text)
-        except (ValueError, InvalidOperation):
-            problems.append(Problem(value.mark, "bad-value", f"'{value.text}' is not of the kind {type_.kind.value}"))
-    return answer
+        field_type = type_.fields.get(key.text)
+        if field_type is None:
+            hint = did_you_mean(key.text, tuple(type_.fields))
+            problems.append(Problem(key.mark, "unknown-key", f"{what} no '{key.text}'{hint}"))
+        else:
+            found[key.text] = _read_value(value, field_type, f"'{key.text}' has", problems)
+    return found
 
 
-def _nothing(type_: Scalar) -> Value:
+def _read_value(source: Source, type_: Type, what: str, problems: list[Problem]) -> Value:
+    match type_, source:
+        case Record(), MappingSource():
+            return _read_record(source, type_, what, problems)
+        case ListOf(), ListSource():
+            return tuple(_read_value(item, type_.item, f"an item of {what.removesuffix(' has')} has", problems) for item in source.items)
+        case Scalar(optional=True), ScalarSource(is_null=True):
+            return None
+        case Scalar(kind=kind), ScalarSource():
+            try:
+                return _value(kind, source.text)
+            except (ValueError, InvalidOperation):
+                problems.append(Problem(source.mark, "bad-value", f"'{source.text}' is not of the kind {kind.value}"))
+        case _:
+            problems.append(Problem(source.mark, "wrong-type", f"{describe(type_)} must stand here, not {kind_of(source)}"))
+    return _nothing(type_)
+
+
+def _nothing(type_: Type) -> Value:
+    if isinstance(type_, ListOf):
+        return ()
+    if type_.optional:
+        return None
+    if isinstance(type_, Record):
+        return {name: _nothing(field_type) for name, field_type in type_.fields.items()}
     empty: Mapping[Kind, Value] = {
         Kind.TEXT: "", Kind.DIGITS: "", Kind.BOOL: False, Kind.NUMBER: Decimal(0), Kind.MONEY: Decimal(0), Kind.VOLUME: 0,
         Kind.DURATION: dt.timedelta(0), Kind.DATE: NOON.date(), Kind.MONTH: NOON.date().replace(day=1), Kind.TIME: dt.time(0),

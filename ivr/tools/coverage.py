@@ -148,7 +148,11 @@ def _by_note(flow: Flow, note: facts.Note, last: Target) -> Iterator[Edge]:
             yield Edge(Kind.BRANCH, name, condition or ELSE)
         case facts.StepFailed(reason="expression"):
             yield Edge(Kind.FAILURE, "", ON_FAILURE)
-        case facts.StepFailed() | facts.TicketPromised():
+        case facts.HoursChecked(node=name, state=state):
+            yield Edge(Kind.HOURS, name, state)
+        case facts.LimitExceeded(limit=limit):
+            yield Edge(Kind.LIMIT, "", limit)
+        case _:
             pass
 
 
@@ -196,6 +200,14 @@ def _untaken(flow: Flow, edge: Edge) -> str:
             return f"'{edge.node}' never came to its else" if edge.label == ELSE else f"at '{edge.node}', {edge.label} never decided"
         case Kind.MESSAGE:
             return f"no message at '{edge.node}' came to {edge.label}"
+        case Kind.HOURS:
+            return f"nobody called while '{edge.node}' was {'on ' if edge.label == 'holiday' else ''}{edge.label}"
+        case Kind.LIST:
+            return f"no list at '{edge.node}' was {'empty' if edge.label == 'empty' else 'of one page'}"
+        case Kind.TEXT:
+            return f"no text message at '{edge.node}' {'was sent' if edge.label == THEN else 'failed'}"
+        case Kind.LIMIT:
+            return f"no call exceeded the limit '{edge.label}'"
         case Kind.TRANSFER:
             return f"nobody {'talked to a person' if edge.label == THEN else 'remained unanswered'} at '{edge.node}'"
         case Kind.RETURN:

@@ -13,8 +13,10 @@ from enum import StrEnum
 from ivr.core.flow import (
     BACK,
     REPEAT,
+    Asks,
     Branch,
     Call,
+    ChecksHours,
     Collect,
     Flow,
     Goto,
@@ -23,8 +25,10 @@ from ivr.core.flow import (
     Mark,
     Menu,
     Node,
+    ReadsList,
     Return,
     Say,
+    SendsText,
     Set,
     TakesMessage,
     Target,
@@ -50,11 +54,15 @@ class Kind(StrEnum):
     UNIVERSAL = "universal keys"
     LOOKUP = "look-ups"
     BRANCH = "branch arms"
+    HOURS = "opening hours"
+    LIST = "lists"
+    TEXT = "text messages"
     MESSAGE = "messages"
     TRANSFER = "transfers"
     RETURN = "returns"
     FAILURE = "failures"
     HANG_UP = "hang-ups"
+    LIMIT = "limits"
     THEN = "then"  # the only way on from a node; drawn, but not counted: it says no more than its two nodes
 
 
@@ -90,6 +98,21 @@ def edges_from(flow: Flow, node: Node) -> Iterator[Edge]:
         case Collect():
             yield Edge(Kind.ENTRY, name, node.variable, node.then)
             yield from _mistakes(flow, node)
+        case ReadsList():
+            yield Edge(Kind.CHOICE, name, node.keys.forward, name)
+            yield Edge(Kind.CHOICE, name, node.keys.backward, name)
+            yield Edge(Kind.CHOICE, name, node.keys.stop, node.then)
+            yield Edge(Kind.LIST, name, "empty", node.empty)
+            yield Edge(Kind.LIST, name, "one page", node.then)
+            yield from _mistakes(flow, node)
+        case ChecksHours():
+            yield Edge(Kind.HOURS, name, "open", node.open)
+            yield Edge(Kind.HOURS, name, "closed", node.closed)
+            if node.schedule.closed:
+                yield Edge(Kind.HOURS, name, "holiday", node.holiday)
+        case SendsText():
+            yield Edge(Kind.TEXT, name, THEN, node.then)
+            yield Edge(Kind.TEXT, name, "failed", node.failed)
         case LookUp():
             yield Edge(Kind.LOOKUP, name, THEN, node.then)
             if node.not_found is not None:
@@ -112,7 +135,7 @@ def edges_from(flow: Flow, node: Node) -> Iterator[Edge]:
             pass
 
 
-def _mistakes(flow: Flow, node: Menu | Collect) -> Iterator[Edge]:
+def _mistakes(flow: Flow, node: Asks) -> Iterator[Edge]:
     yield Edge(Kind.NOINPUT, node.name, "noinput")
     if wrong_entry(flow, node):
         yield Edge(Kind.NOMATCH, node.name, "nomatch")
@@ -120,18 +143,33 @@ def _mistakes(flow: Flow, node: Menu | Collect) -> Iterator[Edge]:
 
 
 def _of_the_line(flow: Flow) -> Iterator[Edge]:
-    asking = [node for node in flow.nodes.values() if isinstance(node, Menu | Collect)]
+    asking = [node for node in flow.nodes.values() if isinstance(node, Asks)]
     for key, action in flow.universals.items():
         if any(not means_something(node, key) for node in asking):
             yield Edge(Kind.UNIVERSAL, "", key, None if action in (BACK, REPEAT) else action)
     waiting = dict.fromkeys(kind for node in flow.nodes.values() if (kind := waits_as(node)))
     yield from (Edge(Kind.HANG_UP, "", kind, flow.on_hangup) for kind in waiting)
+    for limit, there, target in limits_of(flow):
+        if there and (asking or limit == "calls"):
+            yield Edge(Kind.LIMIT, "", limit, target)
     if waiting:
         yield Edge(Kind.FAILURE, "", ON_FAILURE, flow.on_failure)
 
 
-def wrong_entry(flow: Flow, node: Menu | Collect) -> str | None:
+def limits_of(flow: Flow) -> tuple[tuple[str, bool, Target | None], ...]:
+    """Each limit: its name, whether the flow has it, and where a call goes that exceeds it."""
+    limits = flow.limits
+    return (
+        ("duration", limits.duration is not None, limits.exceeded),
+        ("tries", limits.tries is not None, limits.exceeded),
+        ("calls", limits.calls is not None, limits.crowded),
+    )
+
+
+def wrong_entry(flow: Flow, node: Asks) -> str | None:
     """Keys that the node understands as nothing; None when there are none, because every key means something."""
+    if isinstance(node, ReadsList):
+        return next((key for key in reversed(KEYS) if key not in (*page_keys(node), *flow.universals)), None)
     if isinstance(node, Menu):
         taken = {key[0] for key in node.choices} | set(flow.universals)
         free = [key for key in reversed(KEYS) if key not in taken and key != "#"] or [key for key in KEYS if key not in taken]
@@ -141,8 +179,15 @@ def wrong_entry(flow: Flow, node: Menu | Collect) -> str | None:
     return next((key for key in "*#" if key not in flow.universals), None)
 
 
-def means_something(node: Menu | Collect, key: str) -> bool:
-    """Whether a menu or form takes a key for its own, before it can be a universal one."""
+def page_keys(node: ReadsList) -> tuple[str, ...]:
+    """The keys that turn the pages of a list, or leave it."""
+    return node.keys.forward, node.keys.backward, node.keys.stop
+
+
+def means_something(node: Asks, key: str) -> bool:
+    """Whether a menu, form or list takes a key for its own, before it can be a universal one."""
+    if isinstance(node, ReadsList):
+        return key in page_keys(node)
     return key in node.choices if isinstance(node, Menu) else fits(key, node.min_digits, node.max_digits)
 
 
@@ -153,6 +198,8 @@ def waits_as(node: Node) -> str | None:
             return "menu"
         case Collect():
             return "form"
+        case ReadsList():
+            return "list"
         case TakesMessage():
             return "message"
         case TransfersCall():

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, TakeMessage, Transfer
+from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, SendText, TakeMessage, Transfer
 from ivr.core.events import (
     CallerHungUp,
     CallStarted,
@@ -21,6 +21,7 @@ from ivr.core.events import (
     NothingHeard,
     PromptPlayed,
     Released,
+    TextQueued,
     TransferEnded,
 )
 from ivr.core.flow import Flow, Mark
@@ -181,6 +182,8 @@ class _Caller:
                 return self._look_up(command)
             case TakeMessage():
                 return self._message(command)
+            case SendText():
+                return TextQueued(self._at)
             case Transfer():
                 return self._transfer(command)
             case Release():

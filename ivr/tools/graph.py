@@ -16,6 +16,7 @@ from ivr.core.flow import (
     REPEAT,
     Branch,
     Call,
+    ChecksHours,
     Collect,
     Flow,
     Goto,
@@ -24,8 +25,10 @@ from ivr.core.flow import (
     Menu,
     Node,
     Prompts,
+    ReadsList,
     Return,
     Say,
+    SendsText,
     Set,
     TakesMessage,
     Target,
@@ -247,6 +250,12 @@ def first_words(flow: Flow, node: Node) -> str:
             return ", ".join([*values, *([f"language = {node.language}"] if node.language else [])])
         case Call():
             return subflow_of(node.start)
+        case ReadsList():
+            return f"{node.items.text}, {node.page_size} a page"
+        case ChecksHours():
+            return node.hours
+        case SendsText():
+            return _spoken(flow, node.text)
         case Branch() | Goto() | Return():
             return ""
 

@@ -16,10 +16,14 @@ from ivr.language.prompts import LANGUAGES, Catalogue, read_catalogue
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """What came of reading some flows: those without errors, by the path they were read from, and all problems in order."""
+    """What came of reading some flows: those without errors, by the path they were read from, and all problems in order.
+
+    `sources`: for each path, every file that was read for the flow, itself and the prompts included.
+    """
 
     flows: Mapping[str, Flow]
     problems: tuple[Problem, ...]
+    sources: Mapping[str, tuple[Path, ...]]
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -44,8 +48,29 @@ def read_text(path: Path, home: Path) -> str:
 
 def read_prompts(home: Path) -> tuple[Catalogue, tuple[Problem, ...]]:
     """All of prompts/<language>.yaml."""
-    files = [home / "prompts" / f"{language}.yaml" for language in LANGUAGES]
-    return read_catalogue((file.stem, read_text(file, home), shown(file, home)) for file in files if file.exists())
+    return read_catalogue((file.stem, read_text(file, home), shown(file, home)) for file in prompts_files(home))
+
+
+def prompts_files(home: Path) -> tuple[Path, ...]:
+    """The prompts files there are."""
+    return tuple(file for language in LANGUAGES if (file := home / "prompts" / f"{language}.yaml").exists())
+
+
+class FilesBeside:
+    """The files beside a flow, by the names the flow gives them; `read` are those it asked for. Nothing above its folder is read."""
+
+    def __init__(self, flow: Path, home: Path) -> None:
+        self._folder = flow.resolve().parent
+        self._home = home
+        self.read: list[Path] = []
+
+    def __call__(self, name: str) -> tuple[str, str] | None:
+        """The path as people read it, and the text. Raises UserError for a file that cannot be read or is no text."""
+        path = (self._folder / name).resolve()
+        if not path.is_relative_to(self._folder) or not path.is_file():
+            return None
+        self.read.append(path)
+        return shown(path, self._home), read_text(path, self._home)
 
 
 def lint(paths: Iterable[Path], home: Path, signatures: Mapping[str, LookupSignature]) -> Linted:
@@ -53,12 +78,15 @@ def lint(paths: Iterable[Path], home: Path, signatures: Mapping[str, LookupSigna
     catalogue, found = read_prompts(home)
     problems = list(found)
     flows: dict[str, Flow] = {}
+    sources: dict[str, tuple[Path, ...]] = {}
     for path in paths:
-        loaded = load_flow(read_text(path, home), shown(path, home), catalogue, signatures)
+        beside = FilesBeside(path, home)
+        loaded = load_flow(read_text(path, home), shown(path, home), catalogue, signatures, beside)
         problems.extend(loaded.problems)
+        sources[str(path)] = (path, *dict.fromkeys(beside.read), *prompts_files(home))
         if loaded.flow is not None:
             flows[str(path)] = loaded.flow
-    return Linted(flows, in_order(problems))
+    return Linted(flows, in_order(problems), sources)
 
 
 def fixed_texts(flow: Flow) -> Mapping[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ivr.language import forms
 from ivr.language.grammar import Form, Key, Takes
+from ivr.language.hours import HOURS
 from ivr.language.problems import CODES
 from ivr.language.schema import schema
 
@@ -24,7 +25,7 @@ The reference: every key of a flow, what it takes and what a caller gets from it
 _NODES = """\
 ## Nodes
 
-A node is known by the one key that says what it does. Each is told as the caller experiences it.
+A node is known by the one key that says what it does. Each is told as the caller experiences it. Every node may have, too:
 """
 _PROMPTS = """\
 ## Prompts
@@ -46,8 +47,9 @@ def schema_text() -> str:
 
 def reference() -> str:
     """The reference page."""
-    parts = [_HEAD, *_form(forms.FLOW, "## The file"), *_form(forms.DEFAULTS, "### defaults"), *_form(forms.SUBFLOW, "### A sub-flow")]
-    parts.append(_NODES)
+    parts = [_HEAD, *_form(forms.FLOW, "## The file"), *_form(forms.DEFAULTS, "### defaults"), *_form(forms.LIMITS, "### limits")]
+    parts += [*_form(HOURS, "### Opening hours"), *_form(forms.SUBFLOW, "### A sub-flow"), *_form(forms.SHARED, "### A shared file")]
+    parts += [_NODES, _keys(forms.EVERYWHERE)]
     for name, form in forms.NODES.items():
         parts += _form(form, f"### {name}")
         parts += _arms() if name == "branch" else ()
@@ -60,7 +62,8 @@ def _form(form: Form, title: str) -> Iterator[str]:
     yield f"{title}\n"
     yield f"{form.meaning}\n"
     common = form is not forms.DEFAULTS and set(forms.RETRIES) <= set(form.keys)
-    yield _keys(key for key in form.keys if not (common and key in forms.RETRIES))
+    told = (*(forms.RETRIES if common else ()), *forms.EVERYWHERE)
+    yield _keys(key for key in form.keys if key not in told)
     if common:
         yield f"And {', '.join(f'`{key.name}`' for key in forms.RETRIES)}, as in [defaults](#defaults).\n"
     yield f"```yaml\n{form.example}```\n"
@@ -87,7 +90,7 @@ def _needed(key: Key) -> str:
 
 def _kinds() -> Iterator[Takes]:
     """Each kind of value that some key takes, in the order in which a reader meets them."""
-    all_forms = (forms.FLOW, forms.DEFAULTS, forms.SUBFLOW, *forms.NODES.values(), forms.WHEN_ARM, forms.ELSE_ARM)
+    all_forms = (forms.FLOW, forms.DEFAULTS, forms.LIMITS, HOURS, forms.SUBFLOW, *forms.NODES.values(), forms.WHEN_ARM, forms.ELSE_ARM)
     yield from dict.fromkeys(key.takes for form in all_forms for key in form.keys)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ivr.core import notes as facts
-from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, TakeMessage, Transfer
+from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, SendText, TakeMessage, Transfer
 from ivr.core.events import (
     CallerHungUp,
     CallStarted,
@@ -24,6 +24,7 @@ from ivr.core.events import (
     NothingHeard,
     PromptPlayed,
     Released,
+    TextQueued,
     TransferEnded,
 )
 from ivr.core.flow import Flow
@@ -143,6 +144,9 @@ class TryOut:
                     event = PromptPlayed(self._clock())
                 case Lookup():
                     event = self._look_up(step.command)
+                case SendText():
+                    event = TextQueued(self._clock())
+                    way.append(f"  text message: {transcript_of(step.command.text)}")
                 case Release():
                     event = Released(self._clock())
                 case AskDigits() if self._keys:
@@ -192,6 +196,18 @@ def _told(note: facts.Note) -> str:
             return f"  tries exhausted → {note.target}"
         case facts.ConditionHeld():
             return f"  {note.condition or 'else'} → {note.target}"
+        case facts.HoursChecked():
+            return f"  {note.hours}: {note.state} → {note.target}"
+        case facts.PageTurned():
+            return f"  page {note.page} of {note.pages}"
+        case facts.MilestoneReached():
+            return f"  milestone {note.milestone}"
+        case facts.OutcomeReached():
+            return f"  outcome {note.outcome}"
+        case facts.LanguageChosen():
+            return f"  language {note.language}"
+        case facts.LimitExceeded():
+            return f"  too many {note.limit} → {note.target}" if note.limit != "duration" else f"  too long → {note.target}"
         case facts.StepFailed():
             return f"  failed ({note.reason}) → {note.target}"
         case facts.TicketPromised():

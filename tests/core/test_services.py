@@ -367,7 +367,7 @@ SUBFLOWS = """subflows:
       ask: {collect: <<Number?>>, as: number, length: 2, then: sure, exhausted: /lost}
       sure: {menu: <<Sure?>>, choices: {1: end, 2: deep}, exhausted: end}
       deep: {call: help, then: sure}
-      end: {return: }
+      end: {return: {number: number}}
   help:
     start: text
     nodes:
@@ -377,9 +377,9 @@ SUBFLOWS = """subflows:
 CALLING = compiled(
     """
   hello: {menu: <<Main.>>, choices: {1: one, 2: two}, exhausted: bye}
-  one: {call: who, then: told}
+  one: {call: who, as: caller, then: told}
   two: {call: who, then: second}
-  told: {say: <<You are {{ number | digits }}.>>, then: hello}
+  told: {say: <<You are {{ caller.number | digits }}.>>, then: hello}
   second: {menu: <<Second.>>, choices: {1: one}, exhausted: bye}
   lost: {menu: <<Lost.>>, choices: {1: hello}, exhausted: bye}
 """,
@@ -388,7 +388,7 @@ CALLING = compiled(
 )
 
 
-def test_a_sub_flow_comes_back_to_where_it_was_called_and_its_values_with_it():
+def test_a_sub_flow_comes_back_to_where_it_was_called_with_what_it_returns():
     phone = Phone(CALLING).presses("1")
     assert phone.hears == "Number?"
 
@@ -400,7 +400,7 @@ def test_sub_flows_may_call_each_other():
     phone = Phone(CALLING).presses("1").presses("42").presses("2")
 
     assert phone.hears == "Help. Sure?"
-    assert phone.state.returns == ("told",)
+    assert phone.state.returns == ("one",)
 
 
 def test_star_goes_back_out_of_a_sub_flow_and_into_it_again():

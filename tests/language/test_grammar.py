@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from adapters.backoffice.signatures import SIGNATURES
 from ivr.language import forms
 from ivr.language.grammar import Form, Key, Takes
+from ivr.language.hours import HOURS
 from ivr.language.nodes import NODE_TYPES
 from ivr.language.problems import CODES
 from ivr.language.reader import Reader
@@ -43,6 +44,8 @@ ONLY_THE_SCHEMA_MINDS = {  # lint has another code for these
 ALL_FORMS = {
     "the file": forms.FLOW,
     "defaults": forms.DEFAULTS,
+    "limits": forms.LIMITS,
+    "opening hours": HOURS,
     "a sub-flow": forms.SUBFLOW,
     "when": forms.WHEN_ARM,
     "else": forms.ELSE_ARM,
@@ -86,6 +89,8 @@ def test_the_schema_has_the_keys_of_the_table():
     found = {
         "the file": schema(),
         "defaults": definitions["form_defaults"],
+        "limits": definitions["form_limits"],
+        "opening hours": definitions["form_hours"],
         "a sub-flow": definitions["form_subflow"],
         "when": definitions["arm_when"],
         "else": definitions["arm_else"],
@@ -163,7 +168,16 @@ WRONG: dict[Takes, list[str]] = {
     Takes.ASSIGNMENTS: ["[]", "{}", "{a b: 1}", "{call: 1}", "{x: []}"],
     Takes.CONDITION: ["[]", "{}"],
     Takes.ARMS: ["{}", "[]", "[else]", "[{when: true, then: bye}]", "[{else: bye, then: bye}]", "[{when: true}, {else: bye}]"],
-    Takes.NOTHING: ["bye", "{}", '""'],
+    Takes.VALUE: ["[]", "{}"],
+    Takes.RESULTS: ["bye", "[]", '""', "{a b: 1}", "{a: []}"],
+    Takes.PARAMETERS: ["[]", "{a b: digits}", "{a: number of times}", "{call: digits}", "{a: []}"],
+    Takes.WORDS: ["{}", "told", "[a b]", "[told, told]", "[[told]]"],
+    Takes.WORD: ["[]", "{}"],
+    Takes.FILES: ["{}", "[[a.yaml]]", "~"],
+    Takes.LIMITS: ["[]", "5", "{duration: soon}"],
+    Takes.HOURS: ["[]", "5"],
+    Takes.HOURS_NAME: ["[]", "~"],
+    Takes.ONE_KEY: ["12", "a", "[]", "~"],
 }
 KEYS = [(name, form[key]) for name, form in ALL_FORMS.items() for key in form]
 IDS = [f"{name}-{key.name}" for name, key in KEYS]

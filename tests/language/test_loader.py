@@ -103,7 +103,7 @@ def test_a_leading_slash_names_a_node_of_the_line_everywhere():
     assert (flow.start, flow.on_failure, flow.on_hangup, flow.universals) == ("hello", "bye", "end", {"0": "bye"})
 
 
-def test_a_value_of_a_sub_flow_is_known_after_it():
+def test_what_every_end_of_a_sub_flow_returns_is_known_after_it():
     subflow = """subflows:
   ask:
     start: form
@@ -111,29 +111,28 @@ def test_a_value_of_a_sub_flow_is_known_after_it():
       form: {collect: 请输入, as: entry, length: 4, then: look, exhausted: /bye}
       look: {lookup: account, with: {number: entry}, not_found: /bye, failed: form2, then: end}
       form2: {lookup: account, with: {number: entry}, not_found: /bye, failed: /bye, then: end2}
-      end: {return: }
-      end2: {return: }
+      end: {return: {balance: account.balance}}
+      end2: {return: {balance: account.balance}}
 """
-    sound("  hello: {call: ask, then: tell}\n  tell: {say: balance, then: bye}\n", more=subflow)
+    sound("  hello: {call: ask, as: it, then: tell}\n  tell: {say: '余额{{ it.balance | money }}', then: bye}\n", more=subflow)
 
 
-def test_a_value_that_only_some_ends_of_a_sub_flow_set_is_not():
+def test_a_value_of_a_sub_flow_is_its_own():
     subflow = """subflows:
   ask:
     start: look
     nodes:
-      look: {lookup: account, with: {number: call.caller_id}, not_found: none, failed: none, then: end}
-      none: {return: }
+      look: {lookup: account, with: {number: call.caller_id}, not_found: end, failed: end, then: end}
       end: {return: }
 """
     problems = told("  hello: {call: ask, then: tell}\n  tell: {say: balance, then: bye}\n", more=subflow)
 
     assert problems == [
-        "f.yaml:8:15: error: node 'tell': 'account' may not be known here; a way leads here that does not set it  [maybe-unset]"
+        "f.yaml:8:15: error: node 'tell': in 'account.balance': nothing here is named 'account'; known here: call, language  [unknown-name]"
     ]
 
 
-def test_a_value_known_at_one_call_of_a_sub_flow_only_is_not_known_in_it():
+def test_a_value_of_the_line_is_handed_over_to_a_sub_flow():
     subflow = "subflows:\n  s:\n    start: tell\n    nodes:\n      tell: {say: balance, then: end}\n      end: {return: }\n"
     problems = told(
         ACCOUNT.replace("not_found: bye", "not_found: other") + "  next: {call: s, then: bye}\n  other: {call: s, then: bye}\n",
@@ -141,7 +140,8 @@ def test_a_value_known_at_one_call_of_a_sub_flow_only_is_not_known_in_it():
     )
 
     assert problems == [
-        "f.yaml:15:19: error: node 's/tell': 'account' may not be known here; a way leads here that does not set it  [maybe-unset]"
+        "f.yaml:15:19: error: node 's/tell': in 'account.balance': nothing here is named 'account'; the line's own 'account' is handed "
+        "over: name it under 'takes' here, and under 'with' at the call  [unknown-name]"
     ]
 
 
