@@ -68,6 +68,11 @@ class Settings:
         return self.spool / "recordings"
 
     @property
+    def versions(self) -> Path:
+        """Every published version of every line, and which of them answer."""
+        return self.var / "versions"
+
+    @property
     def sounds(self) -> Path:
         """Joined utterances, one content-addressed .alaw file each."""
         return self.var / "sounds"
