@@ -27,12 +27,16 @@ class Services:
     clock: Clock
 
 
-async def run_call(flow: Flow, channel: Channel, services: Services, started: CallStarted, line: str = "") -> Disposition:
+async def run_call(
+    flow: Flow, channel: Channel, services: Services, started: CallStarted, line: str = "", version: str = ""
+) -> Disposition:
     """Run a call to its end. `line` is the telephone system's own id of the call, kept for correlation.
+
+    `version` names the flow in the first and the last entry of the journal.
 
     Raises ChannelFailed when the line breaks in a way that is no hang-up; the caller is then in the hands of the dialplan's rescue.
     """
-    call = _Call(channel, services, started, line)
+    call = _Call(channel, services, started, line, version)
     try:
         step = advance(flow, CallState(), started)
         call.write(started, None, step)
@@ -48,18 +52,24 @@ async def run_call(flow: Flow, channel: Channel, services: Services, started: Ca
 
 
 class _Call:
-    def __init__(self, channel: Channel, services: Services, started: CallStarted, line: str) -> None:
+    def __init__(self, channel: Channel, services: Services, started: CallStarted, line: str, version: str) -> None:
         self._channel = channel
         self._services = services
         self._started = started
         self._line = line
+        self._version = {"version": version} if version else {}
 
     def write(self, event: Event, asked: Command | None, step: Step) -> None:
-        self._services.journal.write(self._started.session, entry(event, asked, step))
+        version = self._version if asked is None else {}
+        self._services.journal.write(self._started.session, {**version, **entry(event, asked, step)})
 
     def end(self, disposition: Disposition, broken: str | None = None) -> None:
         """The last entry of a call; `broken` names what ended it against the flow's will."""
-        last: dict[str, object] = {"at": self._services.clock().isoformat(timespec="milliseconds"), "disposition": disposition.value}
+        last: dict[str, object] = {
+            "at": self._services.clock().isoformat(timespec="milliseconds"),
+            "disposition": disposition.value,
+            **self._version,
+        }
         self._services.journal.write(self._started.session, last if broken is None else last | {"broken": broken})
 
     async def perform(self, command: Command, state: CallState) -> Event:
