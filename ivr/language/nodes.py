@@ -241,8 +241,7 @@ def _hours(reader: Reader, scope: Scope) -> Node | None:
 
 
 def _sms(reader: Reader, scope: Scope) -> Node | None:
-    source = reader.source("sms")
-    text = scope.read_prompts(source, written=True) if source is not None else ()
+    text = scope.prompts(reader, "sms", written=True)
     to_source = reader.source("to")
     to = scope.expression(to_source) if to_source is not None else parse("call.caller_id", reader.mark)
     then = scope.target(reader, "then")

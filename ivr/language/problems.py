@@ -146,14 +146,18 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 MAX_HINTS = 50  # looking for likely names takes its time, and whoever has fifty problems has another one
+MAX_LISTED = 10  # names that are all listed when none is likely
 MAX_KNOWN = 1500  # names looked through for a likely one; only a file made to hurt has more
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """'; did you mean ...?' when a known name is close, '; there are ...' when there are few, else nothing."""
+    if found := likely(name, known):
+        return found
+    return f"; known here: {', '.join(sorted(known))}" if 0 < len(known) <= MAX_LISTED else ""
+
+
+def likely(name: str, known: Sequence[str]) -> str:
+    """'; did you mean ...?' when a known name is close, else nothing."""
     close = difflib.get_close_matches(name, known[:MAX_KNOWN], n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    if 0 < len(known) <= 8:
-        return f"; known here: {', '.join(sorted(known))}"
-    return ""
+    return f"; did you mean '{close[0]}'?" if close else ""

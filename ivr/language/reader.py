@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping
 from ivr.core.expressions import KEYWORDS
 from ivr.core.marks import Mark
 from ivr.language.grammar import Form
-from ivr.language.problems import Problem, did_you_mean
+from ivr.language.problems import Problem, did_you_mean, likely
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
 
 _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|min|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _KEY = re.compile(r"[0-9*#]")
+ANYWHERE = ("milestone", "outcome")  # keys that every node may have, which would crowd out those of its own in a hint
 MAX_DURATION = dt.timedelta(hours=24)
 
 
@@ -191,7 +192,8 @@ class Reader:
         for key, (source, _) in self._entries.items():
             if key not in self._read:
                 known = set(self._form) if self._form else self._read
-                hint = did_you_mean(key, sorted(known - set(self._entries)) or sorted(known))
+                names = sorted(known - set(self._entries)) or sorted(known)
+                hint = likely(key, names) or did_you_mean(key, [name for name in names if name not in ANYWHERE])
                 self.problem(source.mark, "unknown-key", f"{self.what} has no key '{key}'{hint}")
 
 

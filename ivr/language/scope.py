@@ -116,12 +116,12 @@ class Scope:
         self.whole.targets.append((name, source.mark))
         return name
 
-    def prompts(self, reader: Reader, key: str, *, required: bool | None = None) -> Prompts:
+    def prompts(self, reader: Reader, key: str, *, required: bool | None = None, written: bool = False) -> Prompts:
         """One prompt or a list of prompts."""
         source = reader.source(key, required=required)
         if isinstance(source, ListSource) and not source.items:
             self.problem(source.mark, "bad-value", f"'{key}' needs at least one prompt")
-        return () if source is None else self.read_prompts(source)
+        return () if source is None else self.read_prompts(source, written=written)
 
     def tapered(self, reader: Reader, key: str, default: tuple[Prompts, ...]) -> tuple[Prompts, ...]:
         """What is heard at the first, second, ... failure."""

@@ -36,7 +36,8 @@ FLOW = compiled(
   fine: {say: <<You have {{ account.balance | money }}.>>, then: main}
   nobody: {say: <<Who are you?>>, then: leave}
   broken: {say: <<Not now.>>, then: leave}
-  main: {menu: <<Main.>>, choices: {1: leave, 2: person}, exhausted: leave}
+  main: {menu: <<Main.>>, choices: {1: leave, 2: person, 3: text}, exhausted: leave}
+  text: {sms: <<See you.>>, then: bye}
   person: {transfer: agents, announce: <<Connecting.>>, ring_time: 15s, then: bye, unanswered: busy}
   busy: {say: <<All busy.>>, then: leave}
   leave:
@@ -288,6 +289,8 @@ def reach(phase: Phase) -> Phone:
             return phone.is_answered(None).listens()
         case Phase.TRANSFERRING:
             return phone.is_answered(ACCOUNT).presses("2").listens()
+        case Phase.TEXTING:
+            return phone.is_answered(ACCOUNT).presses("3")
         case _:
             return phone.is_answered(None).listens().leaves_a_message().listens()
 
