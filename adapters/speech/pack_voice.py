@@ -84,6 +84,10 @@ class PackVoice:
             making.add_done_callback(lambda done: self._made(token, done))
         return await asyncio.shield(making)
 
+    def use(self, packs: Mapping[str, Pack]) -> None:
+        """Say with these recordings from now on."""
+        self._packs = packs
+
     def missing(self, texts: Iterable[str], language: str) -> list[str]:
         """The pieces of these texts (without placeholders) that no recording says: the fall-back would have to."""
         pack = self._packs.get(language)

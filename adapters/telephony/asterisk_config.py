@@ -20,6 +20,7 @@ from ivr.errors import SettingsError
 
 LONGEST_CALL = 900  # seconds
 TWIN = "1008612"
+_LENGTHS = range(1, 33)  # of numbers: a line's name has 32 characters at most
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108
 
 # Asterisk calls it an error when these are missing; its defaults suit us.
@@ -73,7 +74,9 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         "ami_port": settings.ami_port,
         "ami_secret": secret(settings, "ami"),
         "agent_secret": secret(settings, "agent"),
-        "numbers": "\n".join(map(_NUMBER_DIALPLAN.format, _numbers(settings))),
+        "own_number": "" if settings.flow == TWIN else _NUMBER_DIALPLAN.format(settings.flow, settings.flow, "line"),
+        "digits": "\n".join(_NUMBER_DIALPLAN.format("_" + "X" * length, "${FILTER(0-9,${EXTEN})}", "published") for length in _LENGTHS),
+        "versions": settings.versions,
         "longest_call": LONGEST_CALL,
         "recordings": settings.recordings,
         "intents": intents,
@@ -89,12 +92,6 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
     for name in _DEFAULTS_SUFFICE:
         _write_private(folders["etc"] / name, "")
     return Rendered(folders["etc"] / "asterisk.conf", folders["run"] / "asterisk.ctl")
-
-
-def _numbers(settings: Settings) -> list[str]:
-    """The numbers that the line answers: those with a flow, and the one it is for."""
-    flows = {path.stem for path in (settings.home / "flows").glob("*.yaml") if path.stem.isascii() and path.stem.isdigit()}
-    return sorted({*flows, settings.flow} - {TWIN})
 
 
 def secret(settings: Settings, name: str) -> str:
@@ -181,8 +178,8 @@ def _write_private(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 _NUMBER_DIALPLAN = """\
-exten = {0},1,Set(IVR_DIALLED={0})
- same = n,Goto(line,s,1)"""
+exten = {},1,Set(IVR_DIALLED={})
+ same = n,Goto({},s,1)"""
 
 _TWIN_DIALPLAN = """
 ; --- the same greeting and menu in plain dialplan, to measure the engine against ---------------------------------

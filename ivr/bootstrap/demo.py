@@ -9,9 +9,10 @@ import time
 
 from adapters.speech.ears import Ears, EarsMissing
 from adapters.speech.listening import hear_sentences
-from ivr.bootstrap.engine import load_flows, now
+from ivr.bootstrap.engine import now
 from ivr.bootstrap.first_call import KNOWN_FLOW, FirstCall, Tell, expected_balance, place_call, save_wave, says
 from ivr.bootstrap.line import Line
+from ivr.bootstrap.versions import unpublished
 from ivr.config import Settings
 from ivr.errors import SelflineError
 
@@ -24,9 +25,10 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
         loop.add_signal_handler(signal_, told.set)
     begun = time.monotonic()
     tell("starting Asterisk and the engine …")
-    load_flows(settings, lambda sentence: tell(f"! {sentence}"))
     line = Line(settings)
-    await line.start()
+    await line.start(tell=lambda sentence: tell(f"! {sentence}"))
+    for sentence in unpublished(settings):
+        tell(f"! {sentence}")
     watch = asyncio.create_task(line.watch(lambda sentence: tell(f"! {sentence}")))
     try:
         tell(f"the line is up after {time.monotonic() - begun:.1f} s and answers at {_address(settings)}")

@@ -1,4 +1,4 @@
-"""The engine: flows, back office, voice, tickets and recovery, put together and served over FastAGI until it is told to stop."""
+"""The engine: lines, back office, voice, tickets and recovery, put together and served over FastAGI until it is told to stop."""
 
 from __future__ import annotations
 
@@ -20,17 +20,21 @@ import uvloop
 from adapters.backoffice.embedded import EmbeddedBackOffice
 from adapters.backoffice.faulty import FaultyBackOffice
 from adapters.backoffice.signatures import SIGNATURES
+from adapters.speech.pack import Pack
 from adapters.speech.pack_voice import PackVoice, install_static, read_packs
 from adapters.speech.pyttsx3_voice import Pyttsx3Voice
 from adapters.storage.journal import JsonLinesJournal
 from adapters.storage.spool import FileSpool
 from adapters.storage.tickets import SqlTicketStore
+from adapters.storage.versions import VersionStore
 from adapters.telephony.agi_channel import AgiChannel
 from adapters.telephony.agi_request import IncomingCall
 from adapters.telephony.agi_verbs import Roots
 from adapters.telephony.ami import AmiLiveCalls
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.fastagi_server import FastAgiServer
+from ivr.bootstrap.publishing import publish_first
+from ivr.bootstrap.serving import ServedLines
 from ivr.calls.capture import MessageCapture
 from ivr.calls.driver import Services, run_call
 from ivr.calls.ports import BackOffice
@@ -46,6 +50,7 @@ from ivr.tools.prompts import fixed_prompts
 ZONE = ZoneInfo("Asia/Shanghai")
 RECOVERY_EVERY = 30.0  # seconds
 AUDIT_EVERY = 3600.0
+FOLLOW_EVERY = 0.25  # between two looks at what has been published
 DRAIN = 120.0  # seconds that calls have to finish when the engine is told to stop
 AMI_USER = "selfline"
 LOOPBACK = "127.0.0.1"  # Asterisk and its engine live on one machine
@@ -102,23 +107,28 @@ def read_catalogue(settings: Settings) -> Catalogue:
     return catalogue
 
 
-def make_voice(settings: Settings, flows: Mapping[str, Flow]) -> PackVoice:
-    """The shipped recordings, with the fall-back voice behind them; texts that nobody recorded are named in the log."""
-    packs = read_packs(settings.home / "prompts" / "audio", LANGUAGES)
-    voice = PackVoice(packs, settings.sounds, Pyttsx3Voice())
-    for name, flow in flows.items():
-        for language, texts in fixed_texts(flow).items():
-            for text in voice.missing(texts, language):
-                _log.warning("text_not_recorded", flow=name, language=language, text=text, cure="make prompts")
-    return voice
+def tell_unrecorded(voice: PackVoice, name: str, flow: Flow) -> None:
+    """Name the texts that nobody has recorded in the log: the fall-back voice says them."""
+    for language, texts in fixed_texts(flow).items():
+        for text in voice.missing(texts, language):
+            _log.warning("text_not_recorded", flow=name, language=language, text=text, cure="make prompts")
 
 
 def prepare_sounds(settings: Settings) -> None:
-    """The files that Asterisk plays by itself when no engine is there. Raises UserError when one cannot be made."""
+    """The files that Asterisk plays by itself when no engine is there: the prompts of the line's published version.
+
+    Raises UserError when one cannot be made.
+    """
+    store = VersionStore(settings.versions)
+    service = store.service(settings.flow)
+    home = store.version(settings.flow, service.number).folder if service else settings.home
+    catalogue, problems = read_prompts(home)
+    if problems:
+        raise UserError("\n".join(map(str, problems)))
     try:
         settings.sounds.mkdir(mode=0o700, parents=True, exist_ok=True)
         packs = read_packs(settings.home / "prompts" / "audio", LANGUAGES)
-        install_static(packs, settings.sounds, fixed_prompts(read_catalogue(settings)))
+        install_static(packs, settings.sounds, fixed_prompts(catalogue))
     except (VoiceFailed, OSError) as error:
         raise UserError(f"the line's prompts cannot be put in place: {error}") from error
 
@@ -136,12 +146,18 @@ class Engine:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._flows = load_flows(settings, lambda sentence: _log.error("flow_left_out", reason=sentence))
+        publish_first(settings, now, lambda sentence: _log.warning("first_publication", told=sentence))
         settings.var.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._versions = VersionStore(settings.versions)
+        self._recordings = _Recordings(settings)
+        self._voice = PackVoice(self._recordings.read(), settings.sounds, Pyttsx3Voice())
+        self._lines = ServedLines(self._versions, lambda served: tell_unrecorded(self._voice, served.version.name, served.flow))
+        self._lines.refresh()
+        if not self._lines.answers(settings.flow):
+            raise UserError("\n".join(self._lines.refusals(settings.flow)) or f"{settings.flow} cannot be answered; see ivr versions")
         self._spool = FileSpool(settings.spool)
         self._store = SqlTicketStore.open(settings.database, settings.secrets / "data_key", settings.recordings, exclusive=True)
         self._journal = JsonLinesJournal(settings.var / "journal")
-        self._voice = make_voice(settings, self._flows)
         live = AmiLiveCalls(LOOPBACK, settings.ami_port, AMI_USER, secret(settings, "ami"))
         capture = MessageCapture(self._store, self._spool, now, settings.min_free_bytes)
         self._recovery = Recovery(self._store, self._spool, live, now, capture.busy)
@@ -151,7 +167,7 @@ class Engine:
             settings.agi_port,
             token=secret(settings, "agi_token"),
             handler=self._answer,
-            knows_flow=self._flows.__contains__,
+            knows_flow=self._lines.answers,
             roots=Roots(PurePosixPath(settings.sounds), PurePosixPath(settings.recordings)),
             voice=self._voice,
             clock=now,
@@ -161,8 +177,10 @@ class Engine:
     async def start(self) -> None:
         """Take calls. Raises SettingsError when the port is taken."""
         await self._server.start()
-        self._tasks = [asyncio.create_task(self._recover()), asyncio.create_task(self._beat())]
-        _log.info("engine_ready", port=self._server.port, flows=sorted(self._flows))
+        self._settings.heartbeat.touch()
+        await self._tell_live({})
+        self._tasks = [asyncio.create_task(task) for task in (self._recover(), self._beat(), self._follow())]
+        _log.info("engine_ready", port=self._server.port, lines=sorted(self._lines.lines()))
 
     async def stop(self, drain: float = DRAIN) -> None:
         """Take no new calls, let those under way finish, and close everything."""
@@ -170,6 +188,7 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._versions.tell_live(None)
         self._voice.close()
         self._store.close()
         self._journal.close()
@@ -178,15 +197,44 @@ class Engine:
     async def _answer(self, call: IncomingCall, channel: AgiChannel) -> None:
         with structlog.contextvars.bound_contextvars(session=call.session):
             started = CallStarted(now(), call.session, call.caller_id, call.dialled)
-            _log.info("call_started", flow=call.flow, caller=call.masked_caller)
-            disposition = await run_call(self._flows[call.flow], channel, self._services, started, call.unique_id)
-            _log.info("call_over", flow=call.flow, disposition=disposition.value)
+            served = self._lines.choose(call.flow, call.caller_id, call.session)
+            name = served.version.name
+            _log.info("call_started", flow=name, caller=call.masked_caller)
+            self._lines.begun(served.version)
+            try:
+                disposition = await run_call(served.flow, channel, self._services, started, call.unique_id, name)
+            finally:
+                self._lines.over(served.version)
+            _log.info("call_over", flow=name, disposition=disposition.value)
 
     async def _beat(self) -> None:
         """Show that the loop turns: who watches the engine may end one that hangs, which frees its callers for the rescue."""
         while True:
             self._settings.heartbeat.touch()
             await asyncio.sleep(1.0)
+
+    async def _follow(self) -> None:
+        """Take what is published while calls go on; say what answers, and how many calls are under way on what."""
+        told: Mapping[str, object] = {}
+        while True:
+            await asyncio.sleep(FOLLOW_EVERY)
+            try:
+                await asyncio.to_thread(self._refresh)
+                told = await self._tell_live(told)
+            except Exception:  # calls go on as before, and the next look comes
+                _log.exception("publication_not_taken")
+
+    def _refresh(self) -> None:
+        if self._recordings.changed():
+            self._voice.use(self._recordings.read())
+        self._lines.refresh()
+
+    async def _tell_live(self, told: Mapping[str, object]) -> Mapping[str, object]:
+        """For `ivr versions` and those who publish; written when it has changed."""
+        now_told = self._lines.told()
+        if now_told != told:
+            await asyncio.to_thread(self._versions.tell_live, now_told)
+        return now_told
 
     async def _recover(self) -> None:
         audited = 0.0
@@ -214,6 +262,27 @@ class Engine:
                 complete=report.complete,
             )
         return report.waiting
+
+
+class _Recordings:
+    """The shipped recordings, and whether others have been made since they were read."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.home / "prompts" / "audio"
+        self._stamps: tuple[int, ...] = ()
+
+    def read(self) -> Mapping[str, Pack]:
+        """The recordings by language. Raises VoiceFailed for a manifest that cannot be read."""
+        self._stamps = self._now()
+        return read_packs(self._folder, LANGUAGES)
+
+    def changed(self) -> bool:
+        """Whether it is time to read them again."""
+        return self._now() != self._stamps
+
+    def _now(self) -> tuple[int, ...]:
+        manifests = (self._folder / language / "manifest.json" for language in LANGUAGES)
+        return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in manifests)
 
 
 async def _serve(settings: Settings) -> None:

@@ -21,7 +21,8 @@ from adapters.speech.pack_voice import read_packs
 from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
 from ivr.bootstrap.desk import at_desk_now
-from ivr.bootstrap.engine import load_flows, now
+from ivr.bootstrap.engine import now
+from ivr.bootstrap.serving import flow_of_version
 from ivr.config import Settings
 from ivr.core.values import Kind, SpokenValue, Value
 from ivr.errors import BackOfficeFailed
@@ -139,7 +140,7 @@ def _line_says(settings: Settings, keys: tuple[str, ...]) -> list[str]:
         office = EmbeddedBackOffice(Path(folder) / "backoffice.db", now)
         office.seed()
         try:
-            call = TryOut(load_flows(settings)[settings.flow], CALLER, answers_of(office.look_up), now)
+            call = TryOut(flow_of_version(settings, settings.flow, CALLER), CALLER, answers_of(office.look_up), now)
             screens = [call.begin(), *(call.do(key) for key in keys)]
         finally:
             office.close()

@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from adapters.telephony.asterisk_process import AsteriskProcess, find_asterisk
-from ivr.bootstrap.engine import load_flows, prepare_sounds
+from ivr.bootstrap.engine import now, prepare_sounds
+from ivr.bootstrap.publishing import publish_first
 from ivr.config import Settings
 from ivr.errors import SettingsError
 
@@ -143,11 +144,13 @@ class Line:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.stop()
 
-    async def start(self, *, engine: bool = True) -> None:
-        """Bring the line up. Raises SettingsError or another UserError, with nothing left running."""
-        load_flows(self.settings)
+    async def start(self, *, engine: bool = True, tell: Tell = lambda sentence: None) -> None:
+        """Bring the line up, with a first publication where there was none.
+
+        Raises SettingsError or another UserError, with nothing left running."""
         self._take_place()
         try:
+            publish_first(self.settings, now, tell)
             prepare_sounds(self.settings)
             self._asterisk = AsteriskProcess(self.settings, self._program or find_asterisk(self.settings), twin=self._twin)
             await self._asterisk.start()

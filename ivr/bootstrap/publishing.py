@@ -134,9 +134,25 @@ def working_files(settings: Settings) -> tuple[Path, ...]:
 # --- the stages ---
 
 
+def read_working(path: Path, home: Path, *, conversations: bool = False) -> tuple[Flow, Mapping[str, bytes]]:
+    """A flow as a designer works on it, and the bytes of everything it is made of, by the names they have in the project.
+
+    Raises UserError with every problem.
+    """
+    if not LINE.fullmatch(path.stem):
+        raise UserError(f"{shown(path, home)} cannot be a line: its name must be up to 32 of a-z, 0-9, _ and -")
+    if path.resolve().parent != (home / "flows").resolve():
+        raise UserError(f"{shown(path, home)} is not in {home / 'flows'}, from where lines are published")
+    linted = lint((path,), home, SIGNATURES)
+    if linted.errors:
+        raise UserError("\n".join(map(str, linted.errors)))
+    sources = [*linted.sources[str(path)], *(_scripts_about(path, home) if conversations else ())]
+    return linted.flows[str(path)], {name_of(source, path, home): _bytes_of(source, home) for source in sources}
+
+
 def take_snapshot(store: VersionStore, drafts: contextlib.ExitStack, path: Path, home: Path, *, conversations: bool = True) -> Snapshot:
     """Copy a flow with everything it is made of into a draft, and compile the copy. Raises UserError with every problem."""
-    files = _files_of(path, home, conversations=conversations)
+    _, files = read_working(path, home, conversations=conversations)
     draft = drafts.enter_context(store.draft(files))
     copy = draft / "flows" / path.name
     linted = lint((copy,), draft, SIGNATURES)
@@ -146,20 +162,7 @@ def take_snapshot(store: VersionStore, drafts: contextlib.ExitStack, path: Path,
     return Snapshot(copy, flow, digest_of(flow, files), len(linted.problems))
 
 
-def _files_of(path: Path, home: Path, *, conversations: bool) -> Mapping[str, bytes]:
-    """Everything a flow is made of and its conversations, by the names it has in the project."""
-    if not LINE.fullmatch(path.stem):
-        raise UserError(f"{shown(path, home)} cannot be a line: its name must be up to 32 of a-z, 0-9, _ and -")
-    if path.resolve().parent != (home / "flows").resolve():
-        raise UserError(f"{shown(path, home)} is not in {home / 'flows'}, from where lines are published")
-    linted = lint((path,), home, SIGNATURES)
-    if linted.errors:
-        raise UserError("\n".join(map(str, linted.errors)))
-    sources = [*linted.sources[str(path)], *(_scripts_about(path, home) if conversations else ())]
-    return {_name_of(source, path, home): _bytes_of(source, home) for source in sources}
-
-
-def _name_of(source: Path, flow: Path, home: Path) -> str:
+def name_of(source: Path, flow: Path, home: Path) -> str:
     """Where a file lies in the project. The folder of flows may be a link to somewhere else, and that of prompts too."""
     plain = Path(os.path.normpath(source.absolute()))
     for folder, name in ((home, ""), (flow.resolve().parent, "flows"), (home.resolve(), "")):

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 
 from adapters.speech import pack_build
+from adapters.storage.versions import VersionStore
 from ivr.bootstrap.engine import load_flows, read_catalogue
+from ivr.bootstrap.serving import compiled
 from ivr.config import Settings
+from ivr.core.flow import Flow
 from ivr.errors import UserError
 from ivr.tools.prompts import needed
 
 
 def _needed(settings: Settings) -> Mapping[str, tuple[str, ...]]:
-    return needed(read_catalogue(settings), load_flows(settings).values())
+    """What the flows that designers work on say, and what the published versions say that answer or may answer again."""
+    return needed(read_catalogue(settings), [*load_flows(settings).values(), *_published(settings)])
+
+
+def _published(settings: Settings) -> Iterator[Flow]:
+    store = VersionStore(settings.versions)
+    for line in store.lines():
+        service = store.service(line)
+        for number in (*service.numbers, *service.before[:1]) if service else ():
+            with contextlib.suppress(UserError):  # a version that does not compile says nothing
+                yield compiled(store, store.version(line, number)).flow
 
 
 def build(settings: Settings, tell: Callable[[str], None]) -> None:

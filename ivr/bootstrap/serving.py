@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from adapters.backoffice.signatures import SIGNATURES
 from adapters.storage.versions import VersionStore
 from ivr.calls.versions import Service, Trial, Version, tries
+from ivr.config import Settings
 from ivr.core.flow import Flow
 from ivr.errors import UserError
 from ivr.tools.lint import lint
@@ -39,6 +40,17 @@ def compiled(store: VersionStore, version: Version) -> Served:
     return Served(version, linted.flows[str(version.flow)])
 
 
+def flow_of_version(settings: Settings, line: str, caller_id: str) -> Flow:
+    """The published flow that this caller gets. Raises UserError when there is none, or it does not compile."""
+    store = VersionStore(settings.versions)
+    service = store.service(line)
+    if service is None:
+        raise UserError(f"{line} has not been published: ivr publish flows/{line}.yaml")
+    trial = service.trial
+    number = trial.number if trial is not None and tries(line, trial, caller_id, "") else service.number
+    return compiled(store, store.version(line, number)).flow
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What answers one line, and what was refused, with the reasons."""
@@ -46,7 +58,7 @@ class _Answer:
     main: Served | None = None
     trial: Served | None = None
     share: int = 0
-    refused: Mapping[int, str] = {}
+    refused: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def versions(self) -> Mapping[int, Served]:
