@@ -88,9 +88,10 @@ class MessageNotKept:
 
 @dataclass(frozen=True, slots=True)
 class TextQueued:
-    """The text message is in the outbox, and will be sent."""
+    """The text message is in the outbox, and will be sent. `keys` were pressed meanwhile."""
 
     at: dt.datetime
+    keys: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,11 @@ from ivr.core.events import (
     TransferEnded,
 )
 from ivr.core.flow import Collect, Flow, HangsUp, Menu, Node, Prompt, Slot, TakesMessage, prompts_of
-from ivr.core.interpreter import MAX_TROUBLE, Step
+from ivr.core.interpreter import Step
 from ivr.core.notes import NodeEntered, StepFailed
 from ivr.core.rendering import Parts
 from ivr.core.state import CallState, Phase
+from ivr.core.turn import MAX_TROUBLE
 from ivr.core.values import SpokenValue, Text
 from ivr.errors import UnexpectedEvent
 from ivr.tools.abstraction import Abstraction

@@ -123,8 +123,14 @@ def test_each_text_message_of_a_node_has_a_number_of_its_own():
 
 
 def test_a_text_message_may_follow_a_hang_up():
-    flow = compiled("\n  hello: {menu: <<Main.>>, choices: {1: bye}, exhausted: bye}\n  text: {sms: <<Bye.>>, then: over}\n  over: {hangup: }\n",
-                    "start: hello\non_hangup: text")  # fmt: skip
+    flow = compiled(
+        """
+  hello: {menu: <<Main.>>, choices: {1: bye}, exhausted: bye}
+  text: {sms: <<Bye.>>, then: over}
+  over: {hangup: }
+""",
+        "start: hello\non_hangup: text",
+    )
     phone = Phone(flow).hangs_up()
 
     assert isinstance(phone.command, SendText)

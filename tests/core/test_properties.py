@@ -32,8 +32,9 @@ from ivr.core.events import (
 from ivr.core.expression_types import BOOLEAN, type_of
 from ivr.core.expressions import Expression, ExpressionError, parse
 from ivr.core.flow import Flow
-from ivr.core.interpreter import MAX_KEYS, Step, advance
+from ivr.core.interpreter import Step, advance
 from ivr.core.state import CallState, Phase
+from ivr.core.turn import MAX_KEYS
 from ivr.core.values import Kind, ListOf, Record, Scalar, Type, Value
 from ivr.errors import UnexpectedEvent
 from tests.core.phone import NOON, compiled
