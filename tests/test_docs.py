@@ -75,3 +75,22 @@ def test_links_lead_to_files_that_are_there(path: Path):
     missing = [target for target in targets if not (path.parent / target).exists()]
 
     assert missing == []
+
+
+SEMANTICS = (HOME / "docs" / "semantics.md").read_text(encoding="utf-8")
+TESTS = {path.name: path.read_text(encoding="utf-8") for path in (HOME / "tests").rglob("test_*.py")}
+
+
+@pytest.mark.parametrize("named", sorted(set(re.findall(r"`(test_\w+\.py(?:::test_\w+)?)`", SEMANTICS))))
+def test_a_rule_of_the_language_is_held_by_the_test_it_names(named: str):
+    module, _, test = named.partition("::")
+
+    assert module in TESTS
+    assert not test or f"def {test}(" in TESTS[module]
+
+
+def test_every_rule_of_the_language_names_its_test():
+    rules = [line for line in SEMANTICS.splitlines() if line.startswith("| ") and not line.startswith(("| ---", "| what"))]
+
+    assert [rule for rule in rules if ".py" not in rule.rpartition(" | ")[2] and "`test_" not in rule] == []
+    assert len(rules) >= 30
