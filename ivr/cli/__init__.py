@@ -8,13 +8,14 @@ import click
 
 from ivr.cli.agents import tickets
 from ivr.cli.designers import graph, lint, prompts, prove, say, schema, test, try_
+from ivr.cli.importing import import_
 from ivr.cli.line import run, serve, why
 from ivr.cli.publishing import diff, publish, rollback, versions
 from ivr.errors import SelflineError
 
 SECTIONS = (
     ("The line", (run, serve, why)),
-    ("For flow designers", (try_, lint, test, prove, graph, say, prompts, schema)),
+    ("For flow designers", (try_, lint, test, prove, graph, import_, say, prompts, schema)),
     ("For publishing", (publish, versions, diff, rollback)),
     ("For agents", (tickets,)),
 )
