@@ -46,13 +46,16 @@ class SilentVoice:
 
 
 class MemoryJournal:
-    """Keeps every entry, in order."""
+    """Keeps every entry, in order; what was to be sealed stands apart in `sealed`."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[str, Mapping[str, object]]] = []
+        self.sealed: list[tuple[str, Mapping[str, object]]] = []
 
-    def write(self, session: str, entry: Mapping[str, object]) -> None:
+    def write(self, session: str, entry: Mapping[str, object], sealed: Mapping[str, object] | None = None) -> None:
         self.entries.append((session, dict(entry)))
+        if sealed is not None:
+            self.sealed.append((session, dict(sealed)))
 
     def of(self, session: str) -> list[Mapping[str, object]]:
         """The entries of one call."""

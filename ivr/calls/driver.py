@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ivr.calls.capture import MessageCapture
 from ivr.calls.journal import entry
 from ivr.calls.ports import BackOffice, Channel, Clock, Journal, MessageIntent
+from ivr.calls.sealing import Sealing
 from ivr.core.commands import Command, Lookup, TakeMessage
 from ivr.core.events import CallerHungUp, CallStarted, CommandFailed, Event, LookupAnswered
 from ivr.core.flow import Flow
@@ -36,7 +37,7 @@ async def run_call(
 
     Raises ChannelFailed when the line breaks in a way that is no hang-up; the caller is then in the hands of the dialplan's rescue.
     """
-    call = _Call(channel, services, started, line, version)
+    call = _Call(channel, services, started, line, version, Sealing(flow))
     try:
         step = advance(flow, CallState(), started)
         call.write(started, None, step)
@@ -52,16 +53,18 @@ async def run_call(
 
 
 class _Call:
-    def __init__(self, channel: Channel, services: Services, started: CallStarted, line: str, version: str) -> None:
+    def __init__(self, channel: Channel, services: Services, started: CallStarted, line: str, version: str, sealing: Sealing) -> None:
         self._channel = channel
         self._services = services
         self._started = started
         self._line = line
         self._version = {"version": version} if version else {}
+        self._sealing = sealing
 
     def write(self, event: Event, asked: Command | None, step: Step) -> None:
         version = self._version if asked is None else {}
-        self._services.journal.write(self._started.session, {**version, **entry(event, asked, step)})
+        sealed = self._sealing.seal(event, asked, step)
+        self._services.journal.write(self._started.session, {**version, **entry(event, asked, step)}, sealed)
 
     def end(self, disposition: Disposition, broken: str | None = None) -> None:
         """The last entry of a call; `broken` names what ended it against the flow's will."""

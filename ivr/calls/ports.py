@@ -265,5 +265,8 @@ class Spool(Protocol):
 class Journal(Protocol):
     """Where the steps of calls are written down, one JSON object a line; secrets are gone before they get here."""
 
-    def write(self, session: str, entry: Mapping[str, object]) -> None:
-        """Never blocks and never raises: a full disk must not end a call."""
+    def write(self, session: str, entry: Mapping[str, object], sealed: Mapping[str, object] | None = None) -> None:
+        """Keep an entry that operators may read, and what is for a replay only (`sealed`: nobody reads it without the data key).
+
+        Never blocks and never raises: a full disk must not end a call.
+        """
