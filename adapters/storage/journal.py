@@ -2,10 +2,15 @@
 
 A call never waits for the journal: entries go into a bounded queue, and when the disk is slower than the calls, or full, entries are
 dropped and counted. A line that a crash or a full disk has cut off costs itself and no other.
+
+An entry is for operators. What a replay needs besides (numbers, answers of the back office) stands in it as `sealed`, encrypted with the
+data key by the journal's own thread. Without the key the journal is readable, not replayable.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import datetime as dt
 import json
 import os
@@ -13,9 +18,14 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
+
+from adapters.storage.keys import DataKey
+from ivr.errors import StoreFailed
 
 log = structlog.get_logger(__name__)
 
@@ -27,22 +37,36 @@ def _utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-class JsonLinesJournal:
-    """The port Journal in a folder: `2026-03-05.jsonl` and so on (UTC days), each line with `session` first. `dropped` counts losses."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line to write: the entry as JSON, and what is to be sealed into it."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], dt.datetime] = _utc_now, longest_queue: int = LONGEST_QUEUE) -> None:
+    text: str
+    sealed: Mapping[str, object] | None
+
+
+class JsonLinesJournal:
+    """The port Journal in a folder: `2026-03-05.jsonl` and so on (UTC days), each line with `session` first. `dropped` counts losses.
+
+    Without a key nothing is sealed.
+    """
+
+    def __init__(
+        self, folder: Path, key: DataKey | None = None, *, clock: Callable[[], dt.datetime] = _utc_now, longest_queue: int = LONGEST_QUEUE
+    ) -> None:
         self.dropped = 0
         self._folder = folder
+        self._key = key
         self._clock = clock
-        self._queue: queue.Queue[str | None] = queue.Queue(longest_queue)
+        self._queue: queue.Queue[_Line | None] = queue.Queue(longest_queue)
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
-    def write(self, session: str, entry: Mapping[str, object]) -> None:
+    def write(self, session: str, entry: Mapping[str, object], sealed: Mapping[str, object] | None = None) -> None:
         """Queue it. Never blocks, never raises; what cannot be kept is counted."""
         try:
-            line = json.dumps({"session": session, **entry}, ensure_ascii=False, default=str)
-            self._queue.put_nowait(line + "\n")
+            text = json.dumps({"session": session, **entry}, ensure_ascii=False, default=str)
+            self._queue.put_nowait(_Line(text, sealed if self._key else None))
         except (queue.Full, TypeError, ValueError, RecursionError):
             self.dropped += 1
 
@@ -65,9 +89,9 @@ class JsonLinesJournal:
                 lines.append(more)
             self._append(lines)
 
-    def _append(self, lines: list[str]) -> None:
-        data = "".join(lines).encode("utf-8", "replace")
+    def _append(self, lines: list[_Line]) -> None:
         try:
+            data = "".join(map(self._written, lines)).encode("utf-8", "replace")
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = self._folder / f"{self._clock().astimezone(dt.UTC):%Y-%m-%d}.jsonl"
             descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -81,6 +105,24 @@ class JsonLinesJournal:
             if not self.dropped:
                 log.warning("journal_not_written", reason=str(error))
             self.dropped += len(lines)
+
+    def _written(self, line: _Line) -> str:
+        if line.sealed is None or self._key is None:
+            return line.text + "\n"
+        try:
+            secret = self._key.encrypt(json.dumps(line.sealed, ensure_ascii=False, separators=(",", ":")))
+        except (TypeError, ValueError, RecursionError):
+            return line.text + "\n"  # readable is better than lost
+        return f'{line.text[:-1]}, "sealed": "{base64.b64encode(secret).decode("ascii")}"}}\n'
+
+
+def unseal(entry: Mapping[str, object], key: DataKey) -> Mapping[str, Any] | None:
+    """What was sealed into an entry; None when there is nothing, or nothing that this key opens."""
+    try:
+        opened = json.loads(key.decrypt(base64.b64decode(str(entry["sealed"]), validate=True)))
+    except (KeyError, ValueError, StoreFailed, binascii.Error):
+        return None
+    return opened if isinstance(opened, dict) else None
 
 
 def read_journal(folder: Path, session: str) -> Iterator[Mapping[str, object]]:
@@ -106,6 +148,25 @@ def sessions_in(folder: Path) -> tuple[str, ...]:
                     found.pop(match[1], None)
                     found[match[1]] = None
     return tuple(found)
+
+
+def read_calls(folder: Path, since: dt.date | None = None) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    """All calls with their entries, each when it is over; last those without an end. `since` is a UTC day: earlier files are not read."""
+    begun: dict[str, list[Mapping[str, Any]]] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        if since is not None and path.stem < since.isoformat():
+            continue
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(entry, dict) and isinstance(session := entry.get("session"), str):
+                    begun.setdefault(session, []).append(entry)
+                    if "disposition" in entry:
+                        yield session, begun.pop(session)
+    yield from begun.items()
 
 
 def _torn(descriptor: int) -> bool:
