@@ -24,6 +24,7 @@ from adapters.speech.pack import Pack
 from adapters.speech.pack_voice import PackVoice, install_static, read_packs
 from adapters.speech.pyttsx3_voice import Pyttsx3Voice
 from adapters.storage.journal import JsonLinesJournal
+from adapters.storage.keys import read_data_key
 from adapters.storage.spool import FileSpool
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.versions import VersionStore
@@ -157,7 +158,7 @@ class Engine:
             raise UserError("\n".join(self._lines.refusals(settings.flow)) or f"{settings.flow} cannot be answered; see ivr versions")
         self._spool = FileSpool(settings.spool)
         self._store = SqlTicketStore.open(settings.database, settings.secrets / "data_key", settings.recordings, exclusive=True)
-        self._journal = JsonLinesJournal(settings.var / "journal")
+        self._journal = JsonLinesJournal(settings.var / "journal", read_data_key(settings.secrets / "data_key"))
         live = AmiLiveCalls(LOOPBACK, settings.ami_port, AMI_USER, secret(settings, "ami"))
         capture = MessageCapture(self._store, self._spool, now, settings.min_free_bytes)
         self._recovery = Recovery(self._store, self._spool, live, now, capture.busy)
