@@ -54,16 +54,27 @@ def _value(term: Term, variables: Mapping[str, Value]) -> Value:
             return not _truth(_value(operand, variables))
         case Unary(operand=operand):
             return -_number(_value(operand, variables))
-        case Binary(operator="&&", left=left, right=right):
-            return _truth(_value(left, variables)) and _truth(_value(right, variables))
-        case Binary(operator="||", left=left, right=right):
-            return _truth(_value(left, variables)) or _truth(_value(right, variables))
+        case Binary(operator="&&" | "||"):
+            return _decide(term, variables)
         case Binary(operator=operator, left=left, right=right):
             return _operate(operator, _value(left, variables), _value(right, variables))
         case Choice(condition=condition, yes=yes, no=no):
             return _value(yes if _truth(_value(condition, variables)) else no, variables)
         case Function(name=name, arguments=arguments):
             return _call(name, [_value(argument, variables) for argument in arguments])
+
+
+def _decide(term: Binary, variables: Mapping[str, Value]) -> bool:
+    """`&&` and `||` as CEL has them: a side that settles the matter does so even when the other one fails."""
+    settles = term.operator == "||"
+    try:
+        if _truth(_value(term.left, variables)) is settles:
+            return settles
+    except EvaluationFailed:
+        if _truth(_value(term.right, variables)) is settles:
+            return settles
+        raise
+    return _truth(_value(term.right, variables))
 
 
 def holds(expression: Expression, variables: Mapping[str, Value]) -> bool:

@@ -5,7 +5,8 @@
 An expression cannot run anything, loop, or take more than a bounded time: it has literals, fields, operators and the four
 functions size, startsWith, endsWith and contains. Differences from CEL: numbers are exact decimals of one type, money and volumes
 calculate with plain numbers (but not with each other), comparisons do not chain, a null in the way is a failure, and there are no
-indexes, macros, maps, bytes or regular expressions. Source: the CEL language definition.
+indexes, macros, maps, bytes or regular expressions. docs/expressions.md lists them all, and tests/core/test_cel.py holds the list
+against the published conformance cases. Source: the CEL language definition, 0.24.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ivr.core.values import Kind, Scalar, Type, Value
 
 MAX_LENGTH = 500
 MAX_DEPTH = 40
+MAX_OPERATORS = 100  # dots included: whoever walks an expression may recurse
 MAX_DIGITS = 18  # of a number that is written out
 KEYWORDS = ("true", "false", "null", "in")
 
@@ -128,16 +130,18 @@ _TOKEN = re.compile(
     r"""\s*(?:
       (?P<number>[0-9]+(?:\.[0-9]+)?)
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-    | (?P<string>"(?:[^"\\\n]|\\["\\'nt])*"|'(?:[^'\\\n]|\\["\\'nt])*')
+    | (?P<string>"(?:[^"\\\r\n]|\\[^\r\n])*"|'(?:[^'\\\r\n]|\\[^\r\n])*')
     | (?P<operator>&&|\|\||==|!=|<=|>=|[<>!+\-*/%?:.,()\[\]])
     )""",
     re.VERBOSE,
 )
-_ESCAPES = {"n": "\n", "t": "\t"}
+_ESCAPE = re.compile(r"\\(?:([nt\"'`?\\])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|)")
+_ESCAPED = {"n": "\n", "t": "\t"}
 _PRECEDENCE = {"||": 1, "&&": 2, "==": 3, "!=": 3, "<": 3, "<=": 3, ">": 3, ">=": 3, "in": 3, "+": 4, "-": 4, "*": 5, "/": 5, "%": 5}
 _COMPARISON = _PRECEDENCE["=="]
 _ENGLISH = {"and": "&&", "or": "||", "not": "!", "is": "=="}
-_METHODS = ("startsWith", "endsWith", "contains")
+_METHODS = ("startsWith", "endsWith", "contains", "size")
+_INSTEAD = {"has": "; to ask whether there is a value, write x != null"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +171,7 @@ def _tokens(text: str) -> list[_Token]:
 def _unreadable(rest: str) -> str:
     match rest[0]:
         case '"' | "'":
-            end = rest.find(rest[0], 1)
-            return "a text in quotes does not end" if end < 0 else "in a text, a backslash stands before a quote, a backslash, n or t only"
+            return "a text in quotes does not end"
         case "=":
             return "'=' cannot stand here; to compare, write '=='"
         case "&" | "|":
@@ -177,11 +180,28 @@ def _unreadable(rest: str) -> str:
             return f"'{sign}' cannot stand here"
 
 
+def _unescaped(text: str, offset: int) -> str:
+    """What a text in quotes stands for. No control character but a new line and a tab: none can be said."""
+
+    def character(found: re.Match[str]) -> str:
+        sign, *codes, octal = found.groups()
+        if sign is not None:
+            return _ESCAPED.get(sign, sign)
+        code = int(octal, 8) if octal else int("".join(code or "" for code in codes) or "0", 16)
+        if code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code > 0x10FFFF:
+            sentence = "in a text, a backslash stands before a quote, a backslash, n, t or the code of a character, as in \\u4f59"
+            raise ExpressionError(sentence, offset + found.start())
+        return chr(code)
+
+    return _ESCAPE.sub(character, text)
+
+
 class _Parser:
     def __init__(self, text: str) -> None:
         self._tokens = _tokens(text)
         self._next = 0
         self._depth = 0
+        self._operators = 0
 
     def whole(self) -> Term:
         term = self._choice()
@@ -213,6 +233,12 @@ class _Parser:
             where = f"; write '{_ENGLISH[token.text]}'"
         return ExpressionError(what + where, token.offset)
 
+    def _operator(self) -> _Token:
+        self._operators += 1
+        if self._operators > MAX_OPERATORS:
+            raise ExpressionError(f"an expression may have {MAX_OPERATORS} operators at most", self._peek().offset)
+        return self._take()
+
     def _choice(self) -> Term:
         self._depth += 1
         if self._depth > MAX_DEPTH:
@@ -229,7 +255,7 @@ class _Parser:
     def _binary(self, lowest: int) -> Term:
         left = self._unary()
         while self._peek().kind in ("operator", "name") and _PRECEDENCE.get(self._peek().text, 0) >= lowest:
-            operator = self._take()
+            operator = self._operator()
             left = Binary(operator.text, left, self._binary(_PRECEDENCE[operator.text] + 1), operator.offset)
             if _PRECEDENCE[operator.text] == _COMPARISON == _PRECEDENCE.get(self._peek().text):
                 raise ExpressionError("comparisons do not chain; write for example 'a < b && b < c'", self._peek().offset)
@@ -248,17 +274,18 @@ class _Parser:
 
     def _fields(self, term: Term) -> Term:
         while self._is("."):
-            self._take()
+            self._operator()
             token = self._peek()
             if token.kind != "name":
                 raise self._unexpected(", where the name of a field was expected")
             self._take()
             if self._is("("):
                 if token.text not in _METHODS:
-                    raise ExpressionError(f"there is no function '{token.text}'", token.offset, token.text, _METHODS)
+                    raise _no_function(token)
                 self._take()
-                term = Function(token.text, (term, self._choice()), token.offset)
+                arguments = (term,) if token.text == "size" else (term, self._choice())
                 self._expect(")")
+                term = Function(token.text, arguments, token.offset)
             else:
                 term = Field(term, token.text, token.offset)
         return term
@@ -272,8 +299,7 @@ class _Parser:
             return Literal(Decimal(token.text), Scalar(Kind.NUMBER), token.offset)
         if token.kind == "string":
             self._take()
-            plain = re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), token.text[1:-1])
-            return Literal(plain, Scalar(Kind.TEXT), token.offset)
+            return Literal(_unescaped(token.text[1:-1], token.offset + 1), Scalar(Kind.TEXT), token.offset)
         if token.kind == "name":
             return self._named(self._take())
         if self._is("("):
@@ -295,7 +321,7 @@ class _Parser:
         if not self._is("("):
             return Name(token.text, token.offset)
         if token.text != "size":
-            raise ExpressionError(f"there is no function '{token.text}'", token.offset, token.text, ("size", *_METHODS))
+            raise _no_function(token)
         self._take()
         argument = self._choice()
         self._expect(")")
@@ -309,6 +335,10 @@ class _Parser:
                 self._expect(",")
         self._take()
         return Many(tuple(items), bracket.offset)
+
+
+def _no_function(token: _Token) -> ExpressionError:
+    return ExpressionError(f"there is no function '{token.text}'{_INSTEAD.get(token.text, '')}", token.offset, token.text, _METHODS)
 
 
 def parse(text: str, mark: Mark | None = None, *, verbatim: bool = False) -> Expression:

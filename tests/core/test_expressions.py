@@ -51,6 +51,7 @@ VALUES: dict[str, Value] = {
     "account": {"balance": Decimal(12), "code": "42", "in": True},
     "plans": ("A", "B"),
 }
+WRONG_ESCAPE = r"in a text, a backslash stands before a quote, a backslash, n, t or the code of a character, as in \u4f59"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,8 @@ VALUES: dict[str, Value] = {
         ("true", "true or false", True),
         ("null", "null", None),
         ('"a"', "a text", "a"),
-        (r'"a\"b\\c\n\t\'"', "a text", "a\"b\\c\n\t'"),
+        (r'"a\"b\\c\n\t\'\`\?"', "a text", "a\"b\\c\n\t'`?"),
+        (r"'\u4f59\x61\U0001F600\141'", "a text", "余a😀a"),
         ("'余额'", "a text", "余额"),
         ("  count ", "a number", 3),
         ("account.balance", "money", Decimal(12)),
@@ -123,6 +125,7 @@ VALUES: dict[str, Value] = {
         # functions
         ("size(plans)", "a number", Decimal(2)),
         ("size(plan)", "a number", Decimal(6)),
+        ("plan.size() + plans.size()", "a number", Decimal(8)),
         ('plan.startsWith("Plan")', "true or false", True),
         ('plan.endsWith("B")', "true or false", False),
         ('number.contains("008")', "true or false", True),
@@ -163,15 +166,26 @@ def test_a_minus_or_a_not_binds_to_what_follows_it_only():
         ("a $ b", "'$' cannot stand here", 2),
         ("a ；b", "'；' cannot stand here", 2),
         ('"abc', "a text in quotes does not end", 0),
-        (r'"\d"', "in a text, a backslash stands before a quote, a backslash, n or t only", 0),
+        (r'"\d"', WRONG_ESCAPE, 1),
+        (r"'a\u12'", WRONG_ESCAPE, 2),
+        (r"'\ud800'", WRONG_ESCAPE, 1),
+        (r"'\U00110000'", WRONG_ESCAPE, 1),
+        (r"'ab\x07'", WRONG_ESCAPE, 3),
+        (r"'\r'", WRONG_ESCAPE, 1),
+        ("'a\nb'", "a text in quotes does not end", 0),
         ("1 < 2 < 3", "comparisons do not chain; write for example 'a < b && b < c'", 6),
         ("length(a)", "there is no function 'length'", 0),
         ("a.upper()", "there is no function 'upper'", 2),
+        ("has(a.b)", "there is no function 'has'; to ask whether there is a value, write x != null", 0),
+        ("contains(a)", "there is no function 'contains'", 0),
+        ("a.size(b)", "'b' cannot stand here, where ')' was expected", 7),
         ("size(a", "the expression ends too early, where ')' was expected", 6),
         ('a.contains("b"', "the expression ends too early, where ')' was expected", 14),
         ("1234567890123456789", "a number may have 18 digits at most", 0),
         ("(" * 41 + ")" * 41, "an expression may be nested 40 deep at most", 40),
         ("!" * 41 + "a", "an expression may be nested 40 deep at most", 39),
+        ("+".join("a" * 102), "an expression may have 100 operators at most", 201),
+        ("a" + ".b" * 101, "an expression may have 100 operators at most", 201),
         ("a" * 501, f"an expression may have {MAX_LENGTH} characters at most; this one has 501", 0),
         ("٣ > 1", "'٣' cannot stand here", 0),
     ],
@@ -281,6 +295,26 @@ def test_a_condition_that_is_null_neither_holds_nor_fails_to_hold():
 def test_and_and_or_look_no_further_than_they_must():
     assert evaluate(parse("false && 1 / 0 > 0"), {}) is False
     assert evaluate(parse("true || 1 / 0 > 0"), {}) is True
+
+
+def test_a_side_that_settles_the_matter_does_so_even_when_the_other_fails():
+    assert evaluate(parse("1 / 0 > 0 && false"), {}) is False
+    assert evaluate(parse("1 / 0 > 0 || true"), {}) is True
+    for undecided in ("1 / 0 > 0 && true", "1 / 0 > 0 || false", "1 / 0 > 0 && 1 / 0 > 0", "true && 1 / 0 > 0"):
+        with pytest.raises(EvaluationFailed):
+            evaluate(parse(undecided), {})
+
+
+def test_the_longest_chain_can_be_walked_printed_and_compared():
+    """Whoever works on expressions may recurse: no text makes a tree too high for that."""
+    longest = "+".join("a" * 101)
+
+    expression = parse(longest)
+
+    assert evaluate(expression, {"a": Decimal(1)}) == 101
+    assert repr(expression).count("Binary") == 100
+    assert expression == parse(longest)
+    assert hash(expression) == hash(parse(longest))
 
 
 def test_the_names_an_expression_reads():
