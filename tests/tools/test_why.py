@@ -42,6 +42,11 @@ def journal_of(flow: Flow, *events: Event) -> list[Mapping[str, object]]:
     return lines
 
 
+def place(flow: Flow, node: str) -> str:
+    mark = flow.nodes[node].mark
+    return f"{mark.path}:{mark.line}"
+
+
 def later(seconds: float) -> dt.datetime:
     return NOON + dt.timedelta(seconds=seconds)
 
@@ -59,9 +64,9 @@ def test_each_decision_is_told_with_its_line(quick_line: Flow):
 
     assert story[0] == "   0.0 s  *******1008 calls 1008611"
     assert story[1].startswith("          → look_up              flows/1008611.yaml:")
-    assert "   4.0 s  it fails: deadline" in story
-    assert "          because of deadline: look_up_failed" in story
-    assert "  15.0 s  a message is kept, by hanging up: ticket 481625" in story
+    assert f"   4.0 s  it fails: deadline  ({place(quick_line, 'look_up')})" in story
+    assert f"          because of deadline: look_up_failed  ({place(quick_line, 'look_up')})" in story
+    assert f"  15.0 s  a message is kept, by hanging up: ticket 481625  ({place(quick_line, 'leave')})" in story
     assert story[-1] == "  15.0 s  over: ticket_opened, a callback was promised"
 
 
@@ -76,7 +81,7 @@ def test_silence_wrong_keys_and_hang_ups_are_told(quick_line: Flow):
     story = list(tell(entries))
 
     assert story[0] == "   0.0 s  a withheld number calls 1008611"
-    assert story[-1] == "   1.0 s  the caller hangs up"
+    assert story[-1] == f"   1.0 s  the caller hangs up  ({place(quick_line, 'leave')})"
 
 
 def test_an_event_of_a_later_version_is_named_not_refused():
@@ -86,15 +91,52 @@ def test_an_event_of_a_later_version_is_named_not_refused():
     ]
 
 
+def test_what_is_new_to_a_call_has_its_words():
+    notes = [
+        {"type": "NodeEntered", "node": "desk", "mark": "flows/t.yaml:9:3"},
+        {"type": "MilestoneReached", "node": "desk", "milestone": "asked"},
+        {"type": "OutcomeReached", "node": "desk", "outcome": "informed"},
+        {"type": "HoursChecked", "node": "desk", "hours": "agents", "state": "holiday", "target": "night"},
+        {"type": "PageTurned", "node": "desk", "page": 2, "pages": 3},
+        {"type": "LanguageChosen", "node": "desk", "language": "en-US"},
+        {"type": "LimitExceeded", "node": "desk", "limit": "duration", "target": "bye"},
+        {"type": "LimitExceeded", "node": "", "limit": "calls", "target": "bye"},
+    ]
+    started = {"type": "CallStarted", "caller_id": "*******1008", "dialled": "t", "language": "en-US", "crowded": True}
+    text = {"type": "SendText", "to": "*******1008", "text": {"parts": ["Your balance: ", "<money>"]}}
+    entries = [
+        {"at": NOON.isoformat(), "version": "t@3", "event": started, "notes": notes, "command": text},
+        {"at": NOON.isoformat(), "event": {"type": "TextQueued", "keys": 2}, "notes": [], "command": None},
+        {"at": NOON.isoformat(), "event": {"type": "LookupAnswered", "answer": "given", "keys": 1}, "notes": [], "command": None},
+    ]
+
+    assert list(tell(entries)) == [
+        "   0.0 s  *******1008 calls t, who chose en-US before, when the line has all the calls it may, answered by t@3",
+        "          → desk                 flows/t.yaml:9",
+        "          milestone: asked  (flows/t.yaml:9)",
+        "          outcome so far: informed  (flows/t.yaml:9)",
+        "          the hours of agents: closed for a holiday: night  (flows/t.yaml:9)",
+        "          page 2 of 3  (flows/t.yaml:9)",
+        "          the call goes on in en-US  (flows/t.yaml:9)",
+        "          the call has lasted as long as it may: bye  (flows/t.yaml:9)",
+        "          the line has all the calls it may: bye",
+        "          writes Your balance: <money>",
+        "   0.0 s  the text message is in the outbox; 2 keys pressed meanwhile  (flows/t.yaml:9)",
+        "   0.0 s  the back office answers; 1 key pressed meanwhile  (flows/t.yaml:9)",
+    ]
+
+
 def test_what_callers_key_is_told_as_the_journal_keeps_it():
     flow = load(MENU).flow
     assert flow is not None
 
     story = list(tell(journal_of(flow, CallStarted(NOON, SESSION, "1", "t"), NothingHeard(later(5)), DigitsEntered(later(6), "1"))))
 
-    assert "   5.0 s  the caller is silent" in story
-    assert "          noinput, 1 so far" in story
-    assert "          key 1 is a choice: bye" in story
+    assert "   5.0 s  the caller is silent  (flows/test.yaml:7)" in story
+    assert "          noinput, 1 so far  (flows/test.yaml:7)" in story
+    assert story[5].startswith("          says ")
+    assert story[5].endswith("(flows/test.yaml:7)")
+    assert "          key 1 is a choice: bye  (flows/test.yaml:7)" in story
     assert story[-1] == "          hangs up"
 
 
