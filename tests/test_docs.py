@@ -94,3 +94,8 @@ def test_every_rule_of_the_language_names_its_test():
 
     assert [rule for rule in rules if ".py" not in rule.rpartition(" | ")[2] and "`test_" not in rule] == []
     assert len(rules) >= 30
+
+
+@pytest.mark.parametrize("flow", [block for block in blocks(HOME / "docs" / "flows.md", "yaml") if block.startswith("selfline:")])
+def test_a_whole_flow_in_the_guide_loads_without_a_word(flow: str):
+    assert [str(problem) for problem in load(flow).problems] == []
