@@ -83,6 +83,11 @@ class Settings:
         return self.var / "selfline.db"
 
     @property
+    def texts(self) -> Path:
+        """The text messages that have been sent, one JSON object a line, as long as no operator's network is connected."""
+        return self.var / "sms" / "sent.jsonl"
+
+    @property
     def secrets(self) -> Path:
         """Folder (mode 0700) of generated secrets: ami, agi_token, data_key."""
         return self.var / "secrets"

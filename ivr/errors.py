@@ -9,7 +9,9 @@
     ├── VoiceFailed          no engine could say a text
     ├── ChannelFailed        the line could not do what it was told
     │   └── ProtocolError    the far end does not speak AGI, or lies
-    ├── StoreFailed          the ticket database is away, locked or broken
+    ├── StoreFailed          the database is away, locked or broken
+    ├── OutboxFailed         a text message could not be put where it is safe
+    ├── SendFailed           the network refused a text message
     └── SpoolFailed          the disk refused an intent or a recording
         └── MessageKeyTaken  a message of that key has been taken before
 
@@ -64,4 +66,16 @@ class MessageKeyTaken(SpoolFailed):
 
 
 class StoreFailed(SelflineError):
-    """The ticket database is away, locked or broken. What was to be written is safe to write again."""
+    """The database is away, locked or broken. What was to be written is safe to write again."""
+
+
+class OutboxFailed(SelflineError):
+    """A text message could not be put into the outbox, or the outbox could not be read. It is safe to try again."""
+
+
+class SendFailed(SelflineError):
+    """The network has not taken a text message, and says so. `temporary`: it may take it later."""
+
+    def __init__(self, reason: str, *, temporary: bool) -> None:
+        super().__init__(reason)
+        self.temporary = temporary

@@ -97,3 +97,28 @@ ticket_event = Table(
     Column("body", String),
     Column("hash", LargeBinary),
 )
+
+text_message = Table(
+    "text_message",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("session", String),
+    Column("to_enc", LargeBinary),
+    Column("text_enc", LargeBinary),
+    Column("language", String),
+    Column("state", String),
+    Column("attempts", Integer),
+    Column("created_at", Moment),
+    Column("due_at", Moment),
+    Column("changed_at", Moment),
+    Column("reason", String),
+    Column("receipt", String),
+)
+
+caller = Table(
+    "caller",
+    metadata,
+    Column("hmac", LargeBinary, primary_key=True),
+    Column("language", String),
+    Column("updated_at", Moment),
+)

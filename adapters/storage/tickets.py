@@ -73,6 +73,16 @@ class SqlTicketStore:
             raise
         return cls(opened, key, recordings, lease=lease, failpoint=failpoint)
 
+    @property
+    def database(self) -> Database:
+        """The database, for the other stores that live in it."""
+        return self._database
+
+    @property
+    def key(self) -> DataKey:
+        """Its data key."""
+        return self._key
+
     def close(self) -> None:
         """Let go of the file and its lock."""
         self._database.close()

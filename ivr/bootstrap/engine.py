@@ -20,11 +20,14 @@ import uvloop
 from adapters.backoffice.embedded import EmbeddedBackOffice
 from adapters.backoffice.faulty import FaultyBackOffice
 from adapters.backoffice.signatures import SIGNATURES
+from adapters.sms.file_sender import FileTextSender
 from adapters.speech.pack import Pack
 from adapters.speech.pack_voice import PackVoice, install_static, read_packs
 from adapters.speech.pyttsx3_voice import Pyttsx3Voice
+from adapters.storage.callers import SqlCallerMemory
 from adapters.storage.journal import JsonLinesJournal
 from adapters.storage.keys import read_data_key
+from adapters.storage.outbox import SqlTextOutbox
 from adapters.storage.spool import FileSpool
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.versions import VersionStore
@@ -36,10 +39,12 @@ from adapters.telephony.asterisk_config import secret
 from adapters.telephony.fastagi_server import FastAgiServer
 from ivr.bootstrap.publishing import publish_first
 from ivr.bootstrap.serving import ServedLines
+from ivr.calls.callers import KnownCallers
 from ivr.calls.capture import MessageCapture
 from ivr.calls.driver import Services, run_call
 from ivr.calls.ports import BackOffice
 from ivr.calls.recovery import Recovery
+from ivr.calls.texts import TextService
 from ivr.config import Settings
 from ivr.core.events import CallStarted
 from ivr.core.flow import Flow
@@ -162,7 +167,10 @@ class Engine:
         live = AmiLiveCalls(LOOPBACK, settings.ami_port, AMI_USER, secret(settings, "ami"))
         capture = MessageCapture(self._store, self._spool, now, settings.min_free_bytes)
         self._recovery = Recovery(self._store, self._spool, live, now, capture.busy)
-        self._services = Services(make_back_office(settings), capture, self._journal, now)
+        self._callers = KnownCallers(SqlCallerMemory(self._store.database, self._store.key))
+        outbox = SqlTextOutbox(self._store.database, self._store.key)
+        self._texts = TextService(outbox, FileTextSender(settings.texts, now), now)
+        self._services = Services(make_back_office(settings), capture, self._journal, now, self._texts, self._callers)
         self._server = FastAgiServer(
             LOOPBACK,
             settings.agi_port,
@@ -180,12 +188,14 @@ class Engine:
         await self._server.start()
         self._settings.heartbeat.touch()
         await self._tell_live({})
-        self._tasks = [asyncio.create_task(task) for task in (self._recover(), self._beat(), self._follow())]
+        self._tasks = [asyncio.create_task(task) for task in (self._recover(), self._beat(), self._follow(), self._texts.run())]
         _log.info("engine_ready", port=self._server.port, lines=sorted(self._lines.lines()))
 
     async def stop(self, drain: float = DRAIN) -> None:
         """Take no new calls, let those under way finish, and close everything."""
         left = await self._server.close_and_drain(drain)
+        await self._texts.stop()
+        await self._callers.settle()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -197,12 +207,15 @@ class Engine:
 
     async def _answer(self, call: IncomingCall, channel: AgiChannel) -> None:
         with structlog.contextvars.bound_contextvars(session=call.session):
-            started = CallStarted(now(), call.session, call.caller_id, call.dialled)
             served = self._lines.choose(call.flow, call.caller_id, call.session)
             name = served.version.name
             _log.info("call_started", flow=name, caller=call.masked_caller)
+            most = served.flow.limits.calls
+            crowded = most is not None and self._lines.under_way(call.flow) >= most
             self._lines.begun(served.version)
             try:
+                language = await self._callers.language(call.caller_id) if served.flow.remembers_language else ""
+                started = CallStarted(now(), call.session, call.caller_id, call.dialled, language, crowded)
                 disposition = await run_call(served.flow, channel, self._services, started, call.unique_id, name)
             finally:
                 self._lines.over(served.version)

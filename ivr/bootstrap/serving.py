@@ -120,6 +120,10 @@ class ServedLines:
         """A call on that version is over."""
         self._under_way[version.line, version.number] -= 1
 
+    def under_way(self, line: str) -> int:
+        """The calls on all versions of that line."""
+        return sum(count for (name, _), count in self._under_way.items() if name == line)
+
     def told(self) -> Mapping[str, object]:
         """The engine's word, for those who publish: what answers, what was refused, the calls under way on each version."""
         lines: dict[str, object] = {}

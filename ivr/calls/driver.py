@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from ivr.calls.callers import KnownCallers
 from ivr.calls.capture import MessageCapture
 from ivr.calls.journal import entry
-from ivr.calls.ports import BackOffice, Channel, Clock, Journal, MessageIntent
+from ivr.calls.ports import BackOffice, Channel, Clock, Journal, MessageIntent, TextMessage
 from ivr.calls.sealing import Sealing
-from ivr.core.commands import Command, Lookup, TakeMessage
-from ivr.core.events import CallerHungUp, CallStarted, CommandFailed, Event, LookupAnswered
+from ivr.calls.texts import TextService, is_mobile
+from ivr.core.commands import Command, Lookup, SendText, TakeMessage
+from ivr.core.events import CallerHungUp, CallStarted, CommandFailed, Event, LookupAnswered, TextQueued
 from ivr.core.flow import Flow
 from ivr.core.interpreter import Step, advance
+from ivr.core.notes import LanguageChosen
 from ivr.core.state import CallState, Disposition
-from ivr.errors import BackOfficeFailed
+from ivr.errors import BackOfficeFailed, OutboxFailed
+from ivr.speech.written import written
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What a call needs beside its line."""
+    """What a call needs beside its line. Without `texts` no text message can be sent, without `callers` nobody is remembered."""
 
     back_office: BackOffice
     capture: MessageCapture
     journal: Journal
     clock: Clock
+    texts: TextService | None = None
+    callers: KnownCallers | None = None
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # between the tries of a look-up
 
 
 async def run_call(
@@ -41,10 +49,12 @@ async def run_call(
     try:
         step = advance(flow, CallState(), started)
         call.write(started, None, step)
+        call.remember(flow, step)
         while step.command is not None:
             event = await call.perform(step.command, step.state)
             asked, step = step.command, advance(flow, step.state, event)
             call.write(event, asked, step)
+            call.remember(flow, step)
     except BaseException as error:  # also of a call that is cut off when the engine stops: each call has its end in the journal
         call.end(Disposition.FAILED, type(error).__name__)
         raise
@@ -75,12 +85,20 @@ class _Call:
         }
         self._services.journal.write(self._started.session, last if broken is None else last | {"broken": broken})
 
+    def remember(self, flow: Flow, step: Step) -> None:
+        """The language that the caller has chosen in this step, for the next call."""
+        chosen = [note.language for note in step.notes if isinstance(note, LanguageChosen)]
+        if flow.remembers_language and chosen and self._services.callers is not None:
+            self._services.callers.remember(self._started.caller_id, chosen[-1], self._services.clock())
+
     async def perform(self, command: Command, state: CallState) -> Event:
         match command:
             case Lookup():
                 return await (self._look_up_quietly(command) if state.hung_up else self._look_up(command))
             case TakeMessage():
                 return await self._services.capture.take(self._channel, self._intent(command), command)
+            case SendText():
+                return await self._send_text(command, state)
             case _:
                 return await self._channel.perform(command)
 
@@ -114,8 +132,52 @@ class _Call:
         return LookupAnswered(self._services.clock(), answer, keys)
 
     async def _answer(self, command: Lookup) -> object:
-        async with asyncio.timeout(command.deadline.total_seconds()):
-            return await self._services.back_office.look_up(command.name, command.arguments)
+        """The back office's answer; a failure is tried again, as long as the next try still comes before the deadline."""
+        tries_left, pause = command.retries, command.backoff.total_seconds()
+        async with asyncio.timeout(command.deadline.total_seconds()) as deadline:
+            while True:
+                try:
+                    return await self._services.back_office.look_up(command.name, command.arguments)
+                except BackOfficeFailed:
+                    ends = deadline.when()
+                    if not tries_left or (ends is not None and asyncio.get_running_loop().time() + pause >= ends):
+                        raise
+                await self._services.sleep(pause)
+                tries_left, pause = tries_left - 1, 2 * pause
+
+    async def _send_text(self, command: SendText, state: CallState) -> Event:
+        """A message that the flow has begun to send is queued, even if the caller hangs up meanwhile."""
+        try:
+            message = self._message(command)
+        except ValueError:
+            return CommandFailed(self._services.clock(), "text")
+        if message is None or self._services.texts is None:
+            return CommandFailed(self._services.clock(), "number" if message is None else "outbox")
+        work: asyncio.Future[object] = asyncio.ensure_future(self._services.texts.queue(message))
+        work.add_done_callback(_seen)
+        keys, hung_up = "", False
+        if not state.hung_up:
+            held = await self._channel.hold(work, None, _NO_COMFORT)
+            keys, hung_up = held.keys, held.hung_up
+        try:
+            await work
+        except OutboxFailed:
+            return CallerHungUp(self._services.clock()) if hung_up else CommandFailed(self._services.clock(), "outbox", keys)
+        return CallerHungUp(self._services.clock()) if hung_up else TextQueued(self._services.clock(), keys)
+
+    def _message(self, command: SendText) -> TextMessage | None:
+        """The message as it is written; None when no text message can go to that number. Raises ValueError for what cannot be written."""
+        if not is_mobile(command.to):
+            return None
+        session = self._started.session
+        return TextMessage(
+            key=f"{session}/{command.node}/{command.count}",
+            to=command.to,
+            text=written(command.text),
+            language=command.text.language,
+            session=session,
+            created_at=self._services.clock(),
+        )
 
     def _intent(self, command: TakeMessage) -> MessageIntent:
         started = self._started
@@ -130,6 +192,9 @@ class _Call:
             begun_at=self._services.clock(),
             channel=self._line,
         )
+
+
+_NO_COMFORT = dt.timedelta(0)
 
 
 def _seen(work: asyncio.Future[object]) -> None:

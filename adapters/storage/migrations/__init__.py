@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-from adapters.storage.migrations import m0001_tickets
+from adapters.storage.migrations import m0001_tickets, m0002_texts_and_callers
 from ivr.errors import UserError
 
-STEPS: tuple[tuple[str, ...], ...] = (m0001_tickets.STATEMENTS,)
+STEPS: tuple[tuple[str, ...], ...] = (m0001_tickets.STATEMENTS, m0002_texts_and_callers.STATEMENTS)
 LATEST = len(STEPS)
 
 

@@ -26,7 +26,7 @@ def test_migrating_twice_changes_nothing(tmp_path: Path):
     Database(tmp_path / "selfline.db").close()
     Database(tmp_path / "selfline.db").close()
     with sqlite3.connect(tmp_path / "selfline.db") as connection:
-        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1,)]
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1,), (2,)]
     connection.close()
 
 

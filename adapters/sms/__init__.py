@@ -1,0 +1,1 @@
+"""Ways to the network that delivers text messages."""

@@ -1,0 +1,181 @@
+"""Text messages: put where they are safe while the call goes on, and sent afterwards, at most once as far as a network allows.
+
+A message is `sending` in the database before the network is given it. So whatever dies in between, a message that may have gone out is
+known by its state, becomes `unknown`, and is not sent again: a bill that comes twice is worse than one that is asked for again.
+
+What the network refuses for now is tried again after 5 s, 10 s, 20 s and so on up to 10 minutes, for a day; then it has lost its news.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from ivr.calls.ports import Clock, QueuedText, TextMessage, TextOutbox, TextSender
+from ivr.errors import OutboxFailed, SendFailed
+
+FIRST_PAUSE = dt.timedelta(seconds=5)
+LONGEST_PAUSE = dt.timedelta(minutes=10)
+TIME_TO_LIVE = dt.timedelta(hours=24)
+KEPT = dt.timedelta(days=30)  # after its end, for `ivr sms list`
+AT_ONCE = 8
+SEND_PATIENCE = 30.0  # seconds after which nobody knows whether the network has it
+STOP_PATIENCE = 5.0
+LOOK_EVERY = 3600.0  # seconds, without anything to do
+
+_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+
+_log = structlog.get_logger(__name__)
+
+
+def is_mobile(number: str) -> bool:
+    """Whether text messages can go there: a mobile number of the Chinese numbering plan, written as in China."""
+    return _MOBILE.fullmatch(number) is not None
+
+
+def pause_after(attempts: int) -> dt.timedelta:
+    """How long to wait after so many attempts: doubled each time, up to ten minutes."""
+    return min(FIRST_PAUSE * (1 << min(attempts - 1, 20)), LONGEST_PAUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What came of one round."""
+
+    sent: int = 0
+    refused: int = 0  # for now, or for good
+    unknown: int = 0
+
+
+class TextService:
+    """Takes text messages from calls and sends them. `run` it beside the calls; `queue` may be called at any time."""
+
+    def __init__(
+        self,
+        outbox: TextOutbox,
+        sender: TextSender,
+        clock: Clock,
+        *,
+        patience: float = SEND_PATIENCE,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._outbox = outbox
+        self._sender = sender
+        self._clock = clock
+        self._patience = patience
+        self._sleep = sleep
+        self._woken = asyncio.Event()
+        self._round = asyncio.Lock()
+        self._stopped = False
+
+    async def queue(self, message: TextMessage) -> None:
+        """Keep it, durably, and see to it that it is sent. Raises OutboxFailed."""
+        await self._outbox.queue(message)
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send what is due, for ever. What an earlier engine was sending when it died is `unknown` from now on."""
+        await self._until_done(self._settle)
+        while True:
+            self._woken.clear()
+            try:
+                await self.send_due()
+                await self._outbox.forget(self._clock() - KEPT)
+                pause = await self._pause()
+            except OutboxFailed as error:
+                _log.error("outbox_failed", reason=str(error))
+                pause = FIRST_PAUSE.total_seconds()
+            except Exception:  # a bug in one round: it is logged, and the next round comes
+                _log.exception("texts_failed")
+                pause = LONGEST_PAUSE.total_seconds()
+            try:
+                async with asyncio.timeout(pause):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    async def stop(self, patience: float = STOP_PATIENCE) -> None:
+        """Give the network no further message, and let those that it is being given come through. Then `run` can be cancelled."""
+        self._stopped = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience), self._round:
+                pass
+
+    async def send_due(self) -> Sending:
+        """Send what is due now, some at once, until nothing is; what came of it. Raises OutboxFailed."""
+        sent, refused, unknown = 0, 0, 0
+        async with self._round:
+            while taken := await self._take():
+                done = await asyncio.gather(*map(self._send, taken))
+                sent, refused, unknown = sent + done.count("sent"), refused + done.count("refused"), unknown + done.count("unknown")
+        return Sending(sent, refused, unknown)
+
+    async def _take(self) -> list[QueuedText]:
+        taken: list[QueuedText] = []
+        try:
+            while not self._stopped and len(taken) < AT_ONCE and (text := await self._outbox.take(self._clock())):
+                taken.append(text)
+        except OutboxFailed:
+            if not taken:
+                raise
+        return taken
+
+    async def _send(self, text: QueuedText) -> str:
+        message, log = text.message, _log.bind(key=text.message.key, session=text.message.session, attempts=text.attempts)
+        now = self._clock()
+        if now - message.created_at > TIME_TO_LIVE:
+            log.warning("text_failed", reason="expired")
+            await self._until_done(lambda: self._outbox.failed(message.key, "expired", now))
+            return "refused"
+        try:
+            async with asyncio.timeout(self._patience):
+                sent = await self._sender.send(message)
+        except SendFailed as error:
+            return await self._refused(text, error)
+        except Exception as error:  # whatever it is, the network may have the message, and the next one must still go out
+            log.error("text_unknown", reason=type(error).__name__)
+            await self._until_done(lambda: self._outbox.unknown(message.key, self._clock()))
+            return "unknown"
+        log.info("text_sent")
+        await self._until_done(lambda: self._outbox.sent(message.key, sent.receipt, self._clock()))
+        return "sent"
+
+    async def _refused(self, text: QueuedText, error: SendFailed) -> str:
+        key, now, reason = text.message.key, self._clock(), str(error)
+        due_at = now + pause_after(text.attempts)
+        if error.temporary and due_at - text.message.created_at <= TIME_TO_LIVE:
+            _log.warning("text_refused", key=key, reason=reason, attempts=text.attempts)
+            await self._until_done(lambda: self._outbox.again(key, reason, now, due_at))
+        else:
+            _log.error("text_failed", key=key, reason=reason, attempts=text.attempts)
+            await self._until_done(lambda: self._outbox.failed(key, reason, now))
+        return "refused"
+
+    async def _settle(self) -> None:
+        if left := await self._outbox.interrupted(self._clock()):
+            _log.error("texts_unknown", count=left)
+
+    async def _until_done(self, note: Callable[[], Awaitable[None]]) -> None:
+        """Write down what has happened, however long the database is away: forgotten, it would be `unknown` after the next start."""
+        attempts = 1
+        while True:
+            try:
+                await note()
+            except OutboxFailed as error:
+                _log.error("outbox_failed", reason=str(error))
+                await self._sleep(pause_after(attempts).total_seconds())
+                attempts += 1
+            else:
+                return
+
+    async def _pause(self) -> float:
+        due = await self._outbox.next_due()
+        if due is None:
+            return LOOK_EVERY
+        return min(max((due - self._clock()).total_seconds(), 0.0), LOOK_EVERY)
