@@ -109,7 +109,7 @@ class Crowd:
             async with SipCaller(self._settings.host, self._settings.sip_port, caller_id=caller) as phone:
                 leg = await phone.call("2000")
                 self.on_the_line += 1
-                await self._talk(leg, talk, presses=1_000_000 if slot % 2 else 2 + slot % 5)
+                await self._talk(leg, talk, presses=1_000_000 if slot % 2 else 1 + slot % 5)
                 self.on_the_line -= 1
                 talk.heard, talk.ended_by = leg.audio, leg.ended_by or ""
 
