@@ -49,6 +49,13 @@ class Takes(Enum):
     FILES = ("files", "A file's name or a list of them, as seen from the flow's own file.")
     LIMITS = ("limits", "A mapping, see [limits](#limits).")
     HOURS = ("opening hours", "A mapping of names to [opening hours](#opening-hours).")
+    WEEK = (
+        "the hours of a week",
+        "Days (`mon`, `mon-fri`, `daily`) to hours (`08:30-12:00`) or a list of them. `22:00-02:00` goes past midnight, and its "
+        "second part belongs to the next day; a day that is not named is closed.",
+    )
+    WEEKDAY = ("a day of the week", "One of `mon`, `tue`, `wed`, `thu`, `fri`, `sat` and `sun`.")
+    ZONE = ("a time zone", "A name of the IANA's list, such as `Asia/Shanghai`.")
     HOURS_NAME = ("opening hours' name", "A name that stands under `hours` at the head of the flow.")
     ONE_KEY = ("a key", "One of `0` to `9`, `*` and `#`.")
     ASSIGNMENTS = ("values", "A mapping of names to [expressions](flows.md#expressions); `language` takes a language.")

@@ -112,6 +112,11 @@ CODES: Mapping[str, Code] = {
         "Nodes lead round in a circle in which the caller is never heard, so that a call could go on for ever.",
         "Put a menu into the circle, lead 'exhausted' or 'failed' out of it, or count with 'set' and end it with 'branch'.",
     ),
+    "calendar": Code(
+        "A calendar file is not there or cannot be read, or an event in it says nothing certain.",
+        "Export it again as iCalendar (.ics), or mend the event at the line. Give a rule that goes on for ever an end with UNTIL. "
+        "As a warning: the calendar is read, but perhaps not as it is meant.",
+    ),
     "endless-call": Code(
         "A sub-flow calls itself, by itself or through others, and would never come back as often as it was entered.",
         "Go on within the sub-flow with 'goto' instead of 'call'.",

@@ -15,12 +15,14 @@ from ivr.core.expressions import KEYWORDS
 from ivr.core.values import Kind
 from ivr.language import forms
 from ivr.language.grammar import Form, Key, Takes
-from ivr.language.hours import HOURS
+from ivr.language.hours import DAYS, HOURS
 from ivr.language.nodes import RESERVED
 from ivr.language.prompts import LANGUAGES
 
 Schema = dict[str, object]
 _NODE_NAME = "[a-z][a-z0-9_]{0,63}"
+_DAY = f"({'|'.join(DAYS)})"
+_CLOCK = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 _NAME = "^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 _NAMES_OF_NODES: Schema = {"pattern": f"^{_NODE_NAME}$", "not": {"enum": ["back", "repeat"]}}
 
@@ -133,6 +135,7 @@ def _values() -> Mapping[str, Schema]:
     }
     name: Schema = {"type": "string", "pattern": _NAME}
     file: Schema = {"type": "string", "minLength": 1}
+    span: Schema = {"type": "string", "pattern": f"^{_CLOCK}-({_CLOCK}|24:00)$"}
     kinds = [*(kind.value for kind in Kind), *(f"secret {kind.value}" for kind in Kind)]
     found |= {
         Takes.VALUE: expression,
@@ -143,6 +146,9 @@ def _values() -> Mapping[str, Schema]:
         Takes.FILES: {"anyOf": [file, {"type": "array", "items": file}]},
         Takes.LIMITS: {"$ref": "#/$defs/form_limits"},
         Takes.HOURS: _entries({"pattern": _NAME}, {"$ref": "#/$defs/form_hours"}),
+        Takes.WEEK: _entries({"pattern": f"^(daily|{_DAY}(-{_DAY})?)$"}, {"anyOf": [span, {"type": "array", "items": span}]}, 1),
+        Takes.WEEKDAY: {"enum": list(DAYS)},
+        Takes.ZONE: {"type": "string", "minLength": 1},
         Takes.HOURS_NAME: {"type": "string", "minLength": 1},
         Takes.ONE_KEY: {"anyOf": [{"type": "string", "pattern": "^[0-9*#]$"}, {"type": "integer", "minimum": 0, "maximum": 9}]},
     }

@@ -176,6 +176,9 @@ WRONG: dict[Takes, list[str]] = {
     Takes.FILES: ["{}", "[[a.yaml]]", "~"],
     Takes.LIMITS: ["[]", "5", "{duration: soon}"],
     Takes.HOURS: ["[]", "5"],
+    Takes.WEEK: ["[]", "{}", "{monday: 08:30-12:00}", "{mon: 8}", "{mon: 08:30-25:00}", "{mon: [[08:30-12:00]]}"],
+    Takes.WEEKDAY: ["monday", "[]", "~"],
+    Takes.ZONE: ["[]", "~"],
     Takes.HOURS_NAME: ["[]", "~"],
     Takes.ONE_KEY: ["12", "a", "[]", "~"],
 }
