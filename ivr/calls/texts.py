@@ -12,12 +12,13 @@ import asyncio
 import contextlib
 import datetime as dt
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
 
-from ivr.calls.ports import Clock, QueuedText, TextMessage, TextOutbox, TextSender
+from ivr.calls.ports import Clock, QueuedText, TextMessage, TextOutbox, TextSender, TextState
+from ivr.calls.tickets import LINE_ZONE, mask
 from ivr.errors import OutboxFailed, SendFailed
 
 FIRST_PAUSE = dt.timedelta(seconds=5)
@@ -51,6 +52,46 @@ class Sending:
     sent: int = 0
     refused: int = 0  # for now, or for good
     unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """A text message in a list: whose call sent it, and what became of it. The number is masked, the words are left out."""
+
+    session: str
+    node: str
+    count: int
+    to: str
+    language: str
+    state: TextState
+    attempts: int
+    created_at: dt.datetime
+    changed_at: dt.datetime
+    reason: str
+    receipt: str
+
+
+def text_lines(texts: Iterable[QueuedText]) -> tuple[TextLine, ...]:
+    """The messages as operators may see them, in the line's time."""
+    return tuple(map(_line, texts))
+
+
+def _line(text: QueuedText) -> TextLine:
+    message = text.message
+    place, _, count = message.key.removeprefix(f"{message.session}/").rpartition("/")
+    return TextLine(
+        session=message.session,
+        node=place,
+        count=int(count),
+        to=mask(message.to),
+        language=message.language,
+        state=text.state,
+        attempts=text.attempts,
+        created_at=message.created_at.astimezone(LINE_ZONE),
+        changed_at=text.changed_at.astimezone(LINE_ZONE),
+        reason=text.reason,
+        receipt=text.receipt,
+    )
 
 
 class TextService:

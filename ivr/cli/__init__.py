@@ -11,10 +11,11 @@ from ivr.cli.designers import graph, lint, prompts, prove, say, schema, test, tr
 from ivr.cli.importing import import_
 from ivr.cli.line import run, serve, why
 from ivr.cli.publishing import diff, publish, rollback, versions
+from ivr.cli.texts import callers, sms
 from ivr.errors import SelflineError
 
 SECTIONS = (
-    ("The line", (run, serve, why)),
+    ("The line", (run, serve, why, sms, callers)),
     ("For flow designers", (try_, lint, test, prove, graph, import_, say, prompts, schema)),
     ("For publishing", (publish, versions, diff, rollback)),
     ("For agents", (tickets,)),
