@@ -61,9 +61,13 @@ class Carrier:
         known = self._sounds.get("/".join(name.split("/")[-2:])) or self._sounds.get(name.rpartition("/")[2])
         if known:
             return tuple(Said(word.text, file) if isinstance(word, Said) else word for word in self.text(known, mark))
-        text = stand_in(name, language)
-        self._once(mark, name, f"nobody told the words of '{name[:120]}': write them where the flow says '{text}'")
-        return (Said(text, file[:120]),)
+        return self.missing(name, f"nobody told the words of '{name[:120]}':", mark)
+
+    def missing(self, name: str, why: str, mark: Mark) -> Words:
+        """A text that stands for words which somebody has to write."""
+        text = stand_in(name, self.draft.language)
+        self._once(mark, name, f"{why} write them where the flow says '{text}'")
+        return (Said(text, name[:120]),)
 
     def _once(self, mark: Mark, name: str, sentence: str) -> None:
         if name not in self._told:

@@ -83,7 +83,9 @@ def read_document(data: bytes, path: str) -> Element:
     try:
         parseString(data, handler, forbid_dtd=True)
     except DTDForbidden:
-        raise NotReadable(handler.here, "a document type (<!DOCTYPE ...>) is not read; take it out of the file") from None
+        raise NotReadable(
+            _place_of(b"<!DOCTYPE", data, path), "a document type (<!DOCTYPE ...>) is not read; take it out of the file"
+        ) from None
     except DefusedXmlException:
         raise NotReadable(handler.here, "entities are not read; write out what they stand for") from None
     except SAXParseException as error:
@@ -94,6 +96,12 @@ def read_document(data: bytes, path: str) -> Element:
     assert handler.root is not None
     _find_attributes(handler.root, data)
     return handler.root
+
+
+def _place_of(what: bytes, data: bytes, path: str) -> Mark:
+    """Where something first stands, whose place the parser does not tell."""
+    before = data[: max(data.find(what), 0)]
+    return Mark(path, before.count(b"\n") + 1, len(before) - before.rfind(b"\n"))
 
 
 class _Handler(ContentHandler):
@@ -135,7 +143,7 @@ class _Handler(ContentHandler):
             self._open[-1].content.append(content)
 
 
-_ATTRIBUTE = re.compile(r"""\s([^\s=<>"'/]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
+_ATTRIBUTE = re.compile(r"""\s+([^\s=<>"'/]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
 
 
 def _find_attributes(root: Element, data: bytes) -> None:
@@ -156,5 +164,3 @@ def _find_attributes(root: Element, data: bytes) -> None:
             column = found.start(1) - text.rfind("\n", 0, found.start(1))
             element.marks[found[1]] = Mark(element.mark.path, line, column)
             position = found.end()
-            while text[position : position + 1].isspace() and text[position + 1 : position + 2].isspace():
-                position += 1

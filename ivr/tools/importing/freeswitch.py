@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ivr.errors import UserError
 from ivr.tools.importing.applications import Applications, parts_of
 from ivr.tools.importing.carrying import Carrier
-from ivr.tools.importing.document import Element
+from ivr.tools.importing.document import Element, NotReadable
 from ivr.tools.importing.draft import MAX_TRIES, Choices, Draft, Go, Said, Value, duration, file_of, slug
 from ivr.tools.importing.patterns import Row, TooMany, rows_of
 from ivr.tools.importing.phrases import Phrases
@@ -70,9 +71,7 @@ class FreeSwitch:
         for root in self._roots:
             self._collect(root)
         if not self._menus:
-            self._draft.start = self._draft.leave
-            self._report.note(self._roots[0], "there is no <menu> in it: the flow takes a message, and nothing else")
-            return
+            raise NotReadable(self._roots[0].mark, "there is no <menu> in it, so there is nothing to carry over")
         for menu in self._menus.values():
             menu.leads_to = dict.fromkeys(name for entry in menu.entries if (name := _submenu(entry)) in self._menus)
         top = self._top(start)
@@ -80,6 +79,8 @@ class FreeSwitch:
         self._exit = self._exit_node(top)
         for menu in order:
             self._build(menu, top)
+        if self._exit in self._draft.nodes:
+            self._draft.nodes[self._exit] = self._draft.nodes.pop(self._exit)  # last, where the end belongs
         self._draft.start = top.node
         left = [menu for menu in self._menus.values() if menu not in order]
         for menu in left:
@@ -128,8 +129,7 @@ class FreeSwitch:
         if start in self._menus:
             return self._menus[start]
         if start is not None:
-            first = self._roots[0]
-            self._report.note(first.mark, f"there is no menu '{start}'; there are {', '.join(self._menus)}")
+            raise UserError(f"there is no menu '{start}'; there are {', '.join(self._menus)}")
         entered = {name for menu in self._menus.values() for name in menu.leads_to if name != menu.name}
         return next((menu for name, menu in self._menus.items() if name not in entered), next(iter(self._menus.values())))
 

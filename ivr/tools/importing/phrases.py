@@ -70,7 +70,11 @@ class Phrases:
     def _phrase(self, carry: Carrier, data: str, mark: Mark) -> Words:
         name = data.partition(":")[0].partition("@")[0]
         if name not in self._macros:
-            return carry.sound(name, mark)
+            return carry.missing(
+                name,
+                f"the phrase macro '{name[:80]}' is in none of the files: name its file after this one, or give the flow its words:",
+                mark,
+            )
         if name not in self._used:
             self._used[name] = ()
             self._used[name] = self._of_macro(carry, self._macros[name])

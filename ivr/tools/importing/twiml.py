@@ -10,8 +10,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ivr.errors import UserError
 from ivr.tools.importing.carrying import Carrier
-from ivr.tools.importing.document import Element
+from ivr.tools.importing.document import Element, NotReadable
 from ivr.tools.importing.draft import Draft, Go, Value, Words, file_of, slug
 from ivr.tools.importing.gathering import Gathering
 from ivr.tools.importing.pages import Page, Pages
@@ -67,6 +68,7 @@ class TwiML:
     """One import. `build` fills the draft."""
 
     def __init__(self, roots: Sequence[Element], draft: Draft, report: Report) -> None:
+        self._first = roots[0]
         self._draft = draft
         self._report = report
         self._pages = Pages([root for root in roots if root.tag == "Response"])
@@ -82,12 +84,10 @@ class TwiML:
     def build(self, start: str | None) -> None:
         """The flow that begins with a page; with the first file's unless one is named."""
         if not self._pages.all:
-            self._draft.start = self._draft.leave
-            return
+            raise NotReadable(self._first.mark, "there is no <Response> in it, so there is nothing to carry over")
         first = self._pages.at(start) if start else self._pages.all[0]
         if first is None:
-            first = self._pages.all[0]
-            self._report.note(first.root.mark, f"there is no page '{start}'; there are {', '.join(page.stem for page in self._pages.all)}")
+            raise UserError(f"there is no page '{start}'; there are {', '.join(page.stem for page in self._pages.all)}")
         self._draft.start = self._enter(first)
         while self._waiting:
             self._build(self._waiting.pop(0))

@@ -14,6 +14,7 @@ _ORDER = (  # of the keys of a menu and a form
     *("menu", "collect", "as", "length", "min", "max", "secret", "again", "barge_in", "choices", "then"),
     *("timeout", "digit_timeout", "tries", "noinput", "nomatch", "exhausted"),
 )
+_IN_TURN = ("noinput", "nomatch")
 DEFAULTS = ("timeout", "digit_timeout", "tries", "noinput", "nomatch", "exhausted")
 
 
@@ -47,9 +48,12 @@ def _defaults(draft: Draft) -> dict[str, Value]:
         return {}
     common: dict[str, Value] = {}
     for key in DEFAULTS:
-        values = [_bare(node.keys.get(key)) for node in asking]
-        first = values[0]
-        if first is not None and all(value == first for value in values) and not (isinstance(first, Go) and "/" in first.target):
+        first = asking[0].keys.get(key)
+        if (
+            first is not None
+            and all(_bare(node.keys.get(key)) == _bare(first) for node in asking)
+            and not (isinstance(first, Go) and "/" in first.target)
+        ):
             common[key] = first
     return common
 
@@ -71,13 +75,13 @@ def _nodes(draft: Draft, scope: str, indent: str, defaults: dict[str, Value]) ->
 
 
 def _node(draft: Draft, node: DraftNode, indent: str, defaults: dict[str, Value]) -> Iterator[str]:
-    keys = {key: value for key, value in node.keys.items() if not (node.asks and key in defaults and _bare(value) == defaults[key])}
+    keys = {key: value for key, value in node.keys.items() if not (node.asks and key in defaults and _bare(value) == _bare(defaults[key]))}
     if node.asks:
         keys = {key: keys[key] for key in sorted(keys, key=_ORDER.index)}
     name = _short(node.name, node.scope)
     about = [word.about for value in keys.values() if isinstance(value, tuple) for word in value if isinstance(word, Said) and word.about]
     tail = f"  # {_comment(', '.join(dict.fromkeys(about)))}" if about else ""
-    line = f"{indent}{name}: {{{', '.join(f'{key}: {_flow(draft, node.scope, value)}' for key, value in keys.items())}}}"
+    line = f"{indent}{name}: {{{', '.join(f'{key}: {_under(draft, node.scope, key, value)}' for key, value in keys.items())}}}"
     if not any(isinstance(value, Choices) for value in keys.values()) and len(line) <= WIDTH:
         yield line + (tail if len(line + tail) <= WIDTH + 20 else "")
         return
@@ -91,12 +95,12 @@ def _block(draft: Draft, scope: str, keys: dict[str, Value], indent: str) -> Ite
             yield f"{indent}{key}:"
             for pressed, target in value.targets.items():
                 yield f"{indent}  {_key(pressed)}: {_short(target, scope)}"
-        elif isinstance(value, tuple) and len(value) > 1 and _too_wide(draft, key, value, indent):
+        elif isinstance(value, tuple) and len(value) > 1 and key not in _IN_TURN and _too_wide(draft, key, value, indent):
             yield f"{indent}{key}:"
             yield from (f"{indent}  - {_word(draft, word)}{_beside(word)}" for word in value)
         else:
             tail = _beside(value[0]) if isinstance(value, tuple) and len(value) == 1 else ""
-            yield f"{indent}{key}: {_flow(draft, scope, value)}{tail}"
+            yield f"{indent}{key}: {_under(draft, scope, key, value)}{tail}"
 
 
 def _too_wide(draft: Draft, key: str, value: Words, indent: str) -> bool:
@@ -105,6 +109,12 @@ def _too_wide(draft: Draft, key: str, value: Words, indent: str) -> bool:
 
 def _beside(word: Shared | Said) -> str:
     return f"  # {_comment(word.about)}" if isinstance(word, Said) and word.about else ""
+
+
+def _under(draft: Draft, scope: str, key: str, value: Value) -> str:
+    """A value in one line, under its key: where a list means one prompt after each failure, what is said at once is a list in it."""
+    text = _flow(draft, scope, value)
+    return f"[{text}]" if key in _IN_TURN and isinstance(value, tuple) and len(value) > 1 else text
 
 
 def _flow(draft: Draft, scope: str, value: Value) -> str:

@@ -1,0 +1,198 @@
+"""FreeSWITCH menus as flows: they load, and keys, silence and wrong keys lead where they led there."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.backoffice.signatures import SIGNATURES
+from ivr.core.flow import Flow
+from ivr.errors import UserError
+from ivr.tools.modelcheck import prove
+from tests.tools.importing import differs, flow_of, of, sample, told
+
+MENU = '<menu name="m" greet-long="say:Press 1." {attributes}><entry action="menu-exit" digits="1"/>{entries}</menu>'
+
+
+def menu(entries: str = "", attributes: str = "") -> str:
+    return MENU.format(entries=entries, attributes=attributes)
+
+
+@pytest.fixture(scope="module")
+def desk() -> Flow:
+    return flow_of(sample("ivr_menus.xml", "phrases.xml", "words.xml"))
+
+
+def test_the_words_of_macros_and_recordings_are_said_if_their_lists_go_along(desk: Flow):
+    assert not differs(
+        desk,
+        "hears: Thank you for calling the harbour office. For a person, press one.",
+        "hears: to repeat these options press nine",
+        "press: '7'",
+        "hears: that was an invalid entry. Person one, desk two, hours three.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "steps"),
+    [
+        ("1", ["answered", "hears: Thank you for calling"]),  # a bridge comes back to the menu
+        ("2", ["answered", "line_ends"]),  # a transfer does not
+        ("3", ["hears: We are open from nine to five"]),
+        ("5", ["hears: Please leave your message"]),  # a program that is not run
+        ("6", ["hears: We are at twenty-four Harbour Street, on the second floor. Thank you for calling"]),
+        ("9", ["hears: Thank you for calling"]),
+        ("*", ["hears: goodbye", "line_ends"]),
+        ("1012", ["answered", "line_ends"]),  # one of the rows of a pattern
+    ],
+)
+def test_each_key_leads_where_it_led(desk: Flow, keys: str, steps: list[str]):
+    assert not differs(desk, f"press: '{keys}'", *steps)
+
+
+def test_three_silences_end_the_call_with_the_exit_sound(desk: Flow):
+    assert not differs(desk, "silence", "hears: Person one", "silence", "silence", "hears: goodbye", "line_ends")
+
+
+def test_three_wrong_keys_end_the_call_with_the_exit_sound(desk: Flow):
+    assert not differs(desk, "press: '8'", "hears: invalid entry", "press: '8'", "press: '8'", "hears: goodbye", "line_ends")
+
+
+def test_a_menu_below_goes_back_to_the_menu_it_was_entered_from(desk: Flow):
+    """The branches are entered from two menus, so they are a sub-flow; `menu-top` leaves it for good."""
+    assert not differs(desk, "press: '4'", "hears: For the north branch", "press: '*'", "hears: Thank you for calling")
+    assert not differs(desk, "press: '3'", "press: '1'", "hears: For the north branch", "press: '*'", "hears: We are open")
+    assert not differs(desk, "press: '3'", "press: '1'", "press: '0'", "hears: Thank you for calling")
+
+
+def test_a_menu_below_that_hears_nothing_goes_back_too(desk: Flow):
+    assert not differs(desk, "press: '3'", "press: '1'", "silence", "silence", "silence", "hears: We are open")
+
+
+def test_nothing_can_be_said_against_the_imported_menus(desk: Flow):
+    assert prove(desk, SIGNATURES).proved
+
+
+def test_the_report_names_what_is_left_to_do_by_its_place():
+    told_items = told(sample("ivr_menus.xml", "phrases.xml", "words.xml"))
+
+    assert (
+        "ivr_menus.xml:22:5: left out: the program 'lua balance.lua' is not run, and callers come to a message instead: "
+        + ("write nodes that do what it did")
+        in told_items
+    )
+    assert "ivr_menus.xml:24:5: note: the pattern /^(10[01][0-9])$/ became 20 choices, 1000 to 1019" in told_items
+    assert (
+        "ivr_menus.xml:19:46: note: add the extension 'ext_9196' to the context 'transfer' of the dialplan: "
+        + ("it stands for 'transfer 9196 XML default'")
+        in told_items
+    )
+    assert "ivr_menus.xml:34:7: note: 2 wrong keys and 3 silences were allowed: selfline counts both together, and allows 2" in told_items
+
+
+def test_sounds_whose_words_nobody_told_are_said_as_what_they_are():
+    imported = sample("ivr_menus.xml")
+
+    assert not differs(flow_of(imported), "hears: Text of main_desk_long.")
+    assert told(imported)[0] == (
+        "ivr_menus.xml:4:7: left out: the phrase macro 'main_desk_long' is in none of the files: name its file after this one, "
+        "or give the flow its words: write them where the flow says 'Text of main_desk_long.'"
+    )
+
+
+def test_a_menu_that_nothing_leads_to_is_imported_by_its_name():
+    assert not differs(flow_of(sample("ivr_menus.xml", start="night")), "hears: We are closed.", "press: '1'", "line_ends")
+
+    with pytest.raises(UserError, match="there is no menu 'day'; there are main_desk, opening_hours, branches, night"):
+        sample("ivr_menus.xml", start="day")
+
+
+def test_entries_of_the_same_key_run_one_after_another():
+    imported = of(
+        x=menu(
+            '<entry action="menu-play-sound" digits="2" param="say:First."/>'
+            '<entry action="menu-exec-app" digits="2" param="transfer 100"/>'
+            '<entry action="menu-play-sound" digits="2" param="say:Never."/>'
+        )
+    )
+
+    assert not differs(flow_of(imported), "press: '2'", "hears: First.", "not_hears: Never", "answered", "line_ends")
+    assert any("the key 2 has led away before this entry" in line for line in told(imported))
+
+
+def test_menus_that_lead_to_one_another_in_a_circle_are_carried_over():
+    imported = of(
+        x='<menus><menu name="a" greet-long="say:This is A."><entry action="menu-sub" digits="1" param="b"/></menu>'
+        '<menu name="b" greet-long="say:This is B."><entry action="menu-sub" digits="1" param="a"/>'
+        '<entry action="menu-sub" digits="2" param="b"/><entry action="menu-sub" digits="3" param="c"/></menu></menus>'
+    )
+
+    flow = flow_of(imported)
+
+    assert not differs(flow, "press: '1'", "hears: This is B.", "press: '2'", "hears: This is B.", "press: '1'", "hears: This is A.")
+    assert any("the menu 'c' is in none of the files: the key 3 leads to a message" in line for line in told(imported))
+
+
+def test_where_too_many_failures_led_they_still_lead():
+    flow = flow_of(of(x=menu(attributes='max-failures="1" exec-on-max-failures="transfer operator"')))
+
+    assert not differs(flow, "press: '5'", "answered", "line_ends")
+
+
+def test_failures_that_led_into_the_menu_again_end_in_a_message():
+    imported = of(x=menu(attributes='exec-on-max-timeouts="ivr m"'))
+
+    assert not differs(flow_of(imported), "silence", "silence", "silence", "hears: Please leave your message")
+    assert any("silence led round for ever" in line for line in told(imported))
+
+
+def test_a_pattern_for_too_many_rows_is_told_and_not_guessed():
+    imported = of(x=menu(r'<entry action="menu-exec-app" digits="/^(\d{3,5})$/" param="transfer $1"/>'))
+
+    assert len(flow_of(imported).nodes) == 5
+    assert any("stands for more rows of keys than a menu can have" in line for line in told(imported))
+
+
+def test_chinese_menus_become_a_chinese_line():
+    imported = of(x='<menu name="m" greet-long="say:查话费请按1，人工请按0，返回请按*。"><entry action="menu-exit" digits="1"/></menu>')
+
+    assert flow_of(imported).languages == ("zh-CN",)
+    assert not differs(flow_of(imported), "hears: 查话费请按一，人工请按零，返回请按星号键。")
+
+
+def test_global_variables_of_the_file_are_filled_in():
+    imported = of(
+        x='<include><X-PRE-PROCESS cmd="set" data="desk=reception"/>'
+        + menu('<entry action="menu-exec-app" digits="2" param="transfer $${desk}"/>')
+        + "</include>"
+    )
+
+    assert not differs(flow_of(imported), "press: '2'", "answered", "line_ends")
+    assert "reception" in flow_of(imported).nodes
+
+
+@pytest.mark.parametrize(
+    ("attributes", "entry", "sentence"),
+    [
+        ('pin="1234"', "", "the PIN is not asked: put a 'collect' with 'secret: true' and a look-up before this menu"),
+        ('confirm-macro="c"', "", "entries are not read back in a menu: ask with 'collect' and 'confirm' where that matters"),
+        ('timeout="soon"', "", "'soon' is not a number: the flow has 10000"),
+        ('max-failures="99"', "", "99 failures were allowed: selfline allows 9"),
+        ('colour="red"', "", "the attribute 'colour' of <menu> means nothing to this importer"),
+        ("", '<entry action="menu-fly" digits="2"/>', "'menu-fly' is no action of a menu here: the key 2 leads to a message"),
+        ("", '<entry action="menu-exit"/>', "the entry has no keys"),
+        ("", '<entry action="menu-exit" digits="12345"/>', "the entry has '12345', and a menu has rows of one to four keys without #"),
+        ("", '<entry action="menu-exec-app" digits="2" param="sleep 100"/>', "'sleep 100' is not done; the key goes on without it"),
+        ("", '<entry action="menu-exec-app" digits="2" param="voicemail default x 1"/>', "became a message with a ticket"),
+        (
+            "",
+            '<entry action="menu-play-sound" digits="2" param="say:Hi ${name}"/>',
+            "the text fills in 'name', which selfline does not know",
+        ),
+        ("", "<button/>", "<button> means nothing in a menu"),
+    ],
+)
+def test_what_cannot_be_carried_over_is_told(attributes: str, entry: str, sentence: str):
+    imported = of(x=menu(entry, attributes))
+
+    flow_of(imported)
+    assert any(sentence in line for line in told(imported)), told(imported)
