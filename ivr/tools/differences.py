@@ -10,6 +10,7 @@ from enum import Enum
 from ivr.core.expressions import Expression
 from ivr.core.flow import Flow, Node, Prompt, Slot
 from ivr.core.marks import Mark
+from ivr.core.schedule import Schedule
 from ivr.core.values import Text
 
 _WORDS = {
@@ -26,7 +27,8 @@ _WORDS = {
     "otherwise": "else",
     "then": "goes on to",
 }
-_WHOLE = ("retry", "timing")  # what is told by its own fields
+_WHOLE = ("retry", "timing", "keys")  # what is told by its own fields
+_DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _SELF = ("name", "mark")
 _CONDITION = "when "
 
@@ -134,11 +136,25 @@ def _facets(label: str, value: object) -> Iterator[tuple[str, str]]:
         case tuple() if all(isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], Expression) for one in value):
             for condition, target in value:
                 yield f"{_CONDITION}{condition.text}", _plain(target)
+        case Schedule():
+            yield from _facets_of_hours(value)
         case Mapping():
             for key, one in value.items():
                 yield f"{label} {_plain(key)}", _plain(one)
         case _:
             yield label, _plain(value)
+
+
+def _facets_of_hours(schedule: Schedule) -> Iterator[tuple[str, str]]:
+    for day, spans in sorted(schedule.week.items()):
+        yield _DAYS[day], ", ".join(f"{span.begins:%H:%M}-{span.ends:%H:%M}" for span in spans) or "closed"
+    yield "zone", schedule.zone
+    for what, periods in (("closed", schedule.closed), ("open", schedule.open)):
+        for period in periods:
+            last = period.ends - dt.timedelta(days=1) if period.whole_days else period.ends
+            yield f"{what} {period.begins}{f' to {last}' if last != period.begins else ''}", period.name or "yes"
+    if schedule.workday is not None:
+        yield "a make-up day has the hours of", _DAYS[schedule.workday]
 
 
 def _plain(value: object) -> str:
@@ -160,7 +176,7 @@ def _plain(value: object) -> str:
         case Mark():
             return ""
         case _ if is_dataclass(value):
-            told = ((item.name, _plain(getattr(value, item.name))) for item in fields(value) if item.name not in _SELF)
+            told = ((item.name, _plain(getattr(value, item.name))) for item in fields(value) if item.name not in _SELF and item.repr)
             return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in told if text)
         case _:
             return str(value)
@@ -185,4 +201,12 @@ def _kind(node: Node) -> str:
     return _KINDS.get(type(node).__name__, type(node).__name__.lower())
 
 
-_KINDS = {"HangsUp": "hangup", "TakesMessage": "message", "TransfersCall": "transfer", "LookUp": "lookup"}
+_KINDS = {
+    "HangsUp": "hangup",
+    "TakesMessage": "message",
+    "TransfersCall": "transfer",
+    "LookUp": "lookup",
+    "ReadsList": "read",
+    "ChecksHours": "hours",
+    "SendsText": "sms",
+}
