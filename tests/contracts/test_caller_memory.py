@@ -1,0 +1,64 @@
+"""What every CallerMemory does, in memory and in SQLite alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.memory import MemoryCallers
+from adapters.storage.callers import SqlCallerMemory
+from adapters.storage.tickets import SqlTicketStore
+from ivr.calls.ports import CallerMemory
+from tests.contracts.stories import CALLER, MINUTE, NOON
+
+OTHER = "13900001009"
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def callers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CallerMemory]:
+    if request.param == "memory":
+        yield MemoryCallers()
+        return
+    store = SqlTicketStore.open(tmp_path / "selfline.db", tmp_path / "secrets" / "data_key", Path("/recordings"), exclusive=True)
+    yield SqlCallerMemory(store.database, store.key)
+    store.close()
+
+
+def test_a_caller_is_known_by_the_language_they_chose_last(callers: CallerMemory):
+    async def story() -> None:
+        assert await callers.language(CALLER) == ""
+
+        await callers.remember(CALLER, "en-US", NOON)
+        await callers.remember(CALLER, "zh-CN", NOON + MINUTE)
+
+        assert await callers.language(CALLER) == "zh-CN"
+        assert await callers.language(OTHER) == ""
+
+    asyncio.run(story())
+
+
+def test_a_choice_that_is_written_late_does_not_undo_a_later_one(callers: CallerMemory):
+    async def story() -> None:
+        await callers.remember(CALLER, "zh-CN", NOON + MINUTE)
+        await callers.remember(CALLER, "en-US", NOON)
+
+        assert await callers.language(CALLER) == "zh-CN"
+
+    asyncio.run(story())
+
+
+def test_a_caller_can_be_forgotten(callers: CallerMemory):
+    async def story() -> None:
+        await callers.remember(CALLER, "en-US", NOON)
+        await callers.remember(OTHER, "en-US", NOON)
+
+        assert await callers.forget(CALLER)
+        assert not await callers.forget(CALLER)
+
+        assert await callers.language(CALLER) == ""
+        assert await callers.language(OTHER) == "en-US"
+
+    asyncio.run(story())
