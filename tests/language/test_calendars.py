@@ -74,7 +74,6 @@ def test_a_day_of_2026_in_china(date: str, state: Open | Closed):
 
 
 def test_the_days_off_and_the_make_up_days_are_as_many_as_announced():
-    """33 days off and 6 make-up days, as announced."""
     calendar, _ = read_calendar(CN_2026, "cn-2026.ics")
 
     assert sum((period.ends - period.begins).days for period in calendar.closed) == 33
@@ -217,7 +216,8 @@ RULES = st.builds(
     st.sampled_from(["DAILY", "WEEKLY", "MONTHLY", "YEARLY"]),
     st.integers(1, 4),
     st.lists(
-        st.sampled_from(["BYMONTH=2", "BYMONTH=1,11", "BYMONTHDAY=1,15,-1", "BYMONTHDAY=29", "BYDAY=MO,SU", "BYDAY=2TU,-1FR", "BYYEARDAY=1,100,-1",
+        st.sampled_from(["BYMONTH=2", "BYMONTH=1,11", "BYMONTHDAY=1,15,-1", "BYMONTHDAY=29", "BYDAY=MO,SU", "BYDAY=2TU,-1FR",
+                         "BYYEARDAY=1,100,-1",
                          "BYSETPOS=1,-1", "COUNT=5", "WKST=SU"]),
         unique_by=lambda part: part.split("=")[0], max_size=3,
     ),
@@ -262,29 +262,66 @@ RULE = ("DTSTART:20260101", "SUMMARY:x")
         ("BEGIN:VCALENDAR\nEND:VEVENT\n", "c.ics:2:1: error: 'END:VEVENT' ends nothing that has begun"),
         (file(), "c.ics:1:1: warning: the calendar has no events"),
         (file(event("SUMMARY:x")), "c.ics:2:1: error: an event needs DTSTART, the day or time it begins"),
-        (file(event("DTSTART:20260101")), "c.ics:2:1: warning: the event has no name (SUMMARY), so callers cannot be told what it is closed for"),
+        (
+            file(event("DTSTART:20260101")),
+            "c.ics:2:1: warning: the event has no name (SUMMARY), so callers cannot be told what it is closed for",
+        ),
         (file(event("DTSTART:20261301", "SUMMARY:x")), "c.ics:3:1: error: DTSTART has no such date or time: '20261301'"),
         (file(event("DTSTART:99990101", "SUMMARY:x")), "c.ics:3:1: error: DTSTART lies outside the years 1900 to 2199: '99990101'"),
-        (file(event("DTSTART;TZID=Nowhere:20260101T090000", "DURATION:PT1H")), "c.ics:3:1: error: the time zone 'Nowhere' is not known here; use a name such as Asia/Shanghai"),
-        (file(event("DTSTART:20260101T090000", "SUMMARY:x")), "c.ics:3:1: error: the event has no end: it has a time, and so it needs DTEND or DURATION"),
-        (file(event("DTSTART:20260101", "DTEND:20251231", "SUMMARY:x")), "c.ics:4:1: error: the event ends before it begins, or with its beginning"),
-        (file(event("DTSTART:20260101", "DTEND:20260102T090000", "SUMMARY:x")), "c.ics:4:1: error: DTSTART and DTEND must both be days, both be times with a zone, or both be times without one"),
-        (file(event("DTSTART:20260101", "DURATION:P1Q", "SUMMARY:x")), "c.ics:4:1: error: DURATION cannot be 'P1Q'; it is written P1D, PT4H or PT30M"),
+        (
+            file(event("DTSTART;TZID=Nowhere:20260101T090000", "DURATION:PT1H")),
+            "c.ics:3:1: error: the time zone 'Nowhere' is not known here; use a name such as Asia/Shanghai",
+        ),
+        (
+            file(event("DTSTART:20260101T090000", "SUMMARY:x")),
+            "c.ics:3:1: error: the event has no end: it has a time, and so it needs DTEND or DURATION",
+        ),
+        (
+            file(event("DTSTART:20260101", "DTEND:20251231", "SUMMARY:x")),
+            "c.ics:4:1: error: the event ends before it begins, or with its beginning",
+        ),
+        (
+            file(event("DTSTART:20260101", "DTEND:20260102T090000", "SUMMARY:x")),
+            "c.ics:4:1: error: DTSTART and DTEND must both be days, both be times with a zone, or both be times without one",
+        ),
+        (
+            file(event("DTSTART:20260101", "DURATION:P1Q", "SUMMARY:x")),
+            "c.ics:4:1: error: DURATION cannot be 'P1Q'; it is written P1D, PT4H or PT30M",
+        ),
         (file(event("DTSTART:20260101", "DTSTART:20260101")), "c.ics:4:1: error: an event has one DTSTART; this is a second one"),
-        (file(event("DTSTART:20260101", "RDATE:20260101T090000/20260102", "SUMMARY:x")), "c.ics:4:1: error: RDATE has no such period: '20260101T090000/20260102'"),
-        (file(event("DTSTART:20260101", "RDATE:20260101T090000", "SUMMARY:x")), "c.ics:4:1: error: RDATE and DTSTART must both be days, or both be times"),
+        (
+            file(event("DTSTART:20260101", "RDATE:20260101T090000/20260102", "SUMMARY:x")),
+            "c.ics:4:1: error: RDATE has no such period: '20260101T090000/20260102'",
+        ),
+        (
+            file(event("DTSTART:20260101", "RDATE:20260101T090000", "SUMMARY:x")),
+            "c.ics:4:1: error: RDATE and DTSTART must both be days, or both be times",
+        ),
         (file(event(*RULE, "RRULE:FREQ=SECONDLY")), "c.ics:5:1: error: a rule repeats DAILY, WEEKLY, MONTHLY or YEARLY here, not SECONDLY"),
-        (file(event(*RULE, "RRULE:COUNT=3")), "c.ics:5:1: error: the rule has no FREQ, which says whether it repeats daily, weekly, monthly or yearly"),
+        (
+            file(event(*RULE, "RRULE:COUNT=3")),
+            "c.ics:5:1: error: the rule has no FREQ, which says whether it repeats daily, weekly, monthly or yearly",
+        ),
         (file(event(*RULE, "RRULE:FREQ=DAILY;INTERVAL=0")), "c.ics:5:1: error: INTERVAL must be from 1 to 1000, not 0"),
         (file(event(*RULE, "RRULE:FREQ=DAILY;COUNT=0")), "c.ics:5:1: error: COUNT must be 1 or more, not 0"),
         (file(event(*RULE, "RRULE:FREQ=DAILY;FREQ=DAILY")), "c.ics:5:1: error: the rule says something twice"),
         (file(event(*RULE, "RRULE:FREQ=YEARLY;BYMONTH=13")), "c.ics:5:1: error: BYMONTH cannot be '13'"),
-        (file(event(*RULE, "RRULE:FREQ=DAILY;BYDAY=2MO")), "c.ics:5:1: error: a numbered weekday in BYDAY needs FREQ=MONTHLY or YEARLY, not DAILY"),
-        (file(event(*RULE, "RRULE:FREQ=DAILY;BYHOUR=9")), "c.ics:5:1: error: 'BYHOUR' in a rule is not understood here; days may be told by BYMONTH, BYMONTHDAY, BYYEARDAY, BYDAY and BYSETPOS"),
+        (
+            file(event(*RULE, "RRULE:FREQ=DAILY;BYDAY=2MO")),
+            "c.ics:5:1: error: a numbered weekday in BYDAY needs FREQ=MONTHLY or YEARLY, not DAILY",
+        ),
+        (
+            file(event(*RULE, "RRULE:FREQ=DAILY;BYHOUR=9")),
+            "c.ics:5:1: error: 'BYHOUR' in a rule is not understood here; "
+            "days may be told by BYMONTH, BYMONTHDAY, BYYEARDAY, BYDAY and BYSETPOS",
+        ),
         (file(event(*RULE, "RRULE:FREQ=DAILY;COUNT=x")), "c.ics:5:1: error: the rule 'FREQ=DAILY;COUNT=x' cannot be read"),
-        (file(*[event(*RULE, "RRULE:FREQ=DAILY")] * 2), "c.ics:7:1: error: the calendar has more than 10000 days; end this event's rule with UNTIL or COUNT"),
+        (
+            file(*[event(*RULE, "RRULE:FREQ=DAILY")] * 2),
+            "c.ics:7:1: error: the calendar has more than 10000 days; end this event's rule with UNTIL or COUNT",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_told_at_its_line(text: str, sentence: str):
     assert told(text) == [f"{sentence}  [calendar]"]
 
@@ -316,8 +353,10 @@ def test_a_file_made_to_hurt_takes_no_more_than_a_second(text: str):
 
 
 PIECES = st.sampled_from(
-    ["DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "SUMMARY", "UID:1", "SEQUENCE:", ";TZID=", ";VALUE=DATE", ":", ";", ",", "=",
-     "20260101", "20260101T090000", "Z", "/", "PT1H", "P1W", "FREQ=YEARLY", "UNTIL=", "COUNT=", "BYDAY=", "1MO", "-", "\r\n", "\n ", '"', "\\", "班", "Asia/Shanghai",
+    ["DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "SUMMARY", "UID:1", "SEQUENCE:",
+     ";TZID=", ";VALUE=DATE", ":", ";", ",", "=",
+     "20260101", "20260101T090000", "Z", "/", "PT1H", "P1W", "FREQ=YEARLY", "UNTIL=", "COUNT=", "BYDAY=", "1MO", "-",
+     "\r\n", "\n ", '"', "\\", "班", "Asia/Shanghai",
      "BEGIN:VEVENT\n", "END:VEVENT\n", "BEGIN:VTIMEZONE\n", "END:VTIMEZONE\n", "TZID:x\n", "TZOFFSETTO:+9999\n", "\0", "\ud800", "^n", "%"]
 )  # fmt: skip
 

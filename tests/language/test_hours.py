@@ -65,7 +65,8 @@ def test_hours_past_midnight_are_parted_between_the_days():
 
 def test_calendars_close_and_open():
     schedule = desk(
-        "week: {mon-fri: 09:00-17:00, sun: 10:00-11:00}, holidays: [c/rest.ics], working_days: work.ics, make_up_hours: sun, zone: Asia/Tokyo"
+        "week: {mon-fri: 09:00-17:00, sun: 10:00-11:00}, holidays: [c/rest.ics], working_days: work.ics, "
+        "make_up_hours: sun, zone: Asia/Tokyo"
     )
 
     def open_at(text: str) -> bool:
@@ -88,30 +89,39 @@ BESIDE = "is no calendar beside the flow; write a path such as calendars/holiday
         ("desk: 5", "1:7: error: hours 'desk' must be a mapping (key: value), not '5'  [wrong-type]"),
         ("a b: {%}", "1:1: error: 'a b' is not a name: letters, digits and _ only, no digit first  [bad-value]"),
         ("desk: {}", "1:7: error: hours 'desk' needs 'week'  [missing-key]"),
-        ("desk: {%, weeks: 5}", "1:33: error: hours 'desk' has no key 'weeks'; did you mean 'week'?  [unknown-key]"),
+        ("desk: {%, zones: 5}", "1:34: error: hours 'desk' has no key 'zones'; did you mean 'zone'?  [unknown-key]"),
         ("desk: {week: {}}", "1:8: error: a week needs hours on one day at least, such as 'mon-fri: 09:00-17:00'  [bad-value]"),
         ("desk: {week: 09:00-12:00}", "1:14: error: 'week' must be a mapping (key: value), not '09:00-12:00'  [wrong-type]"),
-        ("desk: {week: {mno: 09:00-12:00}}", "1:15: error: 'mno' is no day of the week; write mon, mon-fri or daily; did you mean 'mon'?  [bad-value]"),
+        (
+            "desk: {week: {mno: 09:00-12:00}}",
+            "1:15: error: 'mno' is no day of the week; write mon, mon-fri or daily; did you mean 'mon'?  [bad-value]",
+        ),
         ("desk: {week: {mon-fry: 09:00-12:00}}", "1:15: error: 'mon-fry' is no day of the week; write mon, mon-fri or daily  [bad-value]"),
         ("desk: {week: {daily: 09:00-12:00, mon: 13:00-14:00}}", "1:35: error: 'mon' has mon, which 'daily' has already  [bad-value]"),
         ("desk: {week: {mon: 9-12}}", "1:20: error: hours are written 08:30-12:00, not '9-12'  [bad-value]"),
-        ("desk: {week: {mon: }}", "1:19: error: hours are written 08:30-12:00, not nothing  [bad-value]"),
+        ("desk: {week: {mon: }}", "1:20: error: hours are written 08:30-12:00, not nothing  [bad-value]"),
         ("desk: {week: {mon: 09:00-25:00}}", "1:20: error: '09:00-25:00' has a time that no clock shows  [bad-value]"),
-        ("desk: {week: {mon: 09:00-09:00}}", "1:20: error: '09:00-09:00' is over as it begins; a whole day is written 00:00-24:00  [bad-value]"),
+        (
+            "desk: {week: {mon: 09:00-09:00}}",
+            "1:20: error: '09:00-09:00' is over as it begins; a whole day is written 00:00-24:00  [bad-value]",
+        ),
         ("desk: {week: {mon: [09:00-12:00, 11:00-24:00]}}", "1:8: error: on mon, 09:00-12:00 and 11:00-24:00 overlap  [bad-value]"),
-        ("desk: {%, zone: Asia/Shanghi}", "1:39: error: there is no time zone 'Asia/Shanghi'; did you mean 'Asia/Shanghai'?  [bad-value]"),
-        ("desk: {%, zone: ../etc}", "1:39: error: there is no time zone '../etc'  [bad-value]"),
-        ("desk: {%, make_up_hours: monday}", "1:48: error: 'make_up_hours' cannot be 'monday'; did you mean 'mon'?  [bad-value]"),
-        ("desk: {%, make_up_hours: tue}", "1:33: error: 'tue' has no hours that a make-up day could have  [bad-value]"),
-        ("desk: {%, holidays: x.ics}", "1:43: error: there is no file 'x.ics' beside the flow  [calendar]"),
-        ("desk: {%, holidays: ../x.ics}", f"1:43: error: '../x.ics' {BESIDE}"),
-        ("desk: {%, holidays: /x.ics}", f"1:43: error: '/x.ics' {BESIDE}"),
-        ("desk: {%, holidays: x.txt}", f"1:43: error: 'x.txt' {BESIDE}"),
-        ("desk: {%, holidays: {}}", "1:43: error: 'holidays' must be a calendar file or a list of them, not a mapping  [wrong-type]"),
-        ("desk: {%, holidays: [work.ics, work.ics]}", "1:54: error: 'work.ics' is named twice  [bad-value]"),
-        ("desk: {%, holidays: [" + ", ".join(["work.ics"] * 11) + "]}", "1:43: error: 'holidays' may name 10 calendars at most  [yaml-limit]"),
+        ("desk: {%, zone: Asia/Shanghi}", "1:40: error: there is no time zone 'Asia/Shanghi'; did you mean 'Asia/Shanghai'?  [bad-value]"),
+        ("desk: {%, zone: ../etc}", "1:40: error: there is no time zone '../etc'  [bad-value]"),
+        ("desk: {%, make_up_hours: monday}", "1:49: error: 'make_up_hours' cannot be 'monday'; did you mean 'mon'?  [bad-value]"),
+        ("desk: {%, make_up_hours: tue}", "1:34: error: 'tue' has no hours that a make-up day could have  [bad-value]"),
+        ("desk: {%, holidays: x.ics}", "1:44: error: there is no file 'x.ics' beside the flow  [calendar]"),
+        ("desk: {%, holidays: ../x.ics}", f"1:44: error: '../x.ics' {BESIDE}"),
+        ("desk: {%, holidays: /x.ics}", f"1:44: error: '/x.ics' {BESIDE}"),
+        ("desk: {%, holidays: x.txt}", f"1:44: error: 'x.txt' {BESIDE}"),
+        ("desk: {%, holidays: {}}", "1:44: error: 'holidays' must be a calendar file or a list of them, not a mapping  [wrong-type]"),
+        ("desk: {%, holidays: [work.ics, work.ics]}", "1:55: error: 'work.ics' is named twice  [bad-value]"),
+        (
+            "desk: {%, holidays: [" + ", ".join(["work.ics"] * 11) + "]}",
+            "1:44: error: 'holidays' may name 10 calendars at most  [yaml-limit]",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_told_in_its_place(text: str, sentence: str):
     assert read(text.replace("%", WEEK))[1] == [f"f.yaml:{sentence}"]
 
