@@ -118,7 +118,8 @@ def test_the_order_of_conditions_and_the_head_of_the_flow_count():
 
 
 def test_hours_and_holidays_are_told_day_by_day():
-    hours = "hours: {desk: {week: {mon-fri: 08:30-18:00}}}\nnodes:\n  desk: {hours: desk, open: bye, closed: late}\n  late: {hangup: all_busy}\n"
+    hours = "hours: {desk: {week: {mon-fri: 08:30-18:00}}}\nnodes:\n"
+    hours += "  desk: {hours: desk, open: bye, closed: late}\n  late: {hangup: all_busy}\n"
     fewer = hours.replace("{mon-fri: 08:30-18:00}", "{mon-thu: 08:30-18:00, sat: 09:00-12:00}")
     ask = ("not_found: bye", "not_found: desk")
     old, new = flow(("nodes:\n", hours), ask), flow(("nodes:\n", fewer), ask)
