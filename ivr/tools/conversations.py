@@ -5,7 +5,7 @@
       - name: A caller hears the balance and presses 2 for the usage
         caller: "13900001008"
         back_office:
-          account: {balance: 35.62, data_left: 2.5GB, ...}     # a mapping, `not_found` or `failed`
+          account: {balance: 35.62, data_left: 2.5GB, ...}     # a mapping, `not_found` or `failed`; or a list, for each try in turn
         steps:
           - hears: 您的账户余额是三十五元六角二分
           - press: "2"
@@ -14,8 +14,8 @@
         ticket: callback
         disposition: ticket_opened
 
-`hears` must be part of what the line says in that turn, spaces and punctuation left out of the comparison. Back-office answers that a
-conversation does not give come from the shipped sample subscriber of that number, where the runner is given one.
+`hears` must be part of what the line says in that turn, and `sms` of a text message it sends then, spaces and punctuation left out of
+the comparison.
 """
 
 from __future__ import annotations
@@ -24,17 +24,21 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 
-from ivr.core.expression_types import describe
 from ivr.core.flow import Mark
 from ivr.core.state import Disposition
-from ivr.core.values import Kind, ListOf, LookupSignature, Record, Scalar, Type, Value
+from ivr.core.values import LookupSignature, Value
 from ivr.language.problems import Problem, did_you_mean
-from ivr.language.reader import Reader, kind_of
-from ivr.language.source import ListSource, MappingSource, ScalarSource, Source, read_yaml
+from ivr.language.prompts import LANGUAGES
+from ivr.language.reader import Reader, duration, kind_of
+from ivr.language.source import ScalarSource, Source, read_yaml
+from ivr.tools.answers import Failure as Failure
+from ivr.tools.answers import InTurn, read_answers
 
 NOON = dt.datetime(2026, 3, 5, 12, 0, tzinfo=dt.timezone(dt.timedelta(hours=8)))
+USUAL_CALLER = "13900001008"
+EXPECTED = ("hears", "not_hears", "sms", "milestone")  # steps that look at what the line has done since the caller last did something
+WITH_TEXT = (*EXPECTED, "press", "later")  # steps written as `kind: text`
 WORDS = (
     "silence",
     "hang_up",
@@ -44,41 +48,43 @@ WORDS = (
     "message_fails",
     "answered",
     "unanswered",
+    "sms_fails",
     "line_fails",
     "line_ends",
 )
-_VOLUME = re.compile(r"(\d+(?:\.\d+)?)(B|KB|MB|GB|TB)")
-_DURATION = re.compile(r"(\d+)(s|min|h)")
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One step of a conversation: `kind` is hears, not_hears, press or one of WORDS."""
+    """One step of a conversation: `kind` is one of WITH_TEXT or WORDS."""
 
     kind: str
     text: str
     mark: Mark
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What a look-up does instead of answering."""
-
-    reason: str
+    time: dt.timedelta = dt.timedelta(0)  # that passes, for `later`
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A whole conversation as it was written."""
+    """A whole conversation as it was written. What is None is not looked at; `marks` has the place of each key that was written."""
 
     name: str
     mark: Mark
     caller: str
     at: dt.datetime
     steps: tuple[Act, ...]
-    answers: Mapping[str, Value | Failure] = field(default_factory=dict)
+    answers: Mapping[str, Value | Failure | InTurn] = field(default_factory=dict)
     ticket: str | None = None  # its topic; "none" for no ticket
     disposition: str | None = None
+    language: str = ""  # remembered from an earlier call
+    crowded: bool = False
+    milestones: tuple[str, ...] | None = None
+    outcome: str | None = None
+    marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
+
+    def mark_of(self, key: str) -> Mark:
+        """Where a key is written; where the conversation begins if it is not."""
+        return self.marks.get(key, self.mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,127 +113,110 @@ def read_script(text: str, path: str, signatures: Mapping[str, LookupSignature])
 def _read_conversation(source: Source, signatures: Mapping[str, LookupSignature], problems: list[Problem]) -> Conversation | None:
     reader = Reader(source, "a conversation", problems)
     name = reader.text("name", required=True)
-    caller = reader.text("caller")
+    caller = _caller(reader)
     at = _moment(reader)
-    answers: dict[str, Value | Failure] = {}
+    language = reader.one_of("language", LANGUAGES)
+    crowded = reader.one_of("crowded", ("true", "false")) == "true"
+    answers: dict[str, Value | Failure | InTurn] = {}
     for lookup, (key, answer) in reader.mapping("back_office").items():
         if lookup not in signatures:
             hint = did_you_mean(lookup, tuple(signatures))
             problems.append(Problem(key.mark, "unknown-lookup", f"the back office has no look-up '{lookup}'{hint}"))
         else:
-            answers[lookup] = _read_answer(answer, signatures[lookup], problems)
+            answers[lookup] = read_answers(answer, signatures[lookup], problems)
     steps = tuple(act for item in reader.items("steps", required=True) if (act := _read_act(item, problems)) is not None)
     ticket = reader.text("ticket")
     disposition = reader.one_of("disposition", [one.value for one in Disposition])
+    milestones = _names(reader, "milestones")
+    outcome = reader.text("outcome")
     reader.done()
     if name is None:
         return None
-    number = caller.text if caller else "13900001008"
-    return Conversation(name.text, reader.mark, number, at, steps, answers, ticket.text if ticket else None, disposition)
+    return Conversation(
+        name.text,
+        reader.mark,
+        caller,
+        at,
+        steps,
+        answers,
+        ticket.text if ticket else None,
+        disposition,
+        language or "",
+        crowded,
+        milestones,
+        outcome.text if outcome else None,
+        {key: reader.key_mark(key) for key in reader.keys},
+    )
+
+
+def _caller(reader: Reader) -> str:
+    """The caller's number; "" when it is withheld."""
+    caller = reader.text("caller")
+    if reader.one_of("withheld", ("true", "false")) != "true":
+        return USUAL_CALLER if caller is None else caller.text
+    if caller is not None:
+        reader.problem(reader.key_mark("withheld"), "bad-value", "a number that is withheld cannot be given as 'caller' too")
+    return ""
+
+
+def _names(reader: Reader, key: str) -> tuple[str, ...] | None:
+    """A list of names, in which one may come twice."""
+    if not reader.has(key):
+        return None
+    found: list[str] = []
+    for item in reader.items(key):
+        if isinstance(item, ScalarSource) and not item.is_null:
+            found.append(item.text)
+        else:
+            reader.problem(item.mark, "wrong-type", f"'{key}' must be names, not {kind_of(item)}")
+    return tuple(found)
+
+
+def moment(text: str) -> dt.datetime | None:
+    """The moment that a text says, in the usual callers' time unless it says another zone; None when it says none."""
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=NOON.tzinfo)
 
 
 def _moment(reader: Reader) -> dt.datetime:
     source = reader.text("at")
-    if source is None:
-        return NOON
-    try:
-        moment = dt.datetime.fromisoformat(source.text)
-    except ValueError:
+    found = moment(source.text) if source else NOON
+    if source and found is None:
         reader.problem(source.mark, "bad-value", f"'{source.text}' is not a moment; write for example 2026-03-05T12:00")
-        return NOON
-    return moment if moment.tzinfo else moment.replace(tzinfo=NOON.tzinfo)
+    return found or NOON
 
 
 def _read_act(source: Source, problems: list[Problem]) -> Act | None:
     if isinstance(source, ScalarSource):
         if source.text in WORDS:
             return Act(source.text, "", source.mark)
-        known = (*WORDS, "hears", "not_hears", "press")
-        problems.append(Problem(source.mark, "bad-value", f"a step cannot be '{source.text}'{did_you_mean(source.text, known)}"))
+        if source.text in WITH_TEXT:
+            problems.append(Problem(source.mark, "bad-value", f"'{source.text}' needs something after it: write '{source.text}: ...'"))
+            return None
+        hint = did_you_mean(source.text, (*WORDS, *WITH_TEXT))
+        problems.append(Problem(source.mark, "bad-value", f"a step cannot be '{source.text}'{hint}"))
         return None
     reader = Reader(source, "a step", problems)
-    for kind in ("hears", "not_hears", "press"):
-        if reader.has(kind) and (text := reader.text(kind)):
-            reader.done()
-            if kind == "press" and re.fullmatch(r"[0-9*#]{1,64}", text.text) is None:
-                problems.append(Problem(text.mark, "bad-value", f"'{text.text}' are not keys: write 0-9, * and #"))
-                return None
-            return Act(kind, text.text, text.mark)
+    kind = next((kind for kind in WITH_TEXT if reader.has(kind)), None)
+    for other in WITH_TEXT if kind is None else ():
+        reader.text(other)  # so that a misspelt one is told what it may be
+    text = reader.text(kind) if kind else None
     reader.done()
-    return None
+    return _act(kind, text, problems) if kind and text else None
 
 
-def _read_answer(source: Source, signature: LookupSignature, problems: list[Problem]) -> Value | Failure:
-    if isinstance(source, ScalarSource) and source.text in ("not_found", "failed", "deadline"):
-        return None if source.text == "not_found" else Failure(source.text)
-    if not isinstance(source, MappingSource):
-        problems.append(Problem(source.mark, "wrong-type", "an answer is a mapping of fields, 'not_found', 'failed' or 'deadline'"))
+def _act(kind: str, text: ScalarSource, problems: list[Problem]) -> Act | None:
+    time = dt.timedelta(0)
+    if kind == "press" and re.fullmatch(r"[0-9*#]{1,64}", text.text) is None:
+        problems.append(Problem(text.mark, "bad-value", f"'{text.text}' are not keys: write 0-9, * and #"))
         return None
-    return _read_record(source, signature.answer, f"look-up '{signature.name}' answers", problems)
-
-
-def _read_record(source: MappingSource, type_: Record, what: str, problems: list[Problem]) -> Mapping[str, Value]:
-    """Fields that are left out are empty."""
-    found: dict[str, Value] = {name: _nothing(field_type) for name, field_type in type_.fields.items()}
-    for key, value in source.entries:
-        field_type = type_.fields.get(key.text)
-        if field_type is None:
-            hint = did_you_mean(key.text, tuple(type_.fields))
-            problems.append(Problem(key.mark, "unknown-key", f"{what} no '{key.text}'{hint}"))
-        else:
-            found[key.text] = _read_value(value, field_type, f"'{key.text}' has", problems)
-    return found
-
-
-def _read_value(source: Source, type_: Type, what: str, problems: list[Problem]) -> Value:
-    match type_, source:
-        case Record(), MappingSource():
-            return _read_record(source, type_, what, problems)
-        case ListOf(), ListSource():
-            return tuple(_read_value(item, type_.item, f"an item of {what.removesuffix(' has')} has", problems) for item in source.items)
-        case Scalar(optional=True), ScalarSource(is_null=True):
+    if kind == "later":
+        passed = duration(text.text)
+        if passed is None:
+            problems.append(Problem(text.mark, "bad-value", f"'{text.text}' is not a duration; write for example 30s or 10min"))
             return None
-        case Scalar(kind=kind), ScalarSource():
-            try:
-                return _value(kind, source.text)
-            except (ValueError, InvalidOperation):
-                problems.append(Problem(source.mark, "bad-value", f"'{source.text}' is not of the kind {kind.value}"))
-        case _:
-            problems.append(Problem(source.mark, "wrong-type", f"{describe(type_)} must stand here, not {kind_of(source)}"))
-    return _nothing(type_)
-
-
-def _nothing(type_: Type) -> Value:
-    if isinstance(type_, ListOf):
-        return ()
-    if type_.optional:
-        return None
-    if isinstance(type_, Record):
-        return {name: _nothing(field_type) for name, field_type in type_.fields.items()}
-    empty: Mapping[Kind, Value] = {
-        Kind.TEXT: "", Kind.DIGITS: "", Kind.BOOL: False, Kind.NUMBER: Decimal(0), Kind.MONEY: Decimal(0), Kind.VOLUME: 0,
-        Kind.DURATION: dt.timedelta(0), Kind.DATE: NOON.date(), Kind.MONTH: NOON.date().replace(day=1), Kind.TIME: dt.time(0),
-    }  # fmt: skip
-    return empty[type_.kind]
-
-
-def _value(kind: Kind, text: str) -> Value:
-    match kind:
-        case Kind.TEXT | Kind.DIGITS:
-            return text
-        case Kind.BOOL if text in ("true", "false"):
-            return text == "true"
-        case Kind.NUMBER | Kind.MONEY:
-            return Decimal(text)
-        case Kind.VOLUME if match := _VOLUME.fullmatch(text):
-            return int(Decimal(match[1]) * 1024 ** ("B", "KB", "MB", "GB", "TB").index(match[2]))
-        case Kind.DURATION if match := _DURATION.fullmatch(text):
-            return dt.timedelta(seconds=int(match[1]) * {"s": 1, "min": 60, "h": 3600}[match[2]])
-        case Kind.DATE:
-            return dt.date.fromisoformat(text)
-        case Kind.MONTH:
-            return dt.date.fromisoformat(text + "-01")
-        case Kind.TIME:
-            return dt.time.fromisoformat(text)
-        case _:
-            raise ValueError(text)
+        time = passed
+    return Act(kind, text.text, text.mark, time)

@@ -26,15 +26,19 @@ from ivr.core.events import (
 )
 from ivr.core.flow import Flow, Mark
 from ivr.core.interpreter import Step, advance
+from ivr.core.notes import MilestoneReached
 from ivr.core.state import CallState
 from ivr.core.values import Text, Utterance, Value
-from ivr.language.problems import Problem
+from ivr.language.problems import Problem, did_you_mean
 from ivr.speech import words
-from ivr.tools.conversations import Act, Conversation, Failure
+from ivr.speech.written import written
+from ivr.tools.answers import Failure, InTurn
+from ivr.tools.conversations import EXPECTED, Act, Conversation
 from ivr.tools.coverage import Passage
 
 REFERENCE = "481625"
 MAX_STEPS = 200
+SESSION = "00000000-0000-4000-8000-000000000000"
 _UNHEARD = re.compile(r"[\s，。！？、；：,.!?;:'\"-]+")
 
 Answers = Callable[[str, Mapping[str, Value]], Value]
@@ -105,14 +109,19 @@ class _Caller:
         self._at = conversation.at
         self._act_mark = conversation.mark  # of the step being done
         self._keys = ""
-        self._said: list[str] = []  # since the caller last did something
+        self._said: list[str] = []  # since the caller last did something, as are the two that follow
+        self._sent: list[str] = []
+        self._reached: list[str] = []
+        self._milestones: list[str] = []  # of the whole call
+        self._tried: dict[str, int] = {}  # how often each look-up has been tried
         self._state = CallState()
         self._tickets: list[str] = []  # the topics of the messages that were kept
         self.transcript: list[Line] = []
         self.passages: list[Passage] = []
 
     def hold(self) -> None:
-        step = self._advance(CallStarted(self._at, "00000000-0000-4000-8000-000000000000", self._conversation.caller, self._flow.name))
+        self._check_names()
+        step = self._advance(self._started())
         for _ in range(MAX_STEPS):
             if step.command is None:
                 break
@@ -123,10 +132,29 @@ class _Caller:
         self._listen()
         self._finish()
 
+    def _started(self) -> CallStarted:
+        told = self._conversation
+        return CallStarted(self._at, SESSION, told.caller, self._flow.name, told.language, told.crowded)
+
+    def _check_names(self) -> None:
+        """Milestones and outcomes that the line does not have would never be reached."""
+        told = self._conversation
+        named = [("milestone", name, told.mark_of("milestones")) for name in told.milestones or ()]
+        named += [("milestone", act.text, act.mark) for act in told.steps if act.kind == "milestone"]
+        named += [("outcome", told.outcome, told.mark_of("outcome"))] if told.outcome not in (None, "none") else []
+        for what, name, mark in named:
+            known = tuple((self._flow.milestones if what == "milestone" else self._flow.outcomes).values())
+            if name not in known:
+                raise _Differs(mark, f"no node of the line has the {what} '{name}'{did_you_mean(name, known)}")
+
     def _advance(self, event: Event) -> Step:
         step = advance(self._flow, self._state, event)
         self.passages.append(Passage(self._state, event, step))
         self._state = step.state
+        for note in step.notes:
+            if isinstance(note, MilestoneReached):
+                self._reached.append(note.milestone)
+                self._milestones.append(note.milestone)
         return step
 
     @property
@@ -146,21 +174,45 @@ class _Caller:
 
     def _do(self, what: str) -> None:
         self.transcript.append(Line(self._act_mark, "caller", what))
-        self._said.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        for done in (self._said, self._sent, self._reached):
+            done.clear()
 
     def _listen(self) -> None:
-        """Take the acts about what is heard."""
-        while self._acts and self._acts[0].kind in ("hears", "not_hears"):
+        """Take the acts about what the line has done."""
+        while self._acts and self._acts[0].kind in EXPECTED:
             act = self._acts.popleft()
-            heard, wanted = _bare(" ".join(self._said)), _bare(act.text)
-            if (wanted in heard) != (act.kind == "hears"):
-                said = " ".join(self._said) or "nothing"
-                what = "the caller should hear" if act.kind == "hears" else "the caller should not hear"
-                raise _Differs(act.mark, f"{what} '{act.text}', but {self._place} the line said: {said}")
-            self.transcript.append(Line(act.mark, "test", f"{act.kind.replace('_', ' ')} '{act.text}'"))
+            if sentence := self._differs(act):
+                raise _Differs(act.mark, sentence)
+            told = f"{act.kind.replace('_', ' ')} '{act.text}'"
+            self.transcript.append(Line(act.mark, "test", told))
+
+    def _differs(self, act: Act) -> str | None:
+        """What should have been and what was, as things are now; None where they are as they should be."""
+        if act.kind == "milestone":
+            if act.text in self._reached:
+                return None
+            reached = ", ".join(self._reached) or "none"
+            return f"the call should reach the milestone '{act.text}', but {self._place} it had reached: {reached}"
+        wanted = _bare(act.text)
+        if act.kind == "sms":
+            if any(wanted in _bare(text) for text in self._sent):
+                return None
+            sent = " / ".join(self._sent) or "nothing"
+            return f"the line should send a text message with '{act.text}', but {self._place} it had sent: {sent}"
+        if (wanted in _bare(" ".join(self._said))) == (act.kind == "hears"):
+            return None
+        should = "should hear" if act.kind == "hears" else "should not hear"
+        return f"the caller {should} '{act.text}', but {self._place} the line said: {' '.join(self._said) or 'nothing'}"
 
     def _next(self) -> Act | None:
         self._listen()
+        while self._acts and self._acts[0].kind == "later":
+            act = self._acts.popleft()
+            self._at += act.time
+            self.transcript.append(Line(act.mark, "caller", f"waits {act.text}"))
         if not self._acts:
             return None
         self._act_mark = self._acts[0].mark
@@ -168,7 +220,7 @@ class _Caller:
 
     def _peek(self) -> str:
         self._listen()
-        return self._acts[0].kind if self._acts else ""
+        return next((act.kind for act in self._acts if act.kind != "later"), "")
 
     def _answer(self, command: Command) -> Event:
         match command:
@@ -183,12 +235,29 @@ class _Caller:
             case TakeMessage():
                 return self._message(command)
             case SendText():
-                return TextQueued(self._at)
+                return self._send(command)
             case Transfer():
                 return self._transfer(command)
             case Release():
                 self._line("ends the call")
                 return Released(self._at)
+
+    def _send(self, command: SendText) -> Event:
+        """It is queued unless `sms_fails` comes next and all that should have been before it has been."""
+        acts = iter(self._acts)
+        after = next((act for act in acts if act.kind not in EXPECTED or self._differs(act)), None)
+        if after is not None and after.kind == "sms_fails":
+            self._next()
+            self.transcript.append(Line(after.mark, "test", "the text message cannot be sent"))
+            return CommandFailed(self._at, "outbox")
+        try:
+            text = written(command.text)
+        except ValueError:
+            self._line("cannot write the text message")
+            return CommandFailed(self._at, "text")
+        self._sent.append(text)
+        self._line(f"sends a text message: {text}")
+        return TextQueued(self._at)
 
     def _transfer(self, command: Transfer) -> Event:
         """What the conversation does not say is that nobody answers."""
@@ -208,7 +277,7 @@ class _Caller:
 
     def _fail(self) -> CommandFailed:
         self._line("fails")
-        self._said.clear()
+        self._forget()
         return CommandFailed(self._at, "audio")
 
     def _keys_for(self, command: AskDigits) -> Event:
@@ -237,9 +306,19 @@ class _Caller:
         return DigitsEntered(self._at, entry)
 
     def _look_up(self, command: Lookup) -> Event:
-        given = self._conversation.answers
-        if command.name in given:
-            answer = given[command.name]
+        """A failed try is tried again as the driver does it: so often, after pauses that double, as long as the deadline has not come."""
+        begun, pause, left = self._at, command.backoff, command.retries
+        while True:
+            event = self._try(command)
+            again = isinstance(event, CommandFailed) and event.reason == "back_office" and left
+            if not again or self._at - begun + pause >= command.deadline:
+                return event
+            self._at += pause
+            left, pause = left - 1, 2 * pause
+
+    def _try(self, command: Lookup) -> Event:
+        if command.name in self._conversation.answers:
+            answer = self._given(command.name)
             if isinstance(answer, Failure):
                 return CommandFailed(self._at, "deadline" if answer.reason == "deadline" else "back_office")
             return LookupAnswered(self._at, answer)
@@ -248,6 +327,11 @@ class _Caller:
         except LookupError:
             sentence = f"the conversation gives no answer for the look-up '{command.name}' {self._place}"
             raise _Differs(self._conversation.mark, sentence) from None
+
+    def _given(self, name: str) -> Value | Failure:
+        answer, tried = self._conversation.answers[name], self._tried.get(name, 0)
+        self._tried[name] = tried + 1
+        return answer.answers[min(tried, len(answer.answers) - 1)] if isinstance(answer, InTurn) else answer
 
     def _message(self, command: TakeMessage) -> Event:
         """What the conversation does not say is a message that is ended by hanging up."""
@@ -280,14 +364,26 @@ class _Caller:
         if self._acts:
             act = self._acts[0]
             raise _Differs(act.mark, f"the call is over before the caller could do '{act.kind}'; it ended {self._place}")
-        mark, wanted = self._conversation.mark, self._conversation.ticket
-        if wanted is not None and (self._tickets if wanted == "none" else wanted not in self._tickets):
-            promised = ", ".join(f"a ticket '{topic}'" for topic in self._tickets) or "no ticket"
-            raise _Differs(mark, f"the call should promise {_ticket(wanted)}, but it promised {promised}; it ended {self._place}")
+        self._compare()
+
+    def _compare(self) -> None:
+        """What the call came to with what the conversation says it should."""
+        told, tickets = self._conversation, self._tickets
+        if told.ticket is not None and (tickets if told.ticket == "none" else told.ticket not in tickets):
+            promised = ", ".join(f"a ticket '{topic}'" for topic in tickets) or "no ticket"
+            sentence = f"the call should promise {_ticket(told.ticket)}, but it promised {promised}; it ended {self._place}"
+            raise _Differs(told.mark_of("ticket"), sentence)
+        if told.milestones is not None and told.milestones != tuple(self._milestones):
+            wanted, reached = ", ".join(told.milestones) or "none", ", ".join(self._milestones) or "none"
+            sentence = f"the call should reach the milestones {wanted}, but it reached {reached}; it ended {self._place}"
+            raise _Differs(told.mark_of("milestones"), sentence)
+        outcome = self._state.outcome or "none"
+        if told.outcome not in (None, outcome):
+            raise _Differs(told.mark_of("outcome"), f"the outcome should be {told.outcome}, but {self._place} it was {outcome}")
         disposition = self._state.disposition.value
-        if self._conversation.disposition not in (None, disposition):
-            wanted = self._conversation.disposition
-            raise _Differs(mark, f"the call should end as {wanted}, but {self._place} it ended as {disposition}")
+        if told.disposition not in (None, disposition):
+            sentence = f"the call should end as {told.disposition}, but {self._place} it ended as {disposition}"
+            raise _Differs(told.mark_of("disposition"), sentence)
 
 
 def _ticket(topic: str) -> str:

@@ -1,35 +1,27 @@
-"""Conversations: the shipped ones hold, and one that does not hold says where and what was heard instead."""
+"""Conversations: what can be said in one, and that one that does not hold says where, and what was instead."""
 
 from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 
 import pytest
 
 from adapters.backoffice.signatures import SIGNATURES
 from ivr.core.flow import Flow
 from ivr.core.state import Disposition
-from ivr.tools.conversations import Conversation, Script, read_script
+from ivr.tools.conversations import Script, read_script
 from ivr.tools.flowtest import Outcome, run, told
-from tests.conftest import HOME
+from tests.conftest import HOME, load
 
-SCRIPTS = sorted((HOME / "flows" / "tests").glob("*.yaml"))
+SHIPPED = HOME / "flows" / "tests" / "1008611.yaml"
 
 
-def script(path: Path) -> Script:
-    found, problems = read_script(path.read_text(encoding="utf-8"), f"flows/tests/{path.name}", SIGNATURES)
-    assert problems == ()
+def script(text: str) -> Script:
+    found, problems = read_script(text, "t.yaml", SIGNATURES)
+    assert [str(problem) for problem in problems] == []
     assert found is not None
     return found
-
-
-@pytest.mark.parametrize("conversation", [one for path in SCRIPTS for one in script(path).conversations], ids=lambda one: one.name)
-def test_the_shipped_conversations_hold(conversation: Conversation, quick_line: Flow):
-    held = run(quick_line, conversation, lambda name, arguments: None)
-
-    assert held.problem is None, "\n".join(told(held))
 
 
 def held(quick_line: Flow, steps: str) -> str:
@@ -38,10 +30,7 @@ def held(quick_line: Flow, steps: str) -> str:
 
 def outcome(quick_line: Flow, steps: str) -> Outcome:
     text = f"flow: ../1008611.yaml\nconversations:\n  - name: one\n    back_office: {{account: {{language: zh-CN}}}}\n    steps:\n{steps}"
-    found, problems = read_script(text, "t.yaml", SIGNATURES)
-    assert problems == ()
-    assert found is not None
-    return run(quick_line, found.conversations[0], lambda name, arguments: None)
+    return run(quick_line, script(text).conversations[0], lambda name, arguments: None)
 
 
 def test_what_was_not_heard_is_told_beside_what_was(quick_line: Flow):
@@ -105,11 +94,8 @@ def test_a_ticket_that_was_not_expected_is_told(quick_line: Flow, steps: str, ti
     text = (
         f"flow: f.yaml\nconversations: [{{name: one, back_office: {{account: {{language: zh-CN}}}}, steps: {steps}, ticket: {ticket}}}]\n"
     )
-    found, problems = read_script(text, "t.yaml", SIGNATURES)
-    assert problems == ()
-    assert found is not None
 
-    problem = run(quick_line, found.conversations[0], lambda name, arguments: None).problem
+    problem = run(quick_line, script(text).conversations[0], lambda name, arguments: None).problem
 
     assert problem is not None
     assert problem.sentence.startswith(sentence)
@@ -134,7 +120,7 @@ def test_what_can_happen_to_a_call(quick_line: Flow, steps: list[str], ends: Dis
 
 def test_two_thousand_conversations_are_held_in_a_second(quick_line: Flow):
     """Measured on an idle machine; here only that nothing has become several times slower."""
-    conversations = [one for path in SCRIPTS for one in script(path).conversations]
+    conversations = script(SHIPPED.read_text(encoding="utf-8")).conversations
 
     best = 0.0
     for _ in range(10):
@@ -171,4 +157,158 @@ def test_a_wrong_conversation_is_told_where(text: str, problem: str):
     found, problems = read_script(text, "t.yaml", SIGNATURES)
 
     assert found is None
+    assert [str(one) for one in problems] == [problem]
+
+
+SERVICES = """\
+selfline: 1
+line: services
+languages: [en-US, zh-CN]
+start: ask_hours
+on_failure: sorry
+remember_language: true
+milestones: [told, sent]
+outcomes: [served, unserved]
+limits: {duration: 5min, exceeded: long, calls: 2, crowded: full}
+hours: {desk: {week: {mon-fri: 09:00-17:00}}}
+defaults: {exhausted: sorry}
+nodes:
+  ask_hours: {hours: desk, open: look, closed: shut}
+  shut: {hangup: {en-US: Closed., zh-CN: 下班了。}, outcome: unserved}
+  look:
+    lookup: account
+    with: {number: call.caller_id}
+    retries: 2
+    not_found: sorry
+    failed: sorry
+    then: tell
+  tell: {say: {en-US: "You have {{ account.balance | money }}.", zh-CN: "余额{{ account.balance | money }}。"}, milestone: told, then: main}
+  main: {menu: {en-US: Press one for a text message., zh-CN: 发短信请按一。}, choices: {1: text}, timeout: 5s}
+  text:
+    sms: {en-US: "Balance: {{ account.balance | money }}.", zh-CN: "余额{{ account.balance | money }}。"}
+    to: call.caller_id
+    failed: sorry
+    then: done
+  done: {say: {en-US: It is on its way., zh-CN: 已发送。}, milestone: sent, outcome: served, then: main}
+  long: {hangup: {en-US: That was long., zh-CN: 时间到了。}}
+  full: {hangup: {en-US: All lines are busy., zh-CN: 线路忙。}}
+  sorry: {hangup: {en-US: Sorry., zh-CN: 抱歉。}, outcome: unserved}
+"""
+
+
+@pytest.fixture(scope="module")
+def services() -> Flow:
+    loaded = load(SERVICES)
+    assert [str(problem) for problem in loaded.problems] == []
+    assert loaded.flow is not None
+    return loaded.flow
+
+
+def with_services(flow: Flow, steps: str, more: str = "", account: str = "{balance: 35.6}") -> Outcome:
+    text = f"flow: f.yaml\nconversations:\n  - name: one\n    back_office: {{account: {account}}}\n    steps: [{steps}]\n"
+    return run(flow, script(text + "".join(f"    {line}\n" for line in more.splitlines())).conversations[0], lambda name, arguments: None)
+
+
+@pytest.mark.parametrize(
+    ("steps", "more"),
+    [
+        ("press: '1', sms: 'Balance: 35.60 yuan', hears: on its way, hang_up", "milestones: [told, sent]\noutcome: served"),
+        ("milestone: told, press: '1', milestone: sent, press: '1', milestone: sent, hang_up", "milestones: [told, sent, sent]"),
+        ("press: '1', sms_fails, hears: Sorry", "outcome: unserved"),
+        ("press: '1', sms: Balance, press: '1', sms_fails, hears: Sorry", "milestones: [told, sent]"),
+        ("later: 1min, press: '1', later: 4min, silence, hears: That was long", "outcome: served"),
+        ("hears: Closed", "at: 2026-03-07T12:00\nmilestones: []"),
+        ("hears: 余额三十五元六角, press: '1', sms: 余额35.60元, hang_up", "language: zh-CN"),
+        ("hears: All lines are busy, line_ends", "crowded: true\noutcome: none"),
+        ("press: '1', hears: Sorry", "withheld: true"),
+        ("press: '1', hears: Sorry", 'caller: ""'),
+    ],
+)
+def test_what_a_conversation_can_say_of_services(services: Flow, steps: str, more: str):
+    """Text messages, milestones, time that passes, opening hours, a remembered language, a crowded line, a number that is withheld."""
+    held = with_services(services, steps, more)
+
+    assert held.problem is None, "\n".join(told(held))
+
+
+@pytest.mark.parametrize(
+    ("answers", "heard"),
+    [
+        ("[failed, {balance: 1}]", "one yuan"),
+        ("[failed, failed, {balance: 1}]", "one yuan"),
+        ("[failed, failed, failed, {balance: 1}]", "Sorry"),
+        ("[failed]", "Sorry"),
+        ("failed", "Sorry"),
+        ("[deadline, {balance: 1}]", "Sorry"),
+        ("[failed, not_found]", "Sorry"),
+    ],
+)
+def test_each_try_of_a_look_up_takes_the_next_answer(services: Flow, answers: str, heard: str):
+    """Two retries after the first try; a deadline that has passed is not tried again."""
+    held = with_services(services, f"hears: {heard}, hang_up" if heard != "Sorry" else "hears: Sorry", account=answers)
+
+    assert held.problem is None, "\n".join(told(held))
+
+
+@pytest.mark.parametrize(
+    ("steps", "more", "problem"),
+    [
+        (
+            "press: '1', sms: '36', hang_up",
+            "",
+            "t.yaml:5:30: error: the line should send a text message with '36', but at 'main' (flows/test.yaml:23) "
+            "it had sent: Balance: 35.60 yuan.  [conversation]",
+        ),
+        (
+            "milestone: sent, hang_up",
+            "",
+            "t.yaml:5:24: error: the call should reach the milestone 'sent', but at 'main' (flows/test.yaml:23) "
+            "it had reached: told  [conversation]",
+        ),
+        (
+            "hang_up",
+            "milestones: [told, sent]",
+            "t.yaml:6:5: error: the call should reach the milestones told, sent, but it reached told; "
+            "it ended at 'main' (flows/test.yaml:23)  [conversation]",
+        ),
+        (
+            "hang_up",
+            "outcome: served",
+            "t.yaml:6:5: error: the outcome should be served, but at 'main' (flows/test.yaml:23) it was none  [conversation]",
+        ),
+        (
+            "hang_up",
+            "outcome: serve",
+            "t.yaml:6:5: error: no node of the line has the outcome 'serve'; did you mean 'served'?  [conversation]",
+        ),
+        (
+            "sms_fails, hang_up",
+            "",
+            "t.yaml:5:13: error: the line asks for a key at 'main' (flows/test.yaml:23), so the caller cannot do 'sms_fails' here  "
+            "[conversation]",
+        ),
+    ],
+)
+def test_what_differs_is_told_with_what_should_have_been(services: Flow, steps: str, more: str, problem: str):
+    assert str(with_services(services, steps, more).problem) == problem
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("    steps: [later: soon]", "t.yaml:4:20: error: 'soon' is not a duration; write for example 30s or 10min  [bad-value]"),
+        ("    steps: [later]", "t.yaml:4:13: error: 'later' needs something after it: write 'later: ...'  [bad-value]"),
+        ("    steps: [mileston: x]", "t.yaml:4:13: error: a step has no key 'mileston'; did you mean 'milestone'?  [unknown-key]"),
+        ("    steps: []\n    milestones: told", "t.yaml:5:17: error: 'milestones' must be a list, not 'told'  [wrong-type]"),
+        ("    steps: []\n    language: fr", "t.yaml:5:15: error: 'language' cannot be 'fr'; known here: en-US, zh-CN  [bad-value]"),
+        (
+            "    steps: []\n    withheld: true\n    caller: '1'",
+            "t.yaml:5:5: error: a number that is withheld cannot be given as 'caller' too  [bad-value]",
+        ),
+        ("    steps: []\n    back_office: {account: []}", "t.yaml:5:28: error: a list of answers needs one at least  [bad-value]"),
+    ],
+)
+def test_what_cannot_be_said_is_told_where(line: str, problem: str):
+    _, problems = read_script(f"flow: a.yaml\nconversations:\n  - name: x\n{line}\n", "t.yaml", SIGNATURES)
+
     assert [str(one) for one in problems] == [problem]
