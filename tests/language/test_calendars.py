@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ivr.core.schedule import Closed, Open, Period, Schedule, Span, state_at
 from ivr.language.calendars import Calendar, read_calendar
-from ivr.language.recurrence import Budget, days_of, read_rule
+from ivr.language.recurrence import Budget, Rule, days_of, read_rule
 from tests.conftest import HOME
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -224,7 +224,7 @@ RULES = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(RULES, st.dates(day("2020-01-01"), day("2028-12-31")))
 def test_a_rule_gives_the_days_that_dateutil_gives(text: str, first: dt.date):
     rule = read_rule(text)
@@ -234,7 +234,7 @@ def test_a_rule_gives_the_days_that_dateutil_gives(text: str, first: dt.date):
         return  # dateutil begins the first week of BYSETPOS with the first day, and refuses BYSETPOS alone
     theirs = rrulestr(text, dtstart=dt.datetime.combine(first, dt.time()), cache=False)
     expected = []
-    for moment in theirs.xafter(dt.datetime.combine(first, dt.time()), inc=True) if _comes_true(rule) else ():
+    for moment in theirs.xafter(dt.datetime.combine(first, dt.time()), inc=True) if _comes_true(rule, first) else ():
         if moment.date() > last:
             break
         expected.append(moment.date())
@@ -242,9 +242,9 @@ def test_a_rule_gives_the_days_that_dateutil_gives(text: str, first: dt.date):
     assert list(days_of(rule, first, last, Budget(100_000))) == expected
 
 
-def _comes_true(rule: object) -> bool:
+def _comes_true(rule: Rule, first: dt.date) -> bool:
     """Whether it comes at all: dateutil would look for it through eight thousand years."""
-    return bool(list(days_of(rule, day("2000-01-01"), day("2060-01-01"), Budget(10**6))))  # type: ignore[arg-type]
+    return next(days_of(rule, first, first.replace(year=first.year + 60, day=1), Budget(10**6)), None) is not None
 
 
 # --- what is wrong ---
