@@ -7,6 +7,7 @@ import sys
 import click
 
 from ivr.cli.agents import tickets
+from ivr.cli.calls import replay
 from ivr.cli.designers import graph, lint, prompts, prove, say, schema, test, try_
 from ivr.cli.importing import import_
 from ivr.cli.line import run, serve, why
@@ -15,7 +16,7 @@ from ivr.cli.texts import callers, sms
 from ivr.errors import SelflineError
 
 SECTIONS = (
-    ("The line", (run, serve, why, sms, callers)),
+    ("The line", (run, serve, why, replay, sms, callers)),
     ("For flow designers", (try_, lint, test, prove, graph, import_, say, prompts, schema)),
     ("For publishing", (publish, versions, diff, rollback)),
     ("For agents", (tickets,)),

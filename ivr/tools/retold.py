@@ -1,0 +1,425 @@
+"""A real call as a conversation: what the caller did and heard, to be held with the flow from now on.
+
+Numbers are samples, one for each; secret entries are noughts already. What a conversation has no word for is left out, and a comment says
+so. The conversation is held while it is made, act after act, so it holds when it is done: where it cannot follow the call, it ends.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from ivr.core.commands import AskDigits, Command, Lookup, Play, SendText, TakeMessage, Transfer
+from ivr.core.events import (
+    CallerHungUp,
+    CallStarted,
+    CommandFailed,
+    DigitsEntered,
+    Event,
+    LookupAnswered,
+    MessageKept,
+    MessageNotKept,
+    NothingHeard,
+    PromptPlayed,
+    TextQueued,
+    TransferEnded,
+)
+from ivr.core.flow import Flow, LookUp
+from ivr.core.notes import NodeEntered
+from ivr.core.values import Kind, ListOf, LookupSignature, Record, Scalar, Type, Value
+from ivr.tools.conversations import Conversation, read_script
+from ivr.tools.coverage import Passage
+from ivr.tools.flowtest import Outcome, run, transcript_of
+from ivr.tools.replay import PastCall, replay
+
+LONG_NUMBER = re.compile(r"[0-9]{7,}")
+_WAITED = dt.timedelta(minutes=1)  # what passes between two acts without being worth a word
+_LONGEST_PRESS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """A step to be; one that need not be is left out where the conversation cannot have it."""
+
+    text: str
+    needed: bool = True
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A conversation as far as it is made."""
+
+    name: str
+    flow: str
+    head: list[str] = field(default_factory=list)
+    answers: dict[str, list[str]] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+    ending: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """As it is written."""
+        lines = [f"flow: {_quoted(self.flow)}", "conversations:", f"  - name: {_quoted(self.name)}"]
+        lines += [f"    # {remark}" for remark in self.remarks]
+        lines += [f"    {line}" for line in self.head]
+        if self.answers:
+            lines += ["    back_office:", *(f"      {name}: {_in_turn(given)}" for name, given in self.answers.items())]
+        lines += ["    steps:", *(f"      - {step}" for step in self.steps)] if self.steps else ["    steps: []"]
+        lines += [f"    {line}" for line in self.ending]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def conversation_of(flow: Flow, call: PastCall, signatures: Mapping[str, LookupSignature], script: str) -> str:
+    """The call as a file of one conversation; `script` is how it names the flow's file."""
+    teller = _Teller(flow, call, signatures)
+    return teller.tell(script)
+
+
+class _Teller:
+    def __init__(self, flow: Flow, call: PastCall, signatures: Mapping[str, LookupSignature]) -> None:
+        self._flow = flow
+        self._signatures = signatures
+        self._call = call
+        samples = _Samples(call.started.caller_id)
+        self._events = [samples.event(event) for event in call.events]
+        self._acts: list[_Act] = []
+        self._remarks: list[str] = []
+        self._answers: dict[str, list[str]] = {}
+
+    def tell(self, script: str) -> str:
+        replayed = replay(self._flow, self._call)
+        wanted = _nodes(replayed.passages)
+        whole = self._gather(replayed.passages)
+        begun = self._call.started.at
+        version = f" by {self._call.version}" if self._call.version else ""
+        draft = _Draft(f"A call of {begun:%Y-%m-%d %H:%M}", script)
+        draft.remarks.append(f"made from call {self._call.session[:8]}, answered{version}; numbers are samples, secret entries noughts")
+        self._begin(draft)
+        if replayed.difference is not None:
+            draft.remarks.append(
+                f"the flow has changed since: after entry {replayed.difference.entry} it goes another way than the call did"
+            )
+        whole = self._take_acts(draft, wanted) and whole
+        draft.remarks += dict.fromkeys(self._remarks)
+        held = _hold(self._flow, draft, self._signatures)
+        whole = whole and _nodes(held.passages)[: len(wanted)] == wanted
+        if replayed.difference is None and not whole:
+            at = _common(_nodes(held.passages), wanted)
+            last = f" after '{wanted[at - 1]}'" if at else ""
+            draft.remarks.append(f"it goes on otherwise than the call did{last}: a conversation cannot say all of what happened")
+        self._end(draft, held, whole=whole)
+        return draft.text()
+
+    # --- what the caller did ---
+
+    def _gather(self, passages: Sequence[Passage]) -> bool:
+        asked: Command | None = None
+        before = self._events[0].at
+        for passage, event in zip(passages, self._events, strict=False):
+            if event.at - before >= _WAITED:
+                self._acts.append(_Act(f"later: {int((event.at - before).total_seconds())}s", needed=False))
+            before = event.at
+            if keys := getattr(event, "keys", ""):
+                self._acts.append(_Act(f"press: {_quoted(keys[:_LONGEST_PRESS])}", needed=False))
+            if not self._tell(event, asked):
+                return False
+            asked = passage.step.command
+        return True
+
+    def _tell(self, event: Event, asked: Command | None) -> bool:
+        """Take one event; False where the conversation has to end."""
+        match event, asked:
+            case DigitsEntered(digits=digits, terminated=terminated), _:
+                return (
+                    self._act(f"press: {_quoted(digits + '#' * terminated)}") if digits or terminated else self._cut("keys came to nothing")
+                )
+            case NothingHeard(), _:
+                return self._act("silence")
+            case CallerHungUp(), (AskDigits() | Transfer()):
+                return self._act("hang_up")
+            case CallerHungUp(), _:
+                return self._cut(f"the caller hung up {_during(asked)}")
+            case ((LookupAnswered() | CommandFailed()), Lookup()):
+                self._answer(event, asked)
+            case CommandFailed(), (AskDigits() | TakeMessage() | Transfer()):
+                return self._act("line_fails")
+            case CommandFailed(), SendText():
+                self._acts.append(_Act("sms_fails", needed=False))
+            case CommandFailed(), _:
+                return self._cut(f"the line failed {_during(asked)}")
+            case MessageKept(reference=reference, hung_up=hung_up), _:
+                if hung_up and reference is None:
+                    self._remarks.append("the message was safe when the caller hung up, but had no ticket yet")
+                return self._act("hang_up" if hung_up else "message_saved" if reference is None else "leave_message")
+            case MessageNotKept(hung_up=True), _:
+                return self._cut("the caller hung up without a message")
+            case MessageNotKept(reason=reason), _:
+                return self._act("leave_nothing" if reason == "too_short" else "message_fails")
+            case TransferEnded(answered=answered), _:
+                return self._act("answered" if answered else "unanswered")
+            case _:
+                pass
+        return True
+
+    def _act(self, text: str) -> bool:
+        self._acts.append(_Act(text))
+        return True
+
+    def _cut(self, remark: str) -> bool:
+        self._remarks.append(f"not to be said in a conversation: {remark}")
+        return False
+
+    # --- what the back office answered ---
+
+    def _answer(self, event: LookupAnswered | CommandFailed, asked: Lookup) -> None:
+        given = self._answers.setdefault(asked.name, [])
+        if isinstance(event, CommandFailed):
+            given += ["deadline"] if event.reason == "deadline" else ["failed"] * (1 + asked.retries)
+        elif event.answer is None:
+            given.append("not_found")
+        else:
+            signature = self._signatures.get(asked.name)
+            given.append(self._written(event.answer, signature.answer, asked.name) if signature else "failed")
+
+    def _written(self, value: Value, type_: Type, name: str) -> str:
+        match type_, value:
+            case Record(fields=fields), Mapping():
+                found = {key: self._written(value[key], fields[key], f"{name}.{key}") for key in value if key in fields}
+                return f"{{{', '.join(f'{key}: {text}' for key, text in found.items() if text)}}}"
+            case ListOf(item=item), tuple():
+                return f"[{', '.join(self._written(one, item, name) for one in value)}]"
+            case ((Scalar(optional=True) | Record(optional=True)), None):
+                return "null"
+            case Scalar(kind=kind), _ if (text := _scalar(kind, value)) is not None:
+                return text
+        self._remarks.append(f"not to be said in a conversation: what {name} was")
+        return "{}" if isinstance(type_, Record) else ""
+
+    # --- making the conversation ---
+
+    def _begin(self, draft: _Draft) -> None:
+        first = self._events[0]
+        assert isinstance(first, CallStarted)
+        draft.head = [f"caller: {_quoted(first.caller_id)}", f"at: {first.at.isoformat(timespec='seconds')}"]
+        if first.dialled != self._flow.name:
+            self._remarks.append(f"the caller had dialled {first.dialled}")
+        lookups = {node.lookup for node in self._flow.nodes.values() if isinstance(node, LookUp)}
+        draft.answers = self._answers | {name: ["failed"] for name in sorted(lookups - self._answers.keys())}
+        if any(len(set(given)) > 1 for given in draft.answers.values()) and not self._holds(draft):
+            for name, given in draft.answers.items():
+                if len(set(given)) > 1:
+                    self._remarks.append(f"not to be said in a conversation: {name} was looked up again and answered otherwise")
+                    del given[1:]
+        for known, line in ((first.language, f"language: {_quoted(first.language)}"), (first.crowded, "crowded: true")):
+            if known and not self._try(draft, lambda one, line=line: one.head.append(line)):  # type: ignore[misc]
+                self._remarks.append(f"not to be said in a conversation: {line}")
+
+    def _take_acts(self, draft: _Draft, wanted: Sequence[str]) -> bool:
+        """Act after act, as long as the conversation holds; False when it cannot take all that are needed."""
+        for act in self._acts:
+            far = _common(_nodes(_hold(self._flow, draft, self._signatures).passages), wanted)
+
+            def take(one: _Draft, text: str = act.text) -> None:
+                one.steps.append(text)
+
+            if act.needed:
+                if not self._try(draft, take):
+                    return False
+            elif not self._try(draft, take, far, wanted):
+                self._remarks.append(f"not to be said in a conversation: {act.text}")
+        return True
+
+    def _try(self, draft: _Draft, change: Callable[[_Draft], None], far: int = 0, wanted: Sequence[str] = ()) -> bool:
+        """Make a change if the conversation holds with it, and follows the call `far` enough."""
+        changed = replace(draft, head=list(draft.head), steps=list(draft.steps))
+        change(changed)
+        if not self._holds(changed) or _common(_nodes(_hold(self._flow, changed, self._signatures).passages), wanted) < far:
+            return False
+        draft.head, draft.steps = changed.head, changed.steps
+        return True
+
+    def _holds(self, draft: _Draft) -> bool:
+        outcome = _held(self._flow, draft, self._signatures)
+        return outcome is not None and outcome.problem is None
+
+    def _end(self, draft: _Draft, held: Outcome, *, whole: bool) -> None:
+        """What was heard before each act, and how the call ended, if the conversation goes so far."""
+        heard = _heard(held)
+        steps = [line for number, step in enumerate(draft.steps) for line in (*_hears(heard.get(number, ())), step)]
+        last, ending = [], []
+        if whole:
+            last, topics = _hears(heard.get(len(draft.steps), ())), _topics(held.passages)
+            ending = [f"ticket: {topics[0] if topics else 'none'}", f"disposition: {held.passages[-1].step.state.disposition.value}"]
+        for more, end in (([*steps, *last], ending), (steps, ending), (draft.steps, ending), (draft.steps, [])):
+            if self._holds(replace(draft, steps=more, ending=end)):
+                draft.steps, draft.ending = more, end
+                break
+        for name in [name for name in draft.answers if name not in self._answers]:
+            answers = {one: given for one, given in draft.answers.items() if one != name}
+            if self._holds(replace(draft, answers=answers)):
+                draft.answers = answers
+            else:
+                draft.remarks.append(f"{name} was not looked up in the call: that it fails is made up")
+
+
+# --- holding it ---
+
+
+def _hold(flow: Flow, draft: _Draft, signatures: Mapping[str, LookupSignature]) -> Outcome:
+    outcome = _held(flow, draft, signatures)
+    assert outcome is not None, draft.text()
+    return outcome
+
+
+def _held(flow: Flow, draft: _Draft, signatures: Mapping[str, LookupSignature]) -> Outcome | None:
+    """None when it cannot even be read."""
+    script, _ = read_script(draft.text(), "", signatures)
+    return run(flow, script.conversations[0], _nobody) if script is not None else None
+
+
+def _nobody(name: str, arguments: Mapping[str, Value]) -> Value:
+    raise LookupError(name)
+
+
+def _nodes(passages: Sequence[Passage]) -> list[str]:
+    return [note.node for passage in passages for note in passage.step.notes if isinstance(note, NodeEntered)]
+
+
+def _common(some: Sequence[str], others: Sequence[str]) -> int:
+    """How many they begin with alike."""
+    return next((count for count, (one, other) in enumerate(zip(some, others, strict=False)) if one != other), min(len(some), len(others)))
+
+
+def _topics(passages: Sequence[Passage]) -> list[str]:
+    commands = (passage.step.command for passage in passages)
+    answered = zip(commands, (passage.event for passage in passages[1:]), strict=False)
+    return [command.topic for command, event in answered if isinstance(command, TakeMessage) and isinstance(event, MessageKept)]
+
+
+def _heard(held: Outcome) -> Mapping[int, list[str]]:
+    """What was heard before each step, by the step's number; behind the last one what came after it."""
+    conversation: Conversation = held.conversation
+    numbers = {act.mark: number for number, act in enumerate(conversation.steps)}
+    said = [text for passage in held.passages if (text := _said(passage.step.command))]
+    heard: dict[int, list[str]] = {}
+    before: list[str] = []
+    done = 0
+    for line in held.transcript:
+        if line.who == "line" and said and line.text == said[0]:
+            before.append(said.pop(0))
+        elif line.who == "caller" or (line.who == "line" and line.text == "fails"):
+            number = numbers.get(line.mark, done) if line.who == "caller" else done
+            heard.setdefault(number if number >= done else len(conversation.steps), before)
+            before, done = [], max(done, number + 1)
+    heard.setdefault(len(conversation.steps), before)
+    return heard
+
+
+def _said(command: Command | None) -> str:
+    return transcript_of(command.utterance) if isinstance(command, Play | AskDigits) else ""
+
+
+def _hears(texts: Sequence[str]) -> list[str]:
+    return [f"hears: {_quoted(text)}" for text in texts if text]
+
+
+# --- words ---
+
+
+class _Samples:
+    """A sample for every number: the same for the same one, and as long, so that what counts digits counts the same."""
+
+    def __init__(self, caller_id: str) -> None:
+        self._known: dict[str, str] = {}
+        self._caller = caller_id
+        if caller_id:
+            self._known[caller_id] = "13900000001" if len(re.findall("[0-9]", caller_id)) < 7 else LONG_NUMBER.sub(self._sample, caller_id)
+
+    def event(self, event: Event) -> Event:
+        match event:
+            case CallStarted():
+                return replace(event, caller_id=self._known.get(event.caller_id, ""))
+            case DigitsEntered():
+                return replace(event, digits=self._text(event.digits))
+            case LookupAnswered():
+                return replace(event, answer=self._value(event.answer), keys=self._text(event.keys))
+            case PromptPlayed() | TextQueued() | CommandFailed():
+                return replace(event, keys=self._text(event.keys))
+            case _:
+                return event
+
+    def _value(self, value: Value) -> Value:
+        match value:
+            case str():
+                return self._text(value)
+            case tuple():
+                return tuple(self._value(item) for item in value)
+            case Mapping():
+                return {key: self._value(item) for key, item in value.items()}
+            case _:
+                return value
+
+    def _text(self, text: str) -> str:
+        return self._known[text] if text in self._known else LONG_NUMBER.sub(self._sample, text)
+
+    def _sample(self, found: re.Match[str]) -> str:
+        number = found[0]
+        if set(number) == {"0"}:
+            return number  # of a secret form
+        return self._known.setdefault(number, f"139{len(self._known) + 1:0{len(number) - 3}}")
+
+
+def _in_turn(answers: Sequence[str]) -> str:
+    """One answer for every time, or one after the other."""
+    return answers[0] if len(set(answers)) == 1 else f"[{', '.join(answers)}]"
+
+
+def _scalar(kind: Kind, value: Value) -> str | None:
+    """A value as conversations write it; None when they cannot."""
+    match kind, value:
+        case ((Kind.TEXT | Kind.DIGITS), str()):
+            return _quoted(value)
+        case Kind.BOOL, bool():
+            return "true" if value else "false"
+        case ((Kind.NUMBER | Kind.MONEY), (int() | Decimal())) if Decimal(value).is_finite():
+            return format(Decimal(value), "f")
+        case Kind.VOLUME, int() if value >= 0:
+            return f"{value}B"
+        case Kind.DURATION, dt.timedelta() if value >= dt.timedelta(0) and not value.microseconds:
+            return f"{int(value.total_seconds())}s"
+        case Kind.DATE, dt.date():
+            return value.isoformat()
+        case Kind.MONTH, dt.date() if value.day == 1:
+            return value.isoformat()[:7]
+        case Kind.TIME, dt.time() if value.tzinfo is None:
+            return _quoted(value.isoformat())
+        case _:
+            return None
+
+
+def _during(asked: Command | None) -> str:
+    match asked:
+        case Play():
+            return "while the line spoke"
+        case Lookup():
+            return "during a look-up"
+        case TakeMessage():
+            return "before a message"
+        case SendText():
+            return "during a text message"
+        case _:
+            return "while the line ended the call"
+
+
+def _quoted(text: str) -> str:
+    """A text in quotes, with what cannot be printed as its number."""
+    shown = json.dumps(text, ensure_ascii=False)
+    return "".join(one if one.isprintable() else _escaped(one) for one in shown)
+
+
+def _escaped(one: str) -> str:
+    return f"\\U{ord(one):08x}" if ord(one) > 0xFFFF else f"\\u{ord(one):04x}"
