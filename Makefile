@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUIETLY := --quiet --disable-pip-version-check
 
-.PHONY: asterisk run demo test install lint prompts listen bench mutants clean help
+.PHONY: asterisk run demo test install lint prompts listen bench mutants reloads clean help
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ bench: .venv/.dev asterisk ## measure the line beside a plain dialplan
 
 mutants: .venv/.dev ## load 50,000 broken flows; each must give problems, within a second
 	IVR_MUTANTS=50000 $(BIN)/python -m pytest -s tests/language/test_mutants.py
+
+reloads: .venv/.dev asterisk ## publish a thousand times, well and badly, under twenty calls
+	IVR_RELOADS=1000 $(BIN)/python -m pytest -s tests/asterisk/test_reloads.py
 
 clean: ## remove what was installed and everything the line has written
 	rm -rf .venv var

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import time
+from collections.abc import Mapping
 
 from adapters.speech.ears import Ears, EarsMissing
 from adapters.speech.listening import hear_sentences
@@ -15,6 +16,8 @@ from ivr.bootstrap.line import Line
 from ivr.bootstrap.versions import unpublished
 from ivr.config import Settings
 from ivr.errors import SelflineError
+
+LOOK_EVERY = 2.0  # seconds between two looks for edited flows
 
 
 async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: bool = True) -> int:
@@ -26,10 +29,13 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
     begun = time.monotonic()
     tell("starting Asterisk and the engine …")
     line = Line(settings)
-    await line.start(tell=lambda sentence: tell(f"! {sentence}"))
-    for sentence in unpublished(settings):
+
+    def warn(sentence: str) -> None:
         tell(f"! {sentence}")
-    watch = asyncio.create_task(line.watch(lambda sentence: tell(f"! {sentence}")))
+
+    await line.start(tell=warn)
+    watch = asyncio.create_task(line.watch(warn))
+    edits = asyncio.create_task(tell_edits(settings, warn))
     try:
         tell(f"the line is up after {time.monotonic() - begun:.1f} s and answers at {_address(settings)}")
         stop = asyncio.create_task(told.wait())
@@ -45,11 +51,40 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
         await asyncio.wait((stop, watch), return_when=asyncio.FIRST_COMPLETED)
         return 0 if told.is_set() else 1
     finally:
-        watch.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watch
+        for task in (watch, edits):
+            task.cancel()
+        await asyncio.gather(watch, edits, return_exceptions=True)
         await line.stop()
         tell("stopped: Asterisk and the engine have ended")
+
+
+async def tell_edits(settings: Settings, warn: Tell, every: float = LOOK_EVERY) -> None:
+    """Say, once each, which flows are not what callers meet, now and whenever somebody has edited one; with the cure."""
+    known: Mapping[str, int] | None = None
+    before = await asyncio.to_thread(_stamps, settings)
+    told: tuple[str, ...] = ()
+    while True:
+        stamps = await asyncio.to_thread(_stamps, settings)
+        if stamps == before and stamps != known:  # not in the middle of somebody's saving
+            known = stamps
+            sentences = await asyncio.to_thread(unpublished, settings)
+            for sentence in sentences:
+                if sentence not in told:
+                    warn(sentence)
+            told = sentences
+        before = stamps
+        await asyncio.sleep(every)
+
+
+def _stamps(settings: Settings) -> Mapping[str, int]:
+    """Something that changes when a flow, a text or a version does."""
+    patterns = ((settings.home, "flows/**/*"), (settings.home, "prompts/*.yaml"), (settings.versions, "*/current.json"))
+    found = {}
+    for folder, pattern in patterns:
+        for path in folder.glob(pattern):
+            with contextlib.suppress(FileNotFoundError):
+                found[str(path)] = path.stat().st_mtime_ns
+    return found
 
 
 def _address(settings: Settings) -> str:
@@ -68,6 +103,7 @@ def _tell_what_next(settings: Settings, tell: Tell) -> None:
     tell("number one of the sample subscribers, 13900001001 and up (adapters/backoffice/README.md tells who they are).")
     tell(f"tickets:  {_ivr(settings)} tickets list      then  {_ivr(settings)} tickets claim REFERENCE")
     tell(f"why:      {_ivr(settings)} why               tells why the last call went the way it did")
+    tell(f"publish:  {_ivr(settings)} publish           lets callers meet what you have edited under flows/")
     tell("stop:     Ctrl-C")
 
 
