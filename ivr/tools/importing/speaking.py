@@ -32,7 +32,9 @@ class Speaking:
                 return ()
 
     def _say(self, verb: Element) -> Words:
-        verb.take("language")
+        language = verb.take("language") or self._carry.draft.language
+        if _family(language) != _family(self._carry.draft.language):
+            self._report.note(verb.place("language"), f"this was said in {language[:12]}: the flow speaks {self._carry.draft.language}")
         voice = verb.take("voice")
         if voice and ("voice", voice) not in self._told:
             self._told.add(("voice", voice))
@@ -73,3 +75,8 @@ class Speaking:
             return int(loop)
         self._report.note(verb.place("loop"), f"'loop={loop[:9]}' is not done: it is heard once")
         return 1
+
+
+def _family(language: str) -> str:
+    """A language without its country; Mandarin has two names."""
+    return language.partition("-")[0].lower().replace("cmn", "zh")

@@ -40,6 +40,13 @@ _OF_DIAL = {
     "waitUrlMethod": "what callers hear while they wait is decided by the extension of the dialplan",
     "workflowSid": "the extension of the dialplan decides who takes the call",
 }
+_OF_NOUNS = {
+    "url": "whoever answers hears nothing before the talk",
+    "statusCallback": _NO_SERVER,
+    "statusCallbackEvent": _NO_SERVER,
+    "statusCallbackMethod": _NO_SERVER,
+    "sendDigits": "no keys are sent after the answer: let the extension of the dialplan send them",
+}
 _OF_SMS = {
     "from": "text messages have the sender that the line is set up with",
     "statusCallback": _NO_SERVER,
@@ -85,7 +92,8 @@ class Verbs:
         """A recording is a message with a ticket."""
         self._report.attributes(record, _OF_RECORD)
         record.take("method")
-        record.take("finishOnKey")  # any key, or #: here it is #
+        if (key := record.take("finishOnKey")) not in (None, "#"):
+            self._report.note(record.place("finishOnKey"), f"a message ends with #, not with '{key}': see that the words say so")
         for child in record.children:
             self._report.left_out(child, "<Record> has nothing in it")
         action = record.take("action")
@@ -166,9 +174,8 @@ class Verbs:
         for noun in dial.children:
             if dial.tag == "Dial" and noun.tag in _NOUNS:
                 self._report.carried(noun)
-                for name in ("url", "method", "statusCallback", "statusCallbackEvent", "statusCallbackMethod"):
-                    if noun.take(name) and name == "url":
-                        self._report.left_out(noun.place(name), "whoever answers hears nothing before the talk")
+                noun.take("method")
+                self._report.attributes(noun, _OF_NOUNS)
                 named.append((noun.tag, "".join(one if isinstance(one, str) else one.text for one in noun.content).strip()))
                 for child in noun.children:
                     if child.tag == "Identity":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.conftest import HOME
 from tests.test_cli import ivr
 from tests.tools.importing import SAMPLES
 
@@ -50,3 +51,13 @@ def test_what_is_no_menu_gives_one_sentence(tmp_path: Path):
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"ivr: {hostile}:1:1: error: a document type (<!DOCTYPE ...>) is not read; take it out of the file\n"
     assert (missing.returncode, missing.stderr) == (1, f"ivr: cannot read {tmp_path / 'none.xml'}: No such file or directory\n")
+
+
+def test_the_report_in_the_guide_is_a_real_one(tmp_path: Path):
+    (tmp_path / "main.xml").write_bytes((SAMPLES / "ivr_menus.xml").read_bytes())
+    block = (HOME / "docs" / "importing.md").read_text(encoding="utf-8").split("```\n")[2]
+
+    done = ivr("import", str(tmp_path / "main.xml"))
+
+    assert len(block.splitlines()) == 2
+    assert all(f"{tmp_path}/{line}" in done.stderr for line in block.splitlines())
