@@ -35,6 +35,7 @@ from ivr.core.flow import (
     TransfersCall,
 )
 from ivr.core.matching import fits
+from ivr.tools.opening import moments_of
 
 KEYS = "1234567890*#"
 ELSE = "else"
@@ -106,10 +107,9 @@ def edges_from(flow: Flow, node: Node) -> Iterator[Edge]:
             yield Edge(Kind.LIST, name, "one page", node.then)
             yield from _mistakes(flow, node)
         case ChecksHours():
-            yield Edge(Kind.HOURS, name, "open", node.open)
-            yield Edge(Kind.HOURS, name, "closed", node.closed)
-            if node.schedule.closed:
-                yield Edge(Kind.HOURS, name, "holiday", node.holiday)
+            can_be = moments_of(node.schedule)
+            where = {"open": node.open, "closed": node.closed, "holiday": node.holiday}
+            yield from (Edge(Kind.HOURS, name, state, target) for state, target in where.items() if state in can_be)
         case SendsText():
             yield Edge(Kind.TEXT, name, THEN, node.then)
             yield Edge(Kind.TEXT, name, "failed", node.failed)
@@ -169,7 +169,8 @@ def limits_of(flow: Flow) -> tuple[tuple[str, bool, Target | None], ...]:
 def wrong_entry(flow: Flow, node: Asks) -> str | None:
     """Keys that the node understands as nothing; None when there are none, because every key means something."""
     if isinstance(node, ReadsList):
-        return next((key for key in reversed(KEYS) if key not in (*page_keys(node), *flow.universals)), None)
+        unused = (key for key in reversed(KEYS) if key not in (*page_keys(node), *flow.universals))
+        return next(unused, node.keys.backward if node.keys.backward not in flow.universals else None)  # on the first page
     if isinstance(node, Menu):
         taken = {key[0] for key in node.choices} | set(flow.universals)
         free = [key for key in reversed(KEYS) if key not in taken and key != "#"] or [key for key in KEYS if key not in taken]

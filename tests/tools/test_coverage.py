@@ -6,11 +6,13 @@ import pytest
 
 from adapters.backoffice.signatures import SIGNATURES
 from ivr.core.flow import Flow
+from ivr.language.loader import load_flow
 from ivr.tools.conversations import read_script
 from ivr.tools.coverage import Coverage, cover, report
-from ivr.tools.edges import Kind, edges_of
+from ivr.tools.edges import Edge, Kind, edges_of
 from ivr.tools.flowtest import run
-from tests.conftest import HOME, load
+from tests.conftest import CATALOGUE, HOME, load
+from tests.tools.everything import EVERYTHING, FILES, everything
 
 
 def held(flow: Flow, text: str) -> Coverage:
@@ -202,3 +204,122 @@ def test_the_report_in_the_flow_guide_is_what_is_said(quick_line: Flow):
 
     assert len(shown) == 2
     assert set(shown) <= {str(one) for one in cover(quick_line, []).missing()}
+
+
+def advice(flow: Flow) -> dict[Edge, str]:
+    return {one.edge: one.sentence for one in cover(flow, []).missing()}
+
+
+@pytest.mark.parametrize(
+    ("edge", "sentence"),
+    [
+        (
+            Edge(Kind.HOURS, "open_now", "closed"),
+            "no call came to 'open_now' outside the opening hours: come there with `at: 2026-03-07T12:00`, outside the hours of 'desk'",
+        ),
+        (
+            Edge(Kind.HOURS, "open_now", "holiday"),
+            "no call came to 'open_now' on a holiday: come there with `at: 2026-05-01T12:00`, on a holiday of 'desk'",
+        ),
+        (Edge(Kind.LIST, "list", "empty"), "no list at 'list' was empty: come there with nothing in bundles.items"),
+        (Edge(Kind.LIST, "list", "one page"), "no list at 'list' fitted on one page: come there with 1 to 2 items in bundles.items"),
+        (
+            Edge(Kind.CHOICE, "list", "2"),
+            "nobody pressed 2 at 'list': there, with more than 2 in bundles.items, `press: \"12\"`",
+        ),
+        (
+            Edge(Kind.NOMATCH, "list", "nomatch"),
+            "nobody pressed a wrong key at 'list': there, with more than 2 in bundles.items, `press: \"#\"`",
+        ),
+        (Edge(Kind.TEXT, "sms", "failed"), "no text message at 'sms' failed: there, `sms_fails`"),
+        (
+            Edge(Kind.LIMIT, "", "duration"),
+            "no call lasted longer than the line allows (limits): at any menu, `later: 10min` and then any step",
+        ),
+        (
+            Edge(Kind.LIMIT, "", "tries"),
+            "no call failed more often than the line allows (limits): `silence` in menus and forms, 4 times in all",
+        ),
+        (Edge(Kind.LIMIT, "", "calls"), "no call came while the line was crowded (limits): `crowded: true`"),
+        (Edge(Kind.CHOICE, "number/ask.confirm", "2"), "nobody pressed 2 at 'number/ask.confirm': there, `press: \"2\"`"),
+        (Edge(Kind.NODE, "note", ""), "no call came to 'note': at a menu, `hang_up`"),
+    ],
+)
+def test_the_way_to_each_new_kind_of_edge_is_told(edge: Edge, sentence: str):
+    assert advice(everything())[edge] == sentence
+
+
+BUNDLE = "{name: A, left: 1GB}"
+THREE = f"{{bundles: {{items: [{BUNDLE}, {BUNDLE}, {BUNDLE}]}}}}"
+ONE = f"{{bundles: {{items: [{BUNDLE}]}}}}"
+NUMBER = 'press: "13900002000"'
+
+
+@pytest.mark.parametrize(
+    ("steps", "more", "edges"),
+    [
+        (["hears: We open again"], "at: 2026-03-07T12:00", [Edge(Kind.HOURS, "open_now", "closed")]),
+        (["hears: It is a holiday"], "at: 2026-05-01T12:00", [Edge(Kind.HOURS, "open_now", "holiday")]),
+        (["hears: All lines are busy"], "crowded: true", [Edge(Kind.LIMIT, "", "calls")]),
+        (["hang_up"], "", [Edge(Kind.HOURS, "always", "open"), Edge(Kind.NODE, "note", ""), Edge(Kind.HANG_UP, "", "menu")]),
+        (["later: 10min", "silence", "hears: too long", "hang_up"], "", [Edge(Kind.LIMIT, "", "duration")]),
+        (
+            ["silence", "silence", "press: '2'", "silence", "silence", "hears: too long", "hang_up"],
+            "",
+            [Edge(Kind.LIMIT, "", "tries"), Edge(Kind.NOINPUT, "number/ask", "noinput")],
+        ),
+        (["press: '1'", "hears: There are none", "hang_up"], "back_office: {bundles: {}}", [Edge(Kind.LIST, "list", "empty")]),
+        (
+            ["press: '1'", "sms: You have 0", "hang_up"],
+            f"back_office: {ONE}",
+            [Edge(Kind.LIST, "list", "one page"), Edge(Kind.TEXT, "sms", "then")],
+        ),
+        (
+            ["press: '112'", "press: '1#'", "press: '3'", "hang_up"],
+            f"back_office: {THREE}",
+            [Edge(Kind.CHOICE, "list", key) for key in "123"] + [Edge(Kind.NOMATCH, "list", "nomatch")],
+        ),
+        (["press: '1'", "hang_up"], f"back_office: {THREE}", [Edge(Kind.HANG_UP, "", "list")]),
+        (["press: '1'", "sms_fails"], f"back_office: {ONE}", [Edge(Kind.TEXT, "sms", "failed")]),
+        (["press: '1'"], f"back_office: {ONE}\nwithheld: true", [Edge(Kind.TEXT, "sms", "failed")]),
+        (
+            ["press: '2'", NUMBER, "press: '2'", NUMBER, "press: '1'", "hang_up"],
+            f"back_office: {THREE}",
+            [*(Edge(Kind.CHOICE, "number/ask.confirm", key) for key in "12"), Edge(Kind.RETURN, "other", "then")],
+        ),
+    ],
+)
+def test_an_edge_is_taken_by_a_call_that_goes_there(steps: list[str], more: str, edges: list[Edge]):
+    listed = ", ".join(map(braced, steps))
+    indented = "".join(f"    {line}\n" for line in more.splitlines())
+    counts = held(everything(), f"flow: f.yaml\nconversations:\n  - name: one\n    steps: [{listed}]\n{indented}").counts
+
+    assert [edge for edge in edges if not counts[edge]] == []
+    others = [edge for edge, count in counts.items() if count and edge.kind in (Kind.LIST, Kind.TEXT, Kind.LIMIT)]
+    assert set(others) <= {*edges, Edge(Kind.LIST, "list", "one page")}
+
+
+def test_what_opening_hours_can_never_be_does_not_count():
+    """Hours that are always open are never closed; without a calendar no day is a holiday; a list can always be empty."""
+    edges = edges_of(everything())
+
+    assert [edge.label for edge in edges if edge.kind is Kind.HOURS and edge.node == "always"] == ["open"]
+    assert Edge(Kind.LIST, "list", "empty") in edges
+
+
+def test_a_sub_flow_that_is_called_twice_comes_back_to_each_call():
+    """Also after `back` has led out of the second call into the first menu, and both calls go on at one node."""
+    text = EVERYTHING.replace(
+        "  other: {call: number,",
+        "  second: {call: number, with: {usual: call.caller_id}, as: asked, then: theirs}\n  other: {call: number,",
+    ).replace("2: other,", "2: other, 4: second,")
+    loaded = load_flow(text, "flows/everything.yaml", CATALOGUE, SIGNATURES, FILES.get)
+    assert loaded.flow is not None
+    steps = ["press: '2'", NUMBER, "press: '*'", "press: '*'", "press: '4'", NUMBER, "press: '1'", "hang_up"]
+
+    counts = held(
+        loaded.flow, f"flow: f.yaml\nconversations:\n  - {{name: one, back_office: {THREE}, steps: [{', '.join(map(braced, steps))}]}}\n"
+    ).counts
+
+    assert counts[Edge(Kind.RETURN, "second", "then")] == 1
+    assert counts[Edge(Kind.RETURN, "other", "then")] == 0
