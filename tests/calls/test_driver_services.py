@@ -162,17 +162,18 @@ def test_a_line_without_an_outbox_sends_no_texts():
 def test_what_cannot_be_written_is_told_to_the_flow():
     flow = compiled(
         """
-  hello: {sms: <<{{ 2000000000000000 | volume }}>>, failed: sorry_no_text, then: bye}
+  hello: {collect: <<Where to?>>, as: number, length: 11, then: send, exhausted: bye}
+  send: {sms: <<Call {{ call.caller_id | digits }}.>>, to: number, failed: sorry_no_text, then: bye}
   sorry_no_text: {say: <<No text.>>, then: bye}
 """
     )
     desk = Desk()
-    channel = desk.channel(ENTER, RELEASED)
+    channel = desk.channel(DigitsEntered(NOON, CALLER), ENTER, RELEASED)
 
-    desk.run(flow, channel)
+    desk.run(flow, channel, replace(STARTED, caller_id="+8613900001008"))  # a plus is no digit
 
     assert '"reason": "text"' in desk.written()
-    assert heard(channel) == ["No text. Goodbye."]
+    assert heard(channel)[-1] == "No text. Goodbye."
 
 
 @pytest.mark.parametrize("away", [False, True])
