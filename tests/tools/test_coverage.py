@@ -295,7 +295,7 @@ def test_an_edge_is_taken_by_a_call_that_goes_there(steps: list[str], more: str,
     counts = held(everything(), f"flow: f.yaml\nconversations:\n  - name: one\n    steps: [{listed}]\n{indented}").counts
 
     assert [edge for edge in edges if not counts[edge]] == []
-    others = [edge for edge, count in counts.items() if count and edge.kind in (Kind.LIST, Kind.TEXT, Kind.LIMIT)]
+    others = [edge for edge, count in counts.items() if count and edge.kind in (Kind.LIST, Kind.LIMIT)]
     assert set(others) <= {*edges, Edge(Kind.LIST, "list", "one page")}
 
 
