@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
@@ -121,10 +122,9 @@ class TextService:
         self._woken.set()
 
     async def run(self) -> None:
-        """Send what is due, for ever. What an earlier engine was sending when it died is `unknown` from now on."""
+        """Send what is due, until `stop`. What an earlier engine was sending when it died is `unknown` from now on."""
         await self._until_done(self._settle)
-        while True:
-            self._woken.clear()
+        while not self._stopped:
             try:
                 await self.send_due()
                 await self._outbox.forget(self._clock() - KEPT)
@@ -142,30 +142,51 @@ class TextService:
                 continue
 
     async def stop(self, patience: float = STOP_PATIENCE) -> None:
-        """Give the network no further message, and let those that it is being given come through. Then `run` can be cancelled."""
+        """Give the network no further message, and let those that it is being given come through; `run` ends, or can be cancelled."""
         self._stopped = True
+        self._woken.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience), self._round:
                 pass
 
     async def send_due(self) -> Sending:
-        """Send what is due now, some at once, until nothing is; what came of it. Raises OutboxFailed."""
-        sent, refused, unknown = 0, 0, 0
-        async with self._round:
-            while taken := await self._take():
-                done = await asyncio.gather(*map(self._send, taken))
-                sent, refused, unknown = sent + done.count("sent"), refused + done.count("refused"), unknown + done.count("unknown")
-        return Sending(sent, refused, unknown)
+        """Send what is due, some at once, until nothing is; what came of it. Raises OutboxFailed.
 
-    async def _take(self) -> list[QueuedText]:
-        taken: list[QueuedText] = []
-        try:
-            while not self._stopped and len(taken) < AT_ONCE and (text := await self._outbox.take(self._clock())):
-                taken.append(text)
-        except OutboxFailed:
-            if not taken:
+        A message is taken only when the network can be given it now: what an engine has taken and not sent would be `unknown` if it died.
+        """
+        ends: Counter[str] = Counter()
+        under_way: set[asyncio.Task[str]] = set()
+        async with self._round:
+            try:
+                while (text := await self._take(len(under_way))) or under_way:
+                    if text:
+                        under_way.add(asyncio.create_task(self._send(text)))
+                    else:
+                        under_way = await self._until_something_ends(under_way, ends)
+            except asyncio.CancelledError:
+                for task in under_way:
+                    task.cancel()
                 raise
-        return taken
+            finally:
+                ends.update(await asyncio.gather(*under_way))
+        return Sending(ends["sent"], ends["refused"], ends["unknown"])
+
+    async def _take(self, under_way: int) -> QueuedText | None:
+        self._woken.clear()
+        return None if self._stopped or under_way >= AT_ONCE else await self._outbox.take(self._clock())
+
+    async def _until_something_ends(self, under_way: set[asyncio.Task[str]], ends: Counter[str]) -> set[asyncio.Task[str]]:
+        """Those still under way when one has ended, or another message has come."""
+        woken = asyncio.create_task(self._woken.wait())
+        try:
+            done, _ = await asyncio.wait(
+                {*under_way, woken} if len(under_way) < AT_ONCE else under_way, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            woken.cancel()
+        ended = under_way & done
+        ends.update(task.result() for task in ended)
+        return under_way - ended
 
     async def _send(self, text: QueuedText) -> str:
         message, log = text.message, _log.bind(key=text.message.key, session=text.message.session, attempts=text.attempts)

@@ -281,6 +281,37 @@ def test_who_stops_waits_for_what_the_network_is_being_given_and_gives_it_no_mor
     assert asyncio.run(story()) == {"1": TextState.SENT, "2": TextState.QUEUED}
 
 
+def test_a_message_does_not_wait_for_another_that_hangs_nor_does_who_stops_for_long():
+    class Hanging(Delivered):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hangs = asyncio.Event()
+
+        async def send(self, message: TextMessage) -> Sent:
+            if message.key.endswith("1"):
+                self.hangs.set()
+                await asyncio.Event().wait()
+            return await super().send(message)
+
+    async def story() -> dict[str, TextState]:
+        outbox, sender = MemoryTextOutbox(), Hanging()
+        service = TextService(outbox, sender, FixedClock(NOON))
+        async with asyncio.timeout(5):
+            run = asyncio.create_task(service.run())
+            await service.queue(text(1))
+            await sender.hangs.wait()
+            await service.queue(text(2))
+            await sender.arrived.wait()
+            await service.stop(patience=0.01)
+            run.cancel()
+            await asyncio.gather(run, return_exceptions=True)
+        return {one.message.key[-1]: one.state for one in await outbox.texts(10)}
+
+    states = asyncio.run(story())
+    assert states["1"] is TextState.SENDING  # which is `unknown` after the next start
+    assert len(states) == 2
+
+
 def test_operators_see_masked_numbers_and_no_words():
     world = World(BUSY).queued()
     world.sends()
