@@ -60,7 +60,8 @@ class Gathering:
         self._report.attributes(gather, _NOT_CARRIED)
         self._input(gather)
         node = self._draft.add(name, gather.mark, {})
-        self._ask(page, gather, words, node, then)
+        named = keys_named(_said(words)) or keys_named(_said(before))
+        self._ask(page, gather, words, named, node, then)
 
     def _asked(self, gather: Element) -> Words:
         words: Words = ()
@@ -78,13 +79,12 @@ class Gathering:
         elif len(kinds) > 1:
             self._report.note(gather.place("input"), "callers could speak here: let the words ask for keys only")
 
-    def _ask(self, page: Page, gather: Element, words: Words, node: DraftNode, then: str) -> None:
+    def _ask(self, page: Page, gather: Element, words: Words, named: list[str], node: DraftNode, then: str) -> None:
         action = gather.take("action")
         gather.take("method")
         answers = self._pages.answers(action or page.stem)
         silence = answers.pop("", None)
         common = self._pages.at(action) if action else None
-        named = keys_named(" ".join(word.text for word in words if isinstance(word, Said)))
         most = self._count(gather)
         keys: dict[str, Value] = {}
         if answers or (named and most in (None, 1)):
@@ -134,7 +134,7 @@ class Gathering:
         keys: dict[str, Value] = {"collect": words, "as": value}
         if most is not None and most <= MAX_DIGITS:
             keys["length" if most == 1 else "max"] = str(most)
-        if _SECRET.search(" ".join(word.text for word in words if isinstance(word, Said))):
+        if _SECRET.search(_said(words)):
             keys["secret"] = "true"  # noqa: S105 - a key of the language
             self._report.note(gather.mark, f"a secret seems to be asked for: '{value}' is never spoken, logged or written down")
         keys["then"] = Go(self._enter(common) if common else self._draft.leave)
@@ -170,6 +170,10 @@ class Gathering:
         key = gather.take("finishOnKey")
         if key not in (None, "", "#"):
             self._report.note(gather.place("finishOnKey"), f"what is keyed ends with # here, not with {key}: see that the words say so")
+
+
+def _said(words: Words) -> str:
+    return " ".join(word.text for word in words if isinstance(word, Said))
 
 
 def _listed(keys: list[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_ROWS = 40
+MAX_ROWS = 100
 MAX_LENGTH = 100
 _KEYS = "0123456789*#"
 

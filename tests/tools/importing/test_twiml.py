@@ -80,6 +80,12 @@ def test_without_the_answers_the_keys_that_the_text_names_lead_to_a_message():
     ]
 
 
+def test_keys_may_be_named_before_they_are_gathered():
+    flow = flow_of(of(x='<Response><Say>For sales, press 1.</Say><Gather numDigits="1"><Say>Please choose.</Say></Gather></Response>'))
+
+    assert not differs(flow, "hears: For sales, press one. Please choose.", "press: '1'", "hears: Please leave your message")
+
+
 def test_an_answer_to_any_other_key_is_heard_after_all_other_digits():
     flow = flow_of(
         of(
