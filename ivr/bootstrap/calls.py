@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.backoffice.signatures import SIGNATURES
-from adapters.storage.journal import read_journal, sessions_in, unseal
+from adapters.storage.journal import read_calls, read_journal, sessions_in, unseal
 from adapters.storage.keys import DataKey, read_data_key
 from adapters.storage.versions import VersionStore
 from ivr.bootstrap.conversations import flow_of
@@ -18,9 +19,11 @@ from ivr.calls.events_as_data import Unreadable
 from ivr.config import Settings
 from ivr.core.flow import Flow
 from ivr.errors import UserError
+from ivr.tools.differences import differences
 from ivr.tools.lint import lint
 from ivr.tools.replay import PastCall, Replayed, past_call, replay
 from ivr.tools.retold import conversation_of
+from ivr.tools.traffic import Traffic
 from ivr.tools.why import tell
 
 _VERSION = re.compile(r"([a-z0-9][a-z0-9_-]{0,31})@([1-9][0-9]{0,8})")
@@ -92,6 +95,39 @@ def write_test(path: Path, text: str) -> None:
         raise UserError(f"{path} is there already, and a test is not overwritten") from None
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+
+def traffic_on(settings: Settings, path: Path, since: dt.date | None) -> tuple[Flow, Traffic]:
+    """What the calls of the journal did on a flow; those of versions that differ from it are left out and counted. Raises UserError."""
+    flow, key = flow_of(path, settings.home), data_key(settings)
+    found, alike = Traffic(), dict[str, bool]()
+    day_before = since - dt.timedelta(days=1) if since else None  # the journal's days are UTC days
+    for session, entries in read_calls(settings.var / "journal", day_before):
+        if since is not None and _began(entries) < since:
+            continue
+        try:
+            call = opened(session, entries, key)
+        except UserError:
+            found.left_out["that cannot be run again"] += 1
+            continue
+        line, number = line_and_number(call)
+        if line != path.stem:
+            continue
+        name = call.version or "a version without a name"
+        if name not in alike:
+            version = version_flow(settings, line, number) if number else flow
+            alike[name] = version is not None and not differences(version, flow)
+        replayed = replay(flow, call) if alike[name] else None
+        if replayed is not None and replayed.difference is None:
+            found.add(flow, replayed.passages)
+        else:
+            found.left_out[f"of {name}"] += 1
+    return flow, found
+
+
+def _began(entries: Sequence[Mapping[str, Any]]) -> dt.date:
+    """The day on which a call began, in the line's own zone."""
+    return dt.datetime.fromisoformat(str(entries[0]["at"])).date()
 
 
 def data_key(settings: Settings) -> DataKey:

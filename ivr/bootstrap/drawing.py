@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from adapters.backoffice.signatures import SIGNATURES
+from ivr.bootstrap.calls import traffic_on
 from ivr.bootstrap.conversations import flow_of, hold_all, scripts_of
+from ivr.config import Settings
 from ivr.core.flow import Flow
 from ivr.errors import UserError
 from ivr.tools.conversations import read_script
@@ -16,6 +19,7 @@ from ivr.tools.edges import Edge
 from ivr.tools.graph import Drawing, draw
 from ivr.tools.graph_formats import to_dot, to_mermaid, to_text
 from ivr.tools.lint import read_text, shown
+from ivr.tools.traffic import drawn
 
 PATIENCE = 60  # seconds; Graphviz takes a second for a large line
 
@@ -25,6 +29,17 @@ def draw_flow(path: Path, home: Path, format_: str, *, coverage: bool) -> str:
     flow = flow_of(path, home)
     drawing = draw(flow, _travelled(flow, path, home) if coverage else None)
     return FORMATS[format_](drawing)
+
+
+def draw_traffic(path: Path, settings: Settings, format_: str, since: dt.date | None) -> str:
+    """The drawing with the real calls of the journal. Raises UserError, also when there are none to show."""
+    flow, traffic = traffic_on(settings, path, since)
+    when = f" since {since}" if since else ""
+    if not traffic.calls:
+        left_out = "; ".join(f"{count} {reason}" for reason, count in sorted(traffic.left_out.items()))
+        raise UserError(f"the journal has no call of this flow{when}{f' (not shown: {left_out})' if left_out else ''}")
+    told = [f"×: how often{when}; ■: where and how calls ended"]
+    return FORMATS[format_](drawn(flow, traffic, told))
 
 
 def write_drawing(path: Path, drawn: str) -> None:

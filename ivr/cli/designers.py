@@ -131,13 +131,21 @@ def prove(flows: Sequence[Path], form: str) -> None:
 @click.argument("flow", required=False, type=click.Path(path_type=Path))
 @click.option("--format", "format_", type=click.Choice(["text", "svg", "mermaid", "dot"]), default="text", show_default=True)
 @click.option("--coverage", is_flag=True, help="Show where the conversations in flows/tests/ have been (green) and where not (grey).")
+@click.option("--traffic", is_flag=True, help="Show how often real calls went each way, and where they ended.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="With --traffic: only calls since DATE.")
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
-def graph(flow: Path | None, format_: str, coverage: bool, output: Path | None) -> None:
+def graph(flow: Path | None, format_: str, coverage: bool, traffic: bool, since: dt.datetime | None, output: Path | None) -> None:
     """Draw FLOW (the line's own unless named): menus, keys, first words, and the ways between them."""
-    from ivr.bootstrap.drawing import draw_flow, write_drawing
+    from ivr.bootstrap.drawing import draw_flow, draw_traffic, write_drawing
 
+    if (coverage and traffic) or (since is not None and not traffic):
+        raise click.UsageError("--since goes with --traffic, and --traffic without --coverage")
     settings = read_settings()
-    drawn = draw_flow(flow or settings.home / "flows" / f"{settings.flow}.yaml", settings.home, format_, coverage=coverage)
+    path = flow or settings.home / "flows" / f"{settings.flow}.yaml"
+    if traffic:
+        drawn = draw_traffic(path, settings, format_, since.date() if since else None)
+    else:
+        drawn = draw_flow(path, settings.home, format_, coverage=coverage)
     if output is None:
         click.echo(drawn, nl=False)
     else:

@@ -59,6 +59,7 @@ class Arrow:
     label: str
     mood: str = "way"
     taken: bool | None = None
+    count: int = 0  # how often it was taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Box:
     back: tuple[Arrow, ...] = ()
     taken: bool | None = None
     missing: tuple[str, ...] = ()  # what no conversation has tried here, and no arrow shows
+    count: int = 0  # how often a call came here
+    ended: tuple[str, ...] = ()  # in a drawing of traffic: how calls ended here
 
     @property
     def title(self) -> str:
@@ -90,6 +93,7 @@ class Drawing:
     arrows: tuple[Arrow, ...]
     legend: tuple[str, ...]
     overlaid: bool = False
+    calls: int | None = None  # in a drawing of traffic: how many it shows
 
 
 def draw(flow: Flow, taken: Mapping[Edge, int] | None = None) -> Drawing:
@@ -136,6 +140,7 @@ class _Pencil:
             back,
             self._was_taken(Edge(Kind.NODE, node.name, "")),
             tuple(self._missing(node)),
+            self._times(Edge(Kind.NODE, node.name, "")),
         )
 
     def legend(self) -> Iterator[str]:
@@ -160,6 +165,9 @@ class _Pencil:
     def _was_taken(self, edge: Edge) -> bool | None:
         return None if self.taken is None else self.taken.get(edge, 0) > 0
 
+    def _times(self, edge: Edge) -> int:
+        return 0 if self.taken is None else self.taken.get(edge, 0)
+
     def _missing(self, node: Node) -> Iterator[str]:
         """Edges that no arrow shows and no conversation took, at a node that some conversation came to."""
         if self._was_taken(Edge(Kind.NODE, node.name, "")):
@@ -181,7 +189,7 @@ class _Pencil:
         for (target, mood), edges in found.items():
             label = ", ".join(text for edge in edges if (text := _label(node, edge)))
             taken = None if self.taken is None else any(self._was_taken(edge) for edge in edges)
-            yield Arrow(node.name, target, label, mood, taken)
+            yield Arrow(node.name, target, label, mood, taken, sum(map(self._times, edges)))
 
 
 def _mood(edge: Edge) -> str:

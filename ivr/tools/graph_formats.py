@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ivr.tools.graph import Arrow, Box, Drawing, cut, width_of, wrapped
+from ivr.tools.traffic import is_bad
 
 FONT = "Noto Sans CJK SC,Source Han Sans SC,Microsoft YaHei,PingFang SC,Helvetica,Arial,sans-serif"
-_INK, _QUIET, _TROUBLE, _GREEN = "#1f2937", "#9ca3af", "#b45309", "#15803d"
+_INK, _QUIET, _TROUBLE, _GREEN, _BAD = "#1f2937", "#9ca3af", "#b45309", "#15803d", "#b91c1c"
 
 # shape: Graphviz shape, fill, line
 _LOOKS: Mapping[str, tuple[str, str, str]] = {
@@ -55,11 +56,11 @@ def _dot(drawing: Drawing) -> Iterator[str]:
             yield f"  subgraph cluster_{number} {{"
             yield f"    graph [label=<<b>sub-flow {html.escape(cluster)}</b>>, labeljust=l,"
             yield '           style="rounded,filled", color="#d8b4fe", fillcolor="#faf5ff"]'
-        yield from (f"    {_dot_box(box, overlaid=drawing.overlaid)}" for box in boxes)
+        yield from (f"    {_dot_box(box, overlaid=drawing.overlaid, calls=drawing.calls)}" for box in boxes)
         if cluster:
             yield "  }"
     yield f'  "the call" -> {_quoted(drawing.start)} [color={_quoted(_INK)}, weight=10]'
-    yield from (f"  {_dot_arrow(arrow)}" for arrow in drawing.arrows)
+    yield from (f"  {_dot_arrow(arrow, drawing.calls)}" for arrow in drawing.arrows)
     for row in _rows(drawing):
         yield f"  {{ rank=same; edge [style=invis]; {' -> '.join(map(_quoted, row))} }}"
     yield "}"
@@ -77,18 +78,22 @@ def _rows(drawing: Drawing) -> Iterator[list[str]]:
     yield from (row for row in rows.values() if len(row) > 1)
 
 
-def _dot_box(box: Box, *, overlaid: bool) -> str:
+def _dot_box(box: Box, *, overlaid: bool, calls: int | None = None) -> str:
     shape, fill, line = _LOOKS[box.shape]
     style = "filled,rounded" if shape == "box" else "filled"
     if overlaid:
         fill, line = ("#dcfce7", _GREEN) if box.taken else ("#f3f4f6", _QUIET)
         style += "" if box.taken else ",dashed"
+    if calls is not None and not box.count:
+        fill, line, style = "#f3f4f6", _QUIET, style + ",dashed"
     cells, lines = (36, 4) if box.shape in ("menu", "form") else (26, 2)
-    rows = [f'<font point-size="9" color="{line if box.shape != "say" else "#6b7280"}"><b>{html.escape(box.title)}</b></font>']
+    ink = line if box.shape != "say" else "#6b7280"
+    rows = [f'<font point-size="9" color="{ink}"><b>{html.escape(box.title)}</b>{_times(box, calls)}</font>']
     rows += [html.escape(line) for line in wrapped(box.words, cells, lines)]
     rows += [f'<font point-size="9" color="#c2410c"><b>{html.escape(badge)}</b></font>' for badge in box.badges]
     rows += [f'<font point-size="9" color="#2563eb">{html.escape(_way_back(box, arrow))}</font>' for arrow in box.back]
     rows += [f'<font point-size="9" color="#b91c1c">not tried: {html.escape(", ".join(box.missing))}</font>'] if box.missing else []
+    rows += [f'<font point-size="10" color="{_ended_colour(line)}"><b>■ {html.escape(line)}</b></font>' for line in box.ended]
     cell = "".join(f'<tr><td align="left">{row}</td></tr>' for row in rows)
     label = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cell}</table>'
     bold = {"menu": ", penwidth=2", "form": ", penwidth=2", "call": ", peripheries=2", "transfer": ", peripheries=2"}.get(box.shape, "")
@@ -96,16 +101,28 @@ def _dot_box(box: Box, *, overlaid: bool) -> str:
     return f"{_quoted(box.name)} [label=<{label}>, {looks}, tooltip={_quoted(box.place)}]"
 
 
-def _dot_arrow(arrow: Arrow) -> str:
+def _times(box: Box, calls: int | None) -> str:
+    return f" ×{box.count:,}" if calls is not None and box.count else ""
+
+
+def _ended_colour(ended: str) -> str:
+    return _BAD if is_bad(ended) else "#374151"
+
+
+def _dot_arrow(arrow: Arrow, calls: int | None = None) -> str:
     colour = {"trouble": _TROUBLE, "else": "#6b7280", "inside": "#7c3aed"}.get(arrow.mood, _INK)
     if arrow.taken is not None:
         colour = _GREEN if arrow.taken else "#6b7280"
     style = "dashed" if arrow.mood in ("trouble", "inside") or arrow.taken is False else "solid"
     looks = f'color="{colour}", fontcolor="{colour}", style={style}'
     looks += f", weight={1 if arrow.mood in ('trouble', 'inside') else 4}"
-    label = html.escape(arrow.label)
+    if calls is not None:
+        looks = looks.replace(colour, _QUIET) if not arrow.count else f"{looks}, penwidth={1 + 5 * min(1, arrow.count / calls):.1f}"
+    name, mark, times = arrow.label.partition("×")
+    label = html.escape(name.strip() if mark else name)
     if label and len(label) <= 4 and arrow.mood == "way":
         label = f'<font point-size="13"><b>{label}</b></font>'
+    label += f" {mark}{html.escape(times)}" if mark else ""
     return f"{_quoted(arrow.source)} -> {_quoted(arrow.target)} [{looks}" + (f", label=<{_padded(label)}>]" if label else "]")
 
 
@@ -144,7 +161,7 @@ def _mermaid(drawing: Drawing) -> Iterator[str]:
     for cluster, boxes in drawing.clusters.items():
         if cluster:
             yield f'  subgraph {_id(cluster)}__["sub-flow {_plain(cluster)}"]'
-        yield from (f"    {_mermaid_box(box, overlaid=drawing.overlaid)}" for box in boxes)
+        yield from (f"    {_mermaid_box(box, overlaid=drawing.overlaid, calls=drawing.calls)}" for box in boxes)
         if cluster:
             yield "  end"
     yield f"  begin --> {_id(drawing.start)}"
@@ -159,12 +176,18 @@ def _mermaid(drawing: Drawing) -> Iterator[str]:
     yield "  classDef legend fill:none,stroke:none,text-align:left"
 
 
-def _mermaid_box(box: Box, *, overlaid: bool) -> str:
+def _mermaid_box(box: Box, *, overlaid: bool, calls: int | None = None) -> str:
     opening, closing = _MERMAID[box.shape]
-    rows = [f"<b>{_plain(box.title)}</b>", *map(_plain, wrapped(box.words, 30, 3)), *(_plain(badge) for badge in box.badges)]
+    rows = [
+        f"<b>{_plain(box.title)}</b>{_times(box, calls)}",
+        *map(_plain, wrapped(box.words, 30, 3)),
+        *(_plain(badge) for badge in box.badges),
+    ]
     rows += [_plain(_way_back(box, arrow)) for arrow in box.back]
     rows += [f"not tried: {_plain(', '.join(box.missing))}"] if box.missing else []
+    rows += [f"<b>■ {_plain(line)}</b>" for line in box.ended]
     looks = ("taken" if box.taken else "untaken") if overlaid else f"{box.shape}_"
+    looks = "untaken" if calls is not None and not box.count else looks
     return f'{_id(box.name)}{opening}"{"<br/>".join(rows)}"{closing}:::{looks}'
 
 
@@ -188,14 +211,15 @@ def to_text(drawing: Drawing, width: int = 120) -> str:
     ways: dict[str, list[Arrow]] = {box.name: [] for box in boxes}
     for arrow in drawing.arrows:
         ways[arrow.source].append(arrow)
-    column = max(len(box.name) for box in boxes) + 2
+    column = max(len(box.name + _times(box, drawing.calls)) for box in boxes) + 2
     verbs = max(len(_DOES[box.shape]) for box in boxes) + 2
     lines = [drawing.title, *(f"  {line}" for line in drawing.legend)]
     for cluster, inside in drawing.clusters.items():
         lines += ["", f"sub-flow {cluster}"] if cluster else [""]
         for box in inside:
             arrows = [*ways[box.name], *box.back]
-            lines += _text_box(box, arrows, f"{_tick(box.taken)}{box.name:<{column}}{_DOES[box.shape]:<{verbs}}", width)
+            name = box.name + _times(box, drawing.calls)
+            lines += _text_box(box, arrows, f"{_tick(box.taken)}{name:<{column}}{_DOES[box.shape]:<{verbs}}", width)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -211,6 +235,7 @@ def _text_box(box: Box, arrows: list[Arrow], head: str, width: int) -> Iterator[
             yield f"    {_tick(arrow.taken)}{arrow.label}{padding} → {arrow.target}"
     if box.missing:
         yield f"    ✗ not tried: {', '.join(box.missing)}"
+    yield from (f"    ■ {line}" for line in box.ended)
 
 
 def _tick(taken: bool | None) -> str:
