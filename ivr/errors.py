@@ -74,7 +74,7 @@ class OutboxFailed(SelflineError):
 
 
 class SendFailed(SelflineError):
-    """The network has not taken a text message, and says so. `temporary`: it may take it later."""
+    """The network has not taken a text message, and says so, in words without number and text. `temporary`: it may take it later."""
 
     def __init__(self, reason: str, *, temporary: bool) -> None:
         super().__init__(reason)

@@ -26,6 +26,7 @@ FIRST_PAUSE = dt.timedelta(seconds=5)
 LONGEST_PAUSE = dt.timedelta(minutes=10)
 TIME_TO_LIVE = dt.timedelta(hours=24)
 KEPT = dt.timedelta(days=30)  # after its end, for `ivr sms list`
+FORGET_EVERY = dt.timedelta(hours=1)
 AT_ONCE = 8
 SEND_PATIENCE = 30.0  # seconds after which nobody knows whether the network has it
 STOP_PATIENCE = 5.0
@@ -115,6 +116,7 @@ class TextService:
         self._woken = asyncio.Event()
         self._round = asyncio.Lock()
         self._stopped = False
+        self._forgotten: dt.datetime | None = None
 
     async def queue(self, message: TextMessage) -> None:
         """Keep it, durably, and see to it that it is sent. Raises OutboxFailed."""
@@ -127,7 +129,7 @@ class TextService:
         while not self._stopped:
             try:
                 await self.send_due()
-                await self._outbox.forget(self._clock() - KEPT)
+                await self._forget()
                 pause = await self._pause()
             except OutboxFailed as error:
                 _log.error("outbox_failed", reason=str(error))
@@ -218,6 +220,12 @@ class TextService:
             _log.error("text_failed", key=key, reason=reason, attempts=text.attempts)
             await self._until_done(lambda: self._outbox.failed(key, reason, now))
         return "refused"
+
+    async def _forget(self) -> None:
+        now = self._clock()
+        if self._forgotten is None or now - self._forgotten >= FORGET_EVERY:
+            await self._outbox.forget(now - KEPT)
+            self._forgotten = now
 
     async def _settle(self) -> None:
         if left := await self._outbox.interrupted(self._clock()):

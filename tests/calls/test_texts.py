@@ -227,6 +227,24 @@ def test_a_message_that_is_queued_is_sent_at_once_and_what_an_engine_left_behind
     assert asyncio.run(story()) == ["2", "3"]
 
 
+def test_what_came_to_its_end_a_month_ago_is_deleted():
+    async def story() -> list[str]:
+        outbox, sender, clock = MemoryTextOutbox(), Delivered(), FixedClock(NOON)
+        await outbox.queue(text(1))
+        await outbox.take(NOON)
+        await outbox.sent(text(1).key, "r", NOON)
+        clock.move(dt.timedelta(days=31))
+        service = TextService(outbox, sender, clock)
+        async with running(service), asyncio.timeout(5):
+            for count in (2, 3):
+                sender.arrived.clear()
+                await service.queue(text(count, at=clock.now))
+                await sender.arrived.wait()
+        return [one.message.key[-1] for one in await outbox.texts(10)]
+
+    assert asyncio.run(story()) == ["3", "2"]
+
+
 def test_the_loop_outlives_a_database_that_is_away_and_a_bug():
     class Troubled(MemoryTextOutbox):
         def __init__(self) -> None:
