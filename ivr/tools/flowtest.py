@@ -79,8 +79,8 @@ def told(outcome: Outcome) -> Iterator[str]:
 def transcript_of(utterance: Utterance) -> str:
     """What a caller hears, as text."""
     between = "" if utterance.language.startswith("zh") else " "
-    said = [part.text if isinstance(part, Text) else between + words(part, utterance.language) + between for part in utterance.parts]
-    return re.sub(r" +([,.!?])", r"\1", re.sub(r"\s+", " ", "".join(said))).strip()
+    said = "".join(f"{between}{part.text if isinstance(part, Text) else words(part, utterance.language)}" for part in utterance.parts)
+    return re.sub(r" +([,.!?])", r"\1", re.sub(r"\s+", " ", said)).strip()
 
 
 def run(flow: Flow, conversation: Conversation, answers: Answers) -> Outcome:
