@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +13,12 @@ from adapters.speech.ears import Ears
 from adapters.speech.listening import distance, error_rate, hear_sentences, spoken_stretches, syllables
 from adapters.storage.journal import read_journal
 from adapters.telephony.sip_caller import SipCaller
+from ivr.bootstrap.calls import made_test, recall, run_again, write_test
+from ivr.bootstrap.conversations import hold_all
 from ivr.bootstrap.first_call import CALLER, FirstCall, message, place_call, says
 from ivr.core.values import Kind, SpokenValue
 from ivr.speech import words
+from ivr.tools.replay import report
 from tests.asterisk.conftest import Bench, tickets
 
 pytestmark = [pytest.mark.asterisk]
@@ -72,6 +76,24 @@ def test_the_journal_tells_the_call_and_no_number(first_call: FirstCall, bench: 
     assert "TicketPromised" in told
     assert lines[-1]["disposition"] == "ticket_opened"
     assert list(read_journal(bench.settings.var / "journal", lines[-1]["session"]))
+
+
+def test_the_call_goes_the_same_way_again_and_becomes_a_test_that_holds(first_call: FirstCall, bench: Bench, tmp_path: Path):
+    past = recall(bench.settings, None)
+
+    replayed = run_again(bench.settings, past, None)
+    write_test(tmp_path / "call.yaml", made_test(bench.settings, past, tmp_path / "call.yaml"))
+
+    assert (past.call.version, past.remark) == ("1008611@1", None)
+    assert replayed.difference is None
+    text = (tmp_path / "call.yaml").read_text(encoding="utf-8")
+    [held] = hold_all([tmp_path / "call.yaml"], bench.settings.home)
+    assert held.outcome.problem is None, text
+    assert held.outcome.conversation.disposition == "ticket_opened"
+    assert f"hears: {json.dumps(GREETING + MENU, ensure_ascii=False)}" in text
+    assert "not to be said" not in text
+    assert CALLER not in text
+    assert list(report(replayed))[-1] == "the same with flows/1008611.yaml: every step, every word, every value"
 
 
 @pytest.mark.listening
