@@ -8,7 +8,7 @@ import pytest
 
 from adapters.backoffice.signatures import SIGNATURES
 from ivr.core.flow import Flow
-from ivr.language.loader import Loaded, load_flow
+from ivr.language.loader import Files, Loaded, load_flow, no_files
 from ivr.language.prompts import Catalogue, read_catalogue
 
 HOME = Path(__file__).resolve().parent.parent
@@ -25,9 +25,9 @@ def shipped_catalogue() -> Catalogue:
 CATALOGUE = shipped_catalogue()
 
 
-def load(text: str, path: str = "flows/test.yaml") -> Loaded:
+def load(text: str, path: str = "flows/test.yaml", files: Files = no_files) -> Loaded:
     """Load a flow against the shipped prompts and look-ups."""
-    return load_flow(text, path, CATALOGUE, SIGNATURES)
+    return load_flow(text, path, CATALOGUE, SIGNATURES, files)
 
 
 @pytest.fixture(scope="session")

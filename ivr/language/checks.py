@@ -349,9 +349,10 @@ def _check_uses(node: Node, around: _Around, problems: list[Problem]) -> None:
             continue
         if not use.condition and not use.listed and (use.argument is None or not (use.argument.secret or isinstance(node, LookUp))):
             for name in sorted(secrets_in(use.expression, typed)):
-                sentence = f"node '{node.name}': '{short(name)}' is secret; only a look-up may have it"
+                cure = "'takes' must name it secret too" if isinstance(node, Call) else "only a look-up may have it"
+                sentence = f"node '{node.name}': '{short(name)}' is secret; {cure}"
                 problems.append(Problem(use.mark, "secret-spoken", sentence))
-        for name in sorted(read - around.known):
+        for name in sorted(read - around.known - around.parameters.keys()):
             if name != use.also_known:
                 problems.append(Problem(use.mark, "maybe-unset", f"node '{node.name}': {_unset(short(name))}"))
 
@@ -371,6 +372,8 @@ def _misfit(node: Node, use: _Use, error: ExpressionError, around: _Around, *, h
     hint = did_you_mean(name, [short(known) for known in error.known if known != "ticket"]) if error.name and hints else ""
     if isinstance(node, Set) and error.name in node.assignments:
         hint = "; it needs a first value, set in a node before this one"
+    elif isinstance(node, ReadsList) and name == short(node.variable):
+        hint = f"; '{name}' is known under 'each' only"
     elif subflow_of(error.name) and name in around.visible.all:
         hint = f"; the line's own '{name}' is handed over: name it under 'takes' here, and under 'with' at the call"
     sentence = str(error).replace(f"'{error.name}'", f"'{name}'") if error.name else str(error)

@@ -363,7 +363,7 @@ fine: {say: balance, then: bye}
             Key("holiday", Takes.NODE, "Where the call goes when a holiday is why; to `closed` unless given.", "holidays"),
         ),
         """\
-now: {hours: desk, open: bye, closed: later, holiday: later}
+now: {hours: desk, as: desk, open: bye, closed: later, holiday: later}
 later: {say: "我们{{ desk.opens_on | date }}{{ desk.opens_at | time }}上班。", then: bye}
 """,
     ),

@@ -213,7 +213,7 @@ class _Files:
             found: tuple[Problem, ...] = ()
             calendar = Calendar()
             if file is None:
-                self._problems.append(Problem(name.mark, "calendar", f"there is no file '{name.text}' beside the flow"))
+                self._problems.append(Problem(name.mark, "unknown-file", f"there is no file '{name.text}' beside the flow"))
             else:
                 calendar, found = read_calendar(file[1], file[0], opening=opening)
             self._read[key] = calendar

@@ -17,7 +17,7 @@ from ivr.language.hours import read_hours
 from ivr.language.nodes import KEY, read_node
 from ivr.language.problems import MAX_HINTS, Problem, did_you_mean, in_order
 from ivr.language.prompts import LANGUAGES, Catalogue
-from ivr.language.reader import Reader, bad_name, duration
+from ivr.language.reader import Reader, bad_name, duration, kind_of
 from ivr.language.scope import ALWAYS_KNOWN, Defaults, Scope, Subflow, Whole, target_name
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source, read_yaml
 
@@ -141,7 +141,8 @@ def _read_flow(
         remembers_language=remembers_language,
     )
     parameters = {f"{name}/{given}": type_ for name, subflow in whole.subflows.items() for given, type_ in subflow.takes.items()}
-    return _Draft(flow, parameters, _would_set(reader, subflows, broken))
+    unsound = {f"{name}/{given}" for name, subflow in whole.subflows.items() for given in subflow.unsound}
+    return _Draft(flow, parameters, _would_set(reader, subflows, broken) | unsound)
 
 
 def _with_more(nodes: Mapping[str, Node], more: Iterable[Node]) -> dict[str, Node]:
@@ -195,18 +196,25 @@ def _subflow(name: str, source: Source, problems: list[Problem]) -> Subflow:
     quiet = Reader(source, "", [])
     start = quiet.text("start")
     takes: dict[str, Scalar] = {}
+    unsound: set[str] = set()
     if quiet.has("takes"):
         reader = Reader(source, f"sub-flow '{name}'", problems)
         for parameter, (key, kind) in reader.mapping("takes").items():
             if sentence := bad_name(parameter, ALWAYS_KNOWN):
                 reader.problem(key.mark, "bad-value", sentence)
+                unsound.add(parameter)
             elif type_ := _kind(reader, kind):
                 takes[parameter] = type_
-    return Subflow(target_name(f"{name}/", start.text.removeprefix("/") if start else ""), takes)
+            else:
+                unsound.add(parameter)
+    return Subflow(target_name(f"{name}/", start.text.removeprefix("/") if start else ""), takes, frozenset(unsound))
 
 
 def _kind(reader: Reader, source: Source) -> Scalar | None:
-    text = source.text if isinstance(source, ScalarSource) else ""
+    if not isinstance(source, ScalarSource) or source.is_null:
+        reader.problem(source.mark, "wrong-type", f"a kind of value must stand here, not {kind_of(source)}")
+        return None
+    text = source.text
     word = text.removeprefix(_HIDDEN)
     if word not in tuple(Kind):
         known = tuple(kind.value for kind in Kind)

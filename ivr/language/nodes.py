@@ -99,7 +99,8 @@ def _keys(reader: Reader, scope: Scope, *names: str) -> tuple[str, ...]:
     for name in names:
         key = reader.key(name)
         if key in found:
-            scope.problem(reader.key_mark(name), "bad-value", f"key {key} cannot be both '{names[found.index(key)]}' and '{name}'")
+            mark = reader.key_mark(name if reader.has(name) else names[found.index(key)])
+            scope.problem(mark, "bad-value", f"key {key} cannot be both '{names[found.index(key)]}' and '{name}'")
         found.append(key)
     return tuple(found)
 
@@ -115,8 +116,7 @@ def _read(reader: Reader, scope: Scope) -> Node | None:
     items = scope.expression(source) if source is not None else None
     written = reader.name("as", taken=RESERVED) if reader.has("as") else "item"
     variable = f"{scope.name}.{written}"
-    with scope.also_known(written or "", variable):
-        each = scope.prompts(reader, "each")
+    each = scope.knowing(written or "", variable).prompts(reader, "each")
     page = reader.integer("page")
     more, last = scope.prompts(reader, "more"), scope.prompts(reader, "last")
     keys = PageKeys(*_keys(reader, scope, "forward", "backward", "stop"))
@@ -308,7 +308,7 @@ def _call(reader: Reader, scope: Scope) -> Node | None:
     called = scope.whole.subflows[source.text]
     for name in sorted(called.takes.keys() - given.keys()):
         scope.problem(reader.key_mark("with"), "missing-key", f"sub-flow '{source.text}' needs '{name}' under 'with'")
-    for name in sorted(given.keys() - called.takes.keys()):
+    for name in sorted(given.keys() - called.takes.keys() - called.unsound):
         hint = did_you_mean(name, tuple(called.takes))
         scope.problem(given[name][0].mark, "unknown-key", f"sub-flow '{source.text}' takes no '{name}'{hint}")
     expressions = {name: scope.expression(value) for name, (_, value) in given.items()}

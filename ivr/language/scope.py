@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ivr.core.expressions import Expression, ExpressionError, parse
@@ -43,10 +42,11 @@ def target_name(prefix: str, text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Subflow:
-    """What a `call` must know of a sub-flow: its first node and what it takes."""
+    """What a `call` must know of a sub-flow: its first node and what it takes. What is `unsound` has been told to be wrong."""
 
     start: str
     takes: Mapping[str, Scalar]
+    unsound: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class Scope:
     prefix: str  # "" or "subflow/"
     defaults: Defaults
     whole: Whole
-    _renamed: dict[str, str] = field(default_factory=dict)  # names that are known in a part of the node only
+    _renamed: Mapping[str, str] = field(default_factory=dict)  # names that are known in a part of the node only
 
     @property
     def problems(self) -> list[Problem]:
@@ -87,12 +87,9 @@ class Scope:
         """The full name of a value of this scope. What the line itself sets is known everywhere."""
         return name if name in ALWAYS_KNOWN or not self.prefix else self.prefix + name
 
-    @contextmanager
-    def also_known(self, name: str, stands_for: str) -> Iterator[None]:
-        """Within, `name` is a value of its own."""
-        self._renamed[name] = stands_for
-        yield
-        del self._renamed[name]
+    def knowing(self, name: str, stands_for: str) -> Scope:
+        """The same scope, in which `name` is a value of its own."""
+        return replace(self, _renamed={**self._renamed, name: stands_for})
 
     def _full(self, name: str) -> str:
         return self._renamed.get(name) or self.own(name)

@@ -110,7 +110,7 @@ BESIDE = "is no calendar beside the flow; write a path such as calendars/holiday
         ("desk: {%, zone: ../etc}", "1:40: error: there is no time zone '../etc'  [bad-value]"),
         ("desk: {%, make_up_hours: monday}", "1:49: error: 'make_up_hours' cannot be 'monday'; did you mean 'mon'?  [bad-value]"),
         ("desk: {%, make_up_hours: tue}", "1:34: error: 'tue' has no hours that a make-up day could have  [bad-value]"),
-        ("desk: {%, holidays: x.ics}", "1:44: error: there is no file 'x.ics' beside the flow  [calendar]"),
+        ("desk: {%, holidays: x.ics}", "1:44: error: there is no file 'x.ics' beside the flow  [unknown-file]"),
         ("desk: {%, holidays: ../x.ics}", f"1:44: error: '../x.ics' {BESIDE}"),
         ("desk: {%, holidays: /x.ics}", f"1:44: error: '/x.ics' {BESIDE}"),
         ("desk: {%, holidays: x.txt}", f"1:44: error: 'x.txt' {BESIDE}"),
