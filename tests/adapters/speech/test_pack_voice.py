@@ -275,3 +275,18 @@ def test_a_manifest_that_is_none_says_how_to_mend_it(tmp_path: Path) -> None:
 
     with pytest.raises(VoiceFailed, match=r"is not a manifest of recordings; build it again with: ivr prompts build$"):
         read_pack(tmp_path, "zh-CN")
+
+
+@in_loop
+async def test_new_recordings_are_said_from_the_next_utterance_on(tmp_path: Path, pack: Pack) -> None:
+    """A running engine takes what `make prompts` has recorded; what is being said goes on."""
+    parrot = Parrot()
+    voice = PackVoice({"zh-CN": pack}, tmp_path / "sounds", parrot)
+    before = await voice.file_for(Utterance("zh-CN", (Text("漫游请按六。"),)))
+
+    voice.use({"zh-CN": Pack("zh-CN", [*pack.recordings.values(), recording(tmp_path / "pack", "漫游请按六。", 900)])})
+
+    after = await voice.file_for(Utterance("zh-CN", (Text("漫游请按六。"),)))
+    assert parrot.said == ["漫游请按六。"]
+    assert after != before
+    assert before.exists()
