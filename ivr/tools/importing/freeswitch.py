@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
-from ivr.errors import UserError
+from ivr.language.loader import MAX_NODES
 from ivr.tools.importing.applications import Applications, parts_of
 from ivr.tools.importing.carrying import Carrier
 from ivr.tools.importing.document import Element, NotReadable
-from ivr.tools.importing.draft import MAX_TRIES, Choices, Draft, Go, Said, Value, duration, file_of, slug
+from ivr.tools.importing.draft import MAX_TRIES, Choices, Draft, Go, Said, Value, duration, file_of
+from ivr.tools.importing.menus import Menu, arrange, first_menu
 from ivr.tools.importing.patterns import Row, TooMany, rows_of
 from ivr.tools.importing.phrases import Phrases
 from ivr.tools.importing.report import Report
@@ -40,17 +40,6 @@ def meaning(name: str) -> str | None:
     return _MEANING.get(name)
 
 
-@dataclass(slots=True, eq=False)
-class _Menu:
-    name: str
-    element: Element
-    entries: list[Element]
-    node: str = ""
-    scope: str = ""
-    before: _Menu | None = None  # the menu that this one goes back to; None at the top and at the start of a sub-flow
-    leads_to: dict[str, None] = field(default_factory=dict)
-
-
 class FreeSwitch:
     """One import. `build` fills the draft."""
 
@@ -58,12 +47,11 @@ class FreeSwitch:
         self._roots = roots
         self._draft = draft
         self._report = report
-        self._menus: dict[str, _Menu] = {}
+        self._menus: dict[str, Menu] = {}
         self._variables: dict[str, str] = {}
         self._phrases = Phrases(report)
         self._carry = Carrier(draft, report, TEMPLATES, meaning, self._phrases.sounds)
         self._applications = Applications(self._carry, self._phrases)
-        self._ancestors: dict[_Menu, tuple[_Menu, ...]] = {}
         self._exit = draft.ended
 
     def build(self, start: str | None) -> None:
@@ -72,10 +60,12 @@ class FreeSwitch:
             self._collect(root)
         if not self._menus:
             raise NotReadable(self._roots[0].mark, "there is no <menu> in it, so there is nothing to carry over")
+        if len(self._menus) > MAX_NODES:
+            raise NotReadable(self._roots[0].mark, f"there are more than {MAX_NODES} menus; import a part of them")
         for menu in self._menus.values():
-            menu.leads_to = dict.fromkeys(name for entry in menu.entries if (name := _submenu(entry)) in self._menus)
-        top = self._top(start)
-        order = self._arrange(top)
+            menu.leads_to = self._leads_to(menu)
+        top = first_menu(self._menus, start)
+        order = arrange(self._menus, top, self._draft)
         self._exit = self._exit_node(top)
         for menu in order:
             self._build(menu, top)
@@ -112,7 +102,7 @@ class FreeSwitch:
             self._report.left_out(element, f"{why}, so nothing leads here")
             return
         self._report.carried(element)
-        self._menus[name] = _Menu(name, element, [child for child in element.children if child.tag == "entry"])
+        self._menus[name] = Menu(name, element, [child for child in element.children if child.tag == "entry"])
 
     def _preprocess(self, element: Element) -> None:
         command, data = element.take("cmd"), element.take("data") or ""
@@ -125,52 +115,23 @@ class FreeSwitch:
         else:
             self._report.left_out(element, f"'{command} {data}' is not done")
 
-    def _top(self, start: str | None) -> _Menu:
-        if start in self._menus:
-            return self._menus[start]
-        if start is not None:
-            raise UserError(f"there is no menu '{start}'; there are {', '.join(self._menus)}")
-        entered = {name for menu in self._menus.values() for name in menu.leads_to if name != menu.name}
-        return next((menu for name, menu in self._menus.items() if name not in entered), next(iter(self._menus.values())))
+    def _leads_to(self, menu: Menu) -> dict[str, bool]:
+        """The menus that one leads to, in the order of its entries; False for those that only too many failures lead to."""
+        found: dict[str, bool] = {}
+        for entry in menu.entries:
+            action, param = entry.attributes.get("action", "").strip(), entry.attributes.get("param", "").strip()
+            for row in _rows(entry.attributes.get("digits", "").strip()) if action in ("menu-sub", "menu-exec-app") else ():
+                written = self._expanded(row.filled_in(param))
+                application, data = parts_of(written)
+                found[written if action == "menu-sub" else data if application == "ivr" else ""] = True
+        for attribute in ("exec-on-max-failures", "exec-on-max-timeouts"):
+            application, data = parts_of(self._expanded(menu.element.attributes.get(attribute, "")))
+            found.setdefault(data if application == "ivr" else "", False)
+        return {name: comes_back for name, comes_back in found.items() if name in self._menus}
 
-    # --- which menu is where ---
+    # --- where menus lead ---
 
-    def _arrange(self, top: _Menu) -> list[_Menu]:
-        """The menus that calls come to. One that several lead to becomes a sub-flow, so that it knows the way back."""
-        parents: dict[_Menu, list[_Menu]] = {top: []}
-        order: list[_Menu] = []
-        stack: list[tuple[_Menu, tuple[_Menu, ...]]] = [(top, ())]
-        while stack:
-            menu, path = stack.pop()
-            if menu in order:
-                continue
-            order.append(menu)
-            self._ancestors[menu] = path
-            following = [self._menus[name] for name in menu.leads_to if self._menus[name] is not menu]
-            stack.extend((child, (*path, menu)) for child in reversed(following) if child not in order)
-        for menu in order:
-            for child in (self._menus[name] for name in menu.leads_to):
-                if child is not menu and child is not top and not self._leads_back(child, menu):
-                    parents.setdefault(child, []).append(menu)
-        for menu in order:
-            mine = parents.get(menu, [])
-            if len(mine) > 1:
-                menu.scope = self._draft.name(slug(menu.name))
-            elif mine:
-                menu.before = mine[0]
-                menu.scope = mine[0].scope
-            elif menu is not top:
-                menu.before = top
-            menu.node = self._draft.name("menu" if len(mine) > 1 else slug(menu.name), menu.scope)
-            if len(mine) > 1:
-                self._draft.starts[menu.scope] = menu.node
-        return order
-
-    def _leads_back(self, child: _Menu, menu: _Menu) -> bool:
-        """Whether a way from a menu is one back, to a menu it has come through."""
-        return child in self._ancestors[menu]
-
-    def _after(self, menu: _Menu) -> str:
+    def _after(self, menu: Menu) -> str:
         """Where a call goes on when a menu is left."""
         if menu.before is not None:
             return menu.before.node
@@ -181,7 +142,7 @@ class FreeSwitch:
             self._draft.add(self._draft.name("end", menu.scope), menu.element.mark, {"return": ""})
         return end
 
-    def _exit_node(self, top: _Menu) -> str:
+    def _exit_node(self, top: Menu) -> str:
         sound = top.element.take("exit-sound")
         words = self._phrases.words(self._carry, self._expanded(sound), top.element.place("exit-sound")) if sound else ()
         if not words:
@@ -192,7 +153,7 @@ class FreeSwitch:
 
     # --- one menu ---
 
-    def _build(self, menu: _Menu, top: _Menu) -> None:
+    def _build(self, menu: Menu, top: Menu) -> None:
         element, report = menu.element, self._report
         report.attributes(element, _NOT_CARRIED)
         element.taken.update(("digit-len", "confirm-key", "confirm-attempts"))
@@ -224,7 +185,7 @@ class FreeSwitch:
         keys["exhausted"] = Go(self._exhausted(menu))
         node.keys |= keys
 
-    def _words(self, menu: _Menu, attribute: str) -> tuple[Said, ...]:
+    def _words(self, menu: Menu, attribute: str) -> tuple[Said, ...]:
         value = menu.element.take(attribute)
         words = self._phrases.words(self._carry, self._expanded(value), menu.element.place(attribute)) if value else ()
         return tuple(word for word in words if isinstance(word, Said))
@@ -250,7 +211,7 @@ class FreeSwitch:
             self._report.note(element.place("max-failures"), f"{failures} failures were allowed: selfline allows {MAX_TRIES}")
         return tries
 
-    def _exhausted(self, menu: _Menu) -> str:
+    def _exhausted(self, menu: Menu) -> str:
         element, after = menu.element, self._after(menu)
         failed, silent = element.take("exec-on-max-failures"), element.take("exec-on-max-timeouts")
         if failed and silent and failed != silent:
@@ -263,7 +224,7 @@ class FreeSwitch:
 
     # --- its entries ---
 
-    def _choices(self, menu: _Menu, top: _Menu) -> dict[str, str]:
+    def _choices(self, menu: Menu, top: Menu) -> dict[str, str]:
         by_keys: dict[str, list[tuple[Element, Row]]] = {}
         rest = [child for child in menu.element.children if child.tag != "entry"]
         for child in rest:
@@ -276,11 +237,8 @@ class FreeSwitch:
     def _rows(self, entry: Element) -> Iterable[Row]:
         digits = entry.take("digits") or ""
         if digits.startswith("/"):
-            try:
-                rows = rows_of(re.sub(r"/[a-z]*$", "", digits[1:]))
-                if not rows or not all(_KEYS.fullmatch(row.keys) for row in rows):
-                    raise TooMany
-            except TooMany:
+            rows = _rows(digits)
+            if not rows:
                 sentence = (
                     f"the pattern {digits[:60]} stands for more rows of keys than a menu can have, or is not read: "
                     "ask for the number with 'collect', and transfer to one extension that rings it"
@@ -297,7 +255,7 @@ class FreeSwitch:
             self._report.note(entry, "# ends what is keyed in FreeSWITCH, so that this entry was never chosen there; here it is")
         return (Row(digits),)
 
-    def _chain(self, menu: _Menu, top: _Menu, entries: list[tuple[Element, Row]]) -> str:
+    def _chain(self, menu: Menu, top: Menu, entries: list[tuple[Element, Row]]) -> str:
         """Where a key leads: all its entries, one after another, and then to the menu again, unless one of them leads away."""
         target, built = menu.node, list(entries)
         for place, (entry, _) in enumerate(entries):
@@ -317,7 +275,7 @@ class FreeSwitch:
             action == "menu-exec-app" and self._applications.comes_back(parts_of(param)[0])
         )
 
-    def _action(self, menu: _Menu, top: _Menu, entry: Element, row: Row, then: str) -> str:
+    def _action(self, menu: Menu, top: Menu, entry: Element, row: Row, then: str) -> str:
         action = entry.take("action") or ""
         param = self._expanded(row.filled_in(entry.take("param") or ""))
         entry.taken.add("description")
@@ -341,7 +299,7 @@ class FreeSwitch:
                 self._report.left_out(entry, f"'{action or 'nothing'}' is no action of a menu here: the key {digits} leads to a message")
                 return self._draft.leave
 
-    def _submenu(self, menu: _Menu, name: str, entry: Element) -> str:
+    def _submenu(self, menu: Menu, name: str, entry: Element) -> str:
         if name not in self._menus:
             sentence = f"the menu '{name}' is in none of the files: the key {entry.attributes.get('digits')} leads to a message"
             self._report.left_out(entry, sentence)
@@ -349,12 +307,12 @@ class FreeSwitch:
         child = self._menus[name]
         if child.scope == menu.scope or not child.scope:
             return child.node
-        if self._draft.starts.get(child.scope) == child.node and child not in self._ancestors[menu]:
+        if self._draft.starts.get(child.scope) == child.node and child not in menu.above:
             return self._applications.call(menu.scope, child.scope, menu.node, entry.mark)
         self._report.note(entry, f"from here a caller came to the menu '{name}' again: now to the first menu")
         return next(one.node for one in self._menus.values() if not one.scope)
 
-    def _application(self, menu: _Menu, param: str, element: Element, attribute: str, then: str) -> str:
+    def _application(self, menu: Menu, param: str, element: Element, attribute: str, then: str) -> str:
         application, data = parts_of(param)
         if application == "ivr":
             return self._submenu(menu, data, element)
@@ -365,13 +323,15 @@ class FreeSwitch:
         return re.sub(r"\$\$\{([^}]*)\}", lambda found: self._variables.get(found[1], found[1]), text)
 
 
-def _submenu(entry: Element) -> str:
-    """The menu that an entry leads to; "" for none."""
-    action, param = entry.attributes.get("action", "").strip(), entry.attributes.get("param", "").strip()
-    if action == "menu-sub":
-        return param
-    application, data = parts_of(param)
-    return data if action == "menu-exec-app" and application == "ivr" else ""
+def _rows(digits: str) -> tuple[Row, ...]:
+    """The rows of keys that an entry is for; none if it is for too many."""
+    if not digits.startswith("/"):
+        return (Row(digits),)
+    try:
+        rows = rows_of(re.sub(r"/[a-z]*$", "", digits[1:]))
+    except TooMany:
+        return ()
+    return rows if all(_KEYS.fullmatch(row.keys) for row in rows) else ()
 
 
 def _listed(rows: Sequence[Row]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ivr.tools.importing.draft import Choices, Draft, DraftNode, Go, Said, Shared, Value, Words, without_about
 
 WIDTH = 120
-_PLAIN = re.compile(r"[A-Za-z\u3400-\u9fff][^:#,\[\]{}&*!|>'\"%@`\\\n]*")
+_PLAIN = re.compile(r"[A-Za-z\u3400-\u9fff][^:#?,\[\]{}&*!|>'\"%@`\\\n]*")
 _NOT_TEXT = ("null", "true", "false")
 _ORDER = (  # of the keys of a menu and a form
     *("menu", "collect", "as", "length", "min", "max", "secret", "again", "barge_in", "choices", "then"),

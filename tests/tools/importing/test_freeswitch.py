@@ -145,6 +145,73 @@ def test_failures_that_led_into_the_menu_again_end_in_a_message():
     assert any("silence led round for ever" in line for line in told(imported))
 
 
+def test_where_too_many_failures_led_to_a_menu_they_still_lead():
+    imported = of(
+        x=f"""<menus>{menu(attributes='exec-on-max-failures="ivr b"')}
+        <menu name="b" greet-long="say:This is B."><entry action="menu-exit" digits="1"/></menu></menus>"""
+    )
+
+    assert not differs(flow_of(imported), "press: '5'", "press: '5'", "press: '5'", "hears: This is B.", "press: '1'", "line_ends")
+
+
+def test_a_pattern_may_name_the_menus_it_leads_to():
+    imported = of(
+        x="<menus>"
+        + menu('<entry action="menu-sub" digits="/^([2-3])$/" param="m$1"/>')
+        + "".join(f'<menu name="m{key}" greet-long="say:Menu {key}."><entry action="menu-exit" digits="1"/></menu>' for key in "23")
+        + "</menus>"
+    )
+
+    assert not differs(flow_of(imported), "press: '3'", "hears: Menu three.")
+
+
+@pytest.mark.parametrize(
+    ("application", "steps"),
+    [
+        ("playback say:Hello.", ["hears: Hello. Press one."]),
+        ("speak flite|kal|Hello.", ["hears: Hello. Press one."]),
+        ("phrase greeting,x", ["hears: Good day. Press one."]),
+        ("say en number pronounced 42", ["hears: forty-two Press one."]),
+        ("playback ivr/x.wav", ["hears: Text of x. Press one."]),
+        ("gentones %(100,0,1)", ["hears: Press one."]),
+        ("answer", ["hears: Press one."]),
+        ("set a=b", ["hears: Press one."]),
+        ("hangup NORMAL_CLEARING", ["line_ends"]),
+        ("record /tmp/x.wav", ["hears: Please leave your message"]),
+        ("conference sales@default", ["answered", "line_ends"]),
+        ("bridge {a=b}sofia/gateway/gw/100,user/101", ["answered", "hears: Press one."]),
+        ("callcenter support@default", ["unanswered", "hears: Please leave a message"]),
+        ("transfer -bleg 100", ["answered", "line_ends"]),
+        ("", ["hears: Please leave your message"]),
+    ],
+)
+def test_applications_do_what_they_did(application: str, steps: list[str]):
+    macro = '<macro name="greeting"><input pattern="(.*)"><match><action function="speak-text" data="Good day."/></match></input></macro>'
+    imported = of(x=f"""<include>{menu(f'<entry action="menu-exec-app" digits="2" param="{application}"/>')}{macro}</include>""")
+
+    assert not differs(flow_of(imported), "press: '2'", *steps)
+
+
+def test_macros_that_do_more_than_speak_are_told():
+    macro = """<macro name="g"><input pattern="a"><match>
+        <action function="play-file" data="ivr/a.wav"/><action function="say" data="$1" type="number"/>
+        <action function="phrase" phrase="h"/><action function="sleep" data="100"/></match><nomatch/></input>
+        <input pattern="b"/><odd/></macro>
+        <macro name="h"><input><match><action function="speak-text" data="And H."/></match></input></macro><macro name="h"/>"""
+    imported = of(x=f'<include><menu name="m" greet-long="phrase:g"><entry action="menu-exit" digits="1"/></menu>{macro}</include>')
+
+    assert not differs(flow_of(imported), "hears: Text of a. And H.")
+    for sentence in (
+        "the macro says a number ('$1'): write it as {{ value | kind }} where it belongs",
+        "'sleep 100' is not heard",
+        "what is said when a value does not fit has no place in a prompt: use a 'branch'",
+        "a macro that says different things for different values is said in the first way: use a 'branch'",
+        "<odd> means nothing in a macro",
+        "a macro 'h' is there already",
+    ):
+        assert any(sentence in line for line in told(imported)), sentence
+
+
 def test_a_pattern_for_too_many_rows_is_told_and_not_guessed():
     imported = of(x=menu(r'<entry action="menu-exec-app" digits="/^(\d{3,5})$/" param="transfer $1"/>'))
 
@@ -189,6 +256,8 @@ def test_global_variables_of_the_file_are_filled_in():
             "the text fills in 'name', which selfline does not know",
         ),
         ("", "<button/>", "<button> means nothing in a menu"),
+        ("", '<entry action="menu-exit" digits="#"/>', "# ends what is keyed in FreeSWITCH, so that this entry was never chosen there"),
+        ('greet-short="file_string://silence_stream://1!"', "", "'silence_stream://1' is a pause, and is not heard"),
     ],
 )
 def test_what_cannot_be_carried_over_is_told(attributes: str, entry: str, sentence: str):

@@ -184,6 +184,22 @@ def test_text_messages_are_sent_with_their_digits():
     assert not differs(flow_of(imported), "hears: Sent.", "line_ends")
 
 
+def test_text_messages_may_go_to_another_number_after_words():
+    imported = of(x="<Response><Say>Hello.</Say><Sms to='+1 415 555 0134'>Hi.</Sms></Response>")
+
+    assert "to: '\"14155550134\"'" in imported.text
+    assert not differs(flow_of(imported), "hears: Hello.", "line_ends")
+
+
+def test_a_menu_that_may_not_be_cut_short_is_not():
+    flow = flow_of(of(x='<Response><Gather numDigits="1" bargeIn="false"><Say>Press 1.</Say></Gather></Response>'))
+
+    asked = flow.nodes["x"]
+
+    assert isinstance(asked, Menu)
+    assert not asked.barge_in
+
+
 def test_a_start_page_is_taken_by_its_name():
     imported = sample(*PAGES, start="message")
 
@@ -218,6 +234,26 @@ def test_a_start_page_is_taken_by_its_name():
         ("<Say language='fr-FR'>Bonjour tout le monde.</Say><Say>Hi there.</Say>", "this was said in fr-FR: the flow speaks en-US"),
         ("<Record finishOnKey='*'/>", "a message ends with #, not with '*': see that the words say so"),
         ("<Dial><Number statusCallback='/s'>100</Number></Dial>", "no web server is told"),
+        ("<Redirect>x<Odd/></Redirect>", "<Odd> means nothing in <Redirect>"),
+        ("<Record><Say>Hi.</Say></Record>", "<Record> has nothing in it"),
+        ("<Record maxLength='long'/>", "'long' is no number of seconds, and is left to selfline"),
+        ("<Sms to='nobody'>Hi.</Sms>", "'nobody' is no number: the text message goes to the caller"),
+        ("<Sms/>", "the text message is empty, and is not sent"),
+        ("<Message><Body>Hi.</Body><Media>x</Media></Message>", "text messages have no <Media>"),
+        ("<Dial><Queue>waiting</Queue></Dial>", "agents took waiting callers from a queue here: that is not a part of a line"),
+        ("<Enqueue><Task>x</Task></Enqueue>", "<Task> means nothing in <Enqueue>"),
+        ("<Enqueue workflowSid='WW1'/>", "add the extension 'ww1' to the context 'transfer' of the dialplan: it stands for the queue WW1"),
+        ("<Dial>one</Dial><Dial>On-e</Dial><Dial>on e</Dial>", "add the extension 'on_e_2' to the context"),
+        ("<Redirect>/</Redirect>", "what '/' answers is not known, and callers come to a message: give its page a name to import it by"),
+        ("<Gather><Say>Hi?</Say><Odd/></Gather>", "<Odd> means nothing in <Gather>"),
+        ("<Gather/>", "keys were awaited without a word: say what is asked for where the flow says 'Text of x.'"),
+        ("<Gather input='dtmf speech'><Say>Speak.</Say></Gather>", "callers could speak here: let the words ask for keys only"),
+        ("<Gather numDigits='few'><Say>Hi?</Say></Gather>", "'few' is no number of digits: any number is taken"),
+        ("<Gather timeout='auto'><Say>Hi?</Say></Gather>", "'auto' is no number of seconds: the flow waits 5 s"),
+        ("<Play>https://e.x/a.mp3<Odd/></Play>", "<Odd> means nothing in <Play>"),
+        ("<Say>Hi <sub alias='there'>thr<break/></sub>.</Say>", "another text is said in its place"),
+        ("<Say>Hi <Odd>there</Odd>.</Say>", "<Odd> is no markup that is known here"),
+        ("<Say>--</Say>", "nothing of the text '--' can be spoken"),
         ("<Record playBeep='false'/>", "a tone is heard before a message is taken"),
         ("stray words", "the text 'stray words' stands in no verb, and is not said"),
     ],
