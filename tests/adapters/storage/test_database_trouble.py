@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from adapters.memory import FixedClock, MemoryLiveCalls
+from adapters.storage.migrations import LATEST
 from adapters.storage.spool import FileSpool
 from adapters.storage.tickets import SqlTicketStore
 from ivr.calls.capture import MessageCapture
@@ -161,7 +162,7 @@ def test_a_database_of_a_later_selfline_is_refused(site: Site):
         connection.execute("INSERT INTO schema_version VALUES (99)")
     connection.close()
 
-    with pytest.raises(UserError, match=r"was written by a later selfline \(its schema is 99, this one knows 1\)"):
+    with pytest.raises(UserError, match=rf"was written by a later selfline \(its schema is 99, this one knows {LATEST}\)"):
         site.store()
 
 
