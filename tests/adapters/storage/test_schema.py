@@ -5,7 +5,10 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from adapters.storage.database import Database
+from adapters.storage.migrations import m0001_tickets
 from adapters.storage.tables import metadata
 
 
@@ -27,6 +30,48 @@ def test_migrating_twice_changes_nothing(tmp_path: Path):
     Database(tmp_path / "selfline.db").close()
     with sqlite3.connect(tmp_path / "selfline.db") as connection:
         assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1,), (2,)]
+    connection.close()
+
+
+def test_a_database_of_the_first_selfline_is_brought_up_to_date_with_its_tickets(tmp_path: Path):
+    path = tmp_path / "selfline.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+        connection.execute("INSERT INTO schema_version VALUES (1)")
+        for statement in m0001_tickets.STATEMENTS:
+            connection.execute(statement)
+        connection.execute("INSERT INTO call VALUES ('s', x'00', x'00', '1008611', '', '2026-03-05T04:00:00.000000Z')")
+    connection.close()
+
+    Database(path).close()
+
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1,), (2,)]
+        assert connection.execute("SELECT session FROM call").fetchall() == [("s",)]
+        assert connection.execute("SELECT count(*) FROM text_message").fetchone() == (0,)
+    connection.close()
+
+
+def test_no_program_can_queue_again_what_may_have_been_sent_nor_lose_what_waits(tmp_path: Path):
+    """The database guards this by itself, whatever program writes to it."""
+    Database(tmp_path / "selfline.db").close()
+    with sqlite3.connect(tmp_path / "selfline.db", isolation_level=None) as connection:
+        row = "('k', 's', x'00', x'00', 'zh-CN', ?, 0, '', '', '', '', '')"
+
+        def refused(statement: str, *values: str) -> str:
+            with pytest.raises(sqlite3.IntegrityError) as error:
+                connection.execute(statement, values)
+            return str(error.value)
+
+        assert refused(f"INSERT INTO text_message VALUES {row}", "sent") == "a text message begins as queued"
+        connection.execute(f"INSERT INTO text_message VALUES {row}", ("queued",))
+        assert refused("DELETE FROM text_message") == "a text message on its way is kept"
+        assert refused("UPDATE text_message SET state = 'sent'") == "a text message cannot go there from here"
+        for state in ("sending", "unknown"):
+            connection.execute("UPDATE text_message SET state = ?", (state,))
+        assert refused("UPDATE text_message SET state = 'queued'") == "a text message cannot go there from here"
+        connection.execute("DELETE FROM text_message")
     connection.close()
 
 
