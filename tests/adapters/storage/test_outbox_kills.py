@@ -10,15 +10,19 @@ import json
 import os
 import random
 import signal
+import sqlite3
 from collections import Counter
 from multiprocessing.synchronize import Event
 from pathlib import Path
+
+import pytest
 
 from adapters.memory import FixedClock
 from adapters.sms.file_sender import FileTextSender
 from adapters.storage.outbox import SqlTextOutbox
 from ivr.calls.ports import QueuedText, Sent, TextMessage, TextState
 from ivr.calls.texts import TextService
+from ivr.errors import OutboxFailed
 from tests.adapters.storage.lines import Site
 from tests.adapters.storage.test_random_kills import FORK, KILLS
 from tests.contracts.stories import CALLER, NOON
@@ -95,6 +99,22 @@ def finished(site: Site) -> tuple[QueuedText, ...]:
         return asyncio.run(work())
     finally:
         store.close()
+
+
+def test_a_database_that_is_locked_or_gone_is_told_as_an_outbox_that_failed(tmp_path: Path):
+    site = Site(tmp_path)
+    store = site.store(busy_milliseconds=50)
+    outbox = SqlTextOutbox(store.database, store.key)
+    lock = sqlite3.connect(site.database, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(OutboxFailed):
+        asyncio.run(outbox.queue(text()))
+    lock.close()
+    asyncio.run(outbox.queue(text()))
+    store.close()
+    with pytest.raises(OutboxFailed):
+        asyncio.run(outbox.texts(1))
 
 
 def test_neither_numbers_nor_words_can_be_read_in_the_database_without_its_key(tmp_path: Path):
