@@ -6,6 +6,7 @@ import datetime as dt
 import random
 import re
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.backoffice.signatures import SIGNATURES
-from ivr.core.commands import AskDigits, Lookup, Play, TakeMessage, Transfer
+from ivr.core.commands import AskDigits, Lookup, Play, SendText, TakeMessage, Transfer
 from ivr.core.evaluation import EvaluationFailed, evaluate
 from ivr.core.events import (
     CallerHungUp,
@@ -27,6 +28,7 @@ from ivr.core.events import (
     NothingHeard,
     PromptPlayed,
     Released,
+    TextQueued,
     TransferEnded,
 )
 from ivr.core.expression_types import BOOLEAN, type_of
@@ -37,6 +39,7 @@ from ivr.core.state import CallState, Phase
 from ivr.core.turn import MAX_KEYS
 from ivr.core.values import Kind, ListOf, Record, Scalar, Type, Value
 from ivr.errors import UnexpectedEvent
+from tests.core.generated import flows
 from tests.core.phone import NOON, compiled
 from tests.core.test_expressions import TYPES, VALUES
 
@@ -199,6 +202,8 @@ def _fitting(step: Step, draw: st.DrawFn) -> Event:
             return draw(
                 st.sampled_from([MessageKept(NOON, "481625", hung_up), MessageKept(NOON, None), MessageNotKept(NOON, "too_short", hung_up)])
             )
+        case SendText():
+            return draw(st.sampled_from([TextQueued(NOON, "12"), CommandFailed(NOON, "outbox")]))
         case Transfer():
             return TransferEnded(NOON, draw(st.booleans()))
         case _:
@@ -214,6 +219,7 @@ ANY_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(MessageKept, st.just(NOON), st.sampled_from(["481625", None]), st.booleans()),
     st.builds(MessageNotKept, st.just(NOON), st.just("storage"), st.booleans()),
     st.builds(TransferEnded, st.just(NOON), st.booleans()),
+    st.builds(TextQueued, st.just(NOON), KEYS),
     st.sampled_from([CallerHungUp(NOON), Released(NOON), CallStarted(NOON, "again", CALLER, "1")]),
 )
 
@@ -232,35 +238,53 @@ def _sound(flow: Flow, step: Step) -> None:
     assert ("/" in state.node) == bool(state.returns) or state.over or state.hung_up
     assert len(state.returns) <= 2
     assert len(state.history) <= 2 * len(flow.nodes)
+    assert state.limited <= (flow.limits.exceeded is not None)
     if state.hung_up:
-        assert step.command is None or isinstance(step.command, Lookup)
+        assert step.command is None or isinstance(step.command, Lookup | SendText)
     if isinstance(step.command, AskDigits):
         assert state.phase is Phase.ASKING
         assert step.command.max_digits > 0
 
 
-@given(st.data())
-@settings(max_examples=150, deadline=None)
-def test_a_call_goes_on_soundly_whatever_the_caller_does(quick_line: Flow, data: st.DataObject):
-    flow = data.draw(st.sampled_from([quick_line, SECRETIVE]))
-    event: Event = CallStarted(NOON, "s", CALLER, "1008611")
+STARTS = st.builds(
+    CallStarted,
+    st.just(NOON),
+    st.just("s"),
+    st.sampled_from([CALLER, ""]),
+    st.just("1008611"),
+    st.sampled_from(["", "en-US", "zh-CN", "fr"]),
+    st.booleans(),
+)
+
+
+def _some_flow(quick_line: Flow) -> st.SearchStrategy[Flow]:
+    return st.one_of(st.sampled_from([quick_line, SECRETIVE]), flows(), flows())
+
+
+@given(st.data(), STARTS)
+@settings(max_examples=200, deadline=None)
+def test_a_call_goes_on_soundly_whatever_the_caller_does(quick_line: Flow, data: st.DataObject, started: CallStarted):
+    flow = data.draw(_some_flow(quick_line))
+    event: Event = started
     step = advance(flow, CallState(), event)
     for _ in range(data.draw(st.integers(1, 40))):
         _sound(flow, step)
         _printable(step, event)
         if step.command is None:
             break
-        event = _fitting(step, data.draw)
+        later = dt.timedelta(minutes=data.draw(st.sampled_from([0, 0, 0, 3, 60])))
+        fitting = _fitting(step, data.draw)
+        event = replace(fitting, at=event.at + later)
         step = advance(flow, step.state, event)
     _sound(flow, step)
     _printable(step, event)
 
 
-@given(st.data(), st.lists(ANY_EVENT, max_size=12))
-@settings(max_examples=150, deadline=None)
-def test_any_event_at_any_time_gives_a_step_or_is_refused(quick_line: Flow, data: st.DataObject, events: list[Event]):
-    flow = data.draw(st.sampled_from([quick_line, SECRETIVE]))
-    step = advance(flow, CallState(), CallStarted(NOON, "s", CALLER, "1008611"))
+@given(st.data(), STARTS, st.lists(ANY_EVENT, max_size=12))
+@settings(max_examples=200, deadline=None)
+def test_any_event_at_any_time_gives_a_step_or_is_refused(quick_line: Flow, data: st.DataObject, started: CallStarted, events: list[Event]):
+    flow = data.draw(_some_flow(quick_line))
+    step = advance(flow, CallState(), started)
 
     for event in events:
         with suppress(UnexpectedEvent):
