@@ -7,11 +7,8 @@ so. The conversation is held while it is made, act after act, so it holds when i
 from __future__ import annotations
 
 import datetime as dt
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import dataclass, replace
 
 from ivr.core.commands import AskDigits, Command, Lookup, Play, SendText, TakeMessage, Transfer
 from ivr.core.events import (
@@ -24,19 +21,17 @@ from ivr.core.events import (
     MessageKept,
     MessageNotKept,
     NothingHeard,
-    PromptPlayed,
-    TextQueued,
     TransferEnded,
 )
 from ivr.core.flow import Flow, LookUp
 from ivr.core.notes import NodeEntered
-from ivr.core.values import Kind, ListOf, LookupSignature, Record, Scalar, Type, Value
+from ivr.core.values import ListOf, LookupSignature, Record, Scalar, Type, Value
 from ivr.tools.conversations import Conversation, read_script
 from ivr.tools.coverage import Passage
 from ivr.tools.flowtest import Outcome, run, transcript_of
 from ivr.tools.replay import PastCall, replay
+from ivr.tools.retold_words import Draft, Samples, during, quoted, scalar
 
-LONG_NUMBER = re.compile(r"[0-9]{7,}")
 _WAITED = dt.timedelta(minutes=1)  # what passes between two acts without being worth a word
 _LONGEST_PRESS = 64
 
@@ -47,30 +42,6 @@ class _Act:
 
     text: str
     needed: bool = True
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A conversation as far as it is made."""
-
-    name: str
-    flow: str
-    head: list[str] = field(default_factory=list)
-    answers: dict[str, list[str]] = field(default_factory=dict)
-    steps: list[str] = field(default_factory=list)
-    ending: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-
-    def text(self) -> str:
-        """As it is written."""
-        lines = [f"flow: {_quoted(self.flow)}", "conversations:", f"  - name: {_quoted(self.name)}"]
-        lines += [f"    # {remark}" for remark in self.remarks]
-        lines += [f"    {line}" for line in self.head]
-        if self.answers:
-            lines += ["    back_office:", *(f"      {name}: {_in_turn(given)}" for name, given in self.answers.items())]
-        lines += ["    steps:", *(f"      - {step}" for step in self.steps)] if self.steps else ["    steps: []"]
-        lines += [f"    {line}" for line in self.ending]
-        return "".join(f"{line}\n" for line in lines)
 
 
 def conversation_of(flow: Flow, call: PastCall, signatures: Mapping[str, LookupSignature], script: str) -> str:
@@ -84,7 +55,7 @@ class _Teller:
         self._flow = flow
         self._signatures = signatures
         self._call = call
-        samples = _Samples(call.started.caller_id)
+        samples = Samples(call.started.caller_id)
         self._events = [samples.event(event) for event in call.events]
         self._acts: list[_Act] = []
         self._remarks: list[str] = []
@@ -96,7 +67,7 @@ class _Teller:
         whole = self._gather(replayed.passages)
         begun = self._call.started.at
         version = f" by {self._call.version}" if self._call.version else ""
-        draft = _Draft(f"A call of {begun:%Y-%m-%d %H:%M}", script)
+        draft = Draft(f"A call of {begun:%Y-%m-%d %H:%M}", script)
         draft.remarks.append(f"made from call {self._call.session[:8]}, answered{version}; numbers are samples, secret entries noughts")
         self._begin(draft)
         if replayed.difference is not None:
@@ -124,7 +95,7 @@ class _Teller:
                 self._acts.append(_Act(f"later: {int((event.at - before).total_seconds())}s", needed=False))
             before = event.at
             if keys := getattr(event, "keys", ""):
-                self._acts.append(_Act(f"press: {_quoted(keys[:_LONGEST_PRESS])}", needed=False))
+                self._acts.append(_Act(f"press: {quoted(keys[:_LONGEST_PRESS])}", needed=False))
             if not self._tell(event, asked):
                 return False
             asked = passage.step.command
@@ -135,14 +106,14 @@ class _Teller:
         match event, asked:
             case DigitsEntered(digits=digits, terminated=terminated), _:
                 return (
-                    self._act(f"press: {_quoted(digits + '#' * terminated)}") if digits or terminated else self._cut("keys came to nothing")
+                    self._act(f"press: {quoted(digits + '#' * terminated)}") if digits or terminated else self._cut("keys came to nothing")
                 )
             case NothingHeard(), _:
                 return self._act("silence")
             case CallerHungUp(), (AskDigits() | Transfer()):
                 return self._act("hang_up")
             case CallerHungUp(), _:
-                return self._cut(f"the caller hung up {_during(asked)}")
+                return self._cut(f"the caller hung up {during(asked)}")
             case ((LookupAnswered() | CommandFailed()), Lookup()):
                 self._answer(event, asked)
             case CommandFailed(), (AskDigits() | TakeMessage() | Transfer()):
@@ -150,7 +121,7 @@ class _Teller:
             case CommandFailed(), SendText():
                 self._acts.append(_Act("sms_fails", needed=False))
             case CommandFailed(), _:
-                return self._cut(f"the line failed {_during(asked)}")
+                return self._cut(f"the line failed {during(asked)}")
             case MessageKept(reference=reference, hung_up=hung_up), _:
                 if hung_up and reference is None:
                     self._remarks.append("the message was safe when the caller hung up, but had no ticket yet")
@@ -194,17 +165,17 @@ class _Teller:
                 return f"[{', '.join(self._written(one, item, name) for one in value)}]"
             case ((Scalar(optional=True) | Record(optional=True)), None):
                 return "null"
-            case Scalar(kind=kind), _ if (text := _scalar(kind, value)) is not None:
+            case Scalar(kind=kind), _ if (text := scalar(kind, value)) is not None:
                 return text
         self._remarks.append(f"not to be said in a conversation: what {name} was")
         return "{}" if isinstance(type_, Record) else ""
 
     # --- making the conversation ---
 
-    def _begin(self, draft: _Draft) -> None:
+    def _begin(self, draft: Draft) -> None:
         first = self._events[0]
         assert isinstance(first, CallStarted)
-        draft.head = [f"caller: {_quoted(first.caller_id)}", f"at: {first.at.isoformat(timespec='seconds')}"]
+        draft.head = [f"caller: {quoted(first.caller_id)}", f"at: {first.at.isoformat(timespec='seconds')}"]
         if first.dialled != self._flow.name:
             self._remarks.append(f"the caller had dialled {first.dialled}")
         lookups = {node.lookup for node in self._flow.nodes.values() if isinstance(node, LookUp)}
@@ -214,16 +185,16 @@ class _Teller:
                 if len(set(given)) > 1:
                     self._remarks.append(f"not to be said in a conversation: {name} was looked up again and answered otherwise")
                     del given[1:]
-        for known, line in ((first.language, f"language: {_quoted(first.language)}"), (first.crowded, "crowded: true")):
+        for known, line in ((first.language, f"language: {quoted(first.language)}"), (first.crowded, "crowded: true")):
             if known and not self._try(draft, lambda one, line=line: one.head.append(line)):  # type: ignore[misc]
                 self._remarks.append(f"not to be said in a conversation: {line}")
 
-    def _take_acts(self, draft: _Draft, wanted: Sequence[str]) -> bool:
+    def _take_acts(self, draft: Draft, wanted: Sequence[str]) -> bool:
         """Act after act, as long as the conversation holds; False when it cannot take all that are needed."""
         for act in self._acts:
             far = _common(_nodes(_hold(self._flow, draft, self._signatures).passages), wanted)
 
-            def take(one: _Draft, text: str = act.text) -> None:
+            def take(one: Draft, text: str = act.text) -> None:
                 one.steps.append(text)
 
             if act.needed:
@@ -233,7 +204,7 @@ class _Teller:
                 self._remarks.append(f"not to be said in a conversation: {act.text}")
         return True
 
-    def _try(self, draft: _Draft, change: Callable[[_Draft], None], far: int = 0, wanted: Sequence[str] = ()) -> bool:
+    def _try(self, draft: Draft, change: Callable[[Draft], None], far: int = 0, wanted: Sequence[str] = ()) -> bool:
         """Make a change if the conversation holds with it, and follows the call `far` enough."""
         changed = replace(draft, head=list(draft.head), steps=list(draft.steps))
         change(changed)
@@ -242,11 +213,11 @@ class _Teller:
         draft.head, draft.steps = changed.head, changed.steps
         return True
 
-    def _holds(self, draft: _Draft) -> bool:
+    def _holds(self, draft: Draft) -> bool:
         outcome = _held(self._flow, draft, self._signatures)
         return outcome is not None and outcome.problem is None
 
-    def _end(self, draft: _Draft, held: Outcome, *, whole: bool) -> None:
+    def _end(self, draft: Draft, held: Outcome, *, whole: bool) -> None:
         """What was heard before each act, and how the call ended, if the conversation goes so far."""
         heard = _heard(held)
         steps = [line for number, step in enumerate(draft.steps) for line in (*_hears(heard.get(number, ())), step)]
@@ -269,13 +240,13 @@ class _Teller:
 # --- holding it ---
 
 
-def _hold(flow: Flow, draft: _Draft, signatures: Mapping[str, LookupSignature]) -> Outcome:
+def _hold(flow: Flow, draft: Draft, signatures: Mapping[str, LookupSignature]) -> Outcome:
     outcome = _held(flow, draft, signatures)
     assert outcome is not None, draft.text()
     return outcome
 
 
-def _held(flow: Flow, draft: _Draft, signatures: Mapping[str, LookupSignature]) -> Outcome | None:
+def _held(flow: Flow, draft: Draft, signatures: Mapping[str, LookupSignature]) -> Outcome | None:
     """None when it cannot even be read."""
     script, _ = read_script(draft.text(), "", signatures)
     return run(flow, script.conversations[0], _nobody) if script is not None else None
@@ -324,102 +295,4 @@ def _said(command: Command | None) -> str:
 
 
 def _hears(texts: Sequence[str]) -> list[str]:
-    return [f"hears: {_quoted(text)}" for text in texts if text]
-
-
-# --- words ---
-
-
-class _Samples:
-    """A sample for every number: the same for the same one, and as long, so that what counts digits counts the same."""
-
-    def __init__(self, caller_id: str) -> None:
-        self._known: dict[str, str] = {}
-        self._caller = caller_id
-        if caller_id:
-            self._known[caller_id] = "13900000001" if len(re.findall("[0-9]", caller_id)) < 7 else LONG_NUMBER.sub(self._sample, caller_id)
-
-    def event(self, event: Event) -> Event:
-        match event:
-            case CallStarted():
-                return replace(event, caller_id=self._known.get(event.caller_id, ""))
-            case DigitsEntered():
-                return replace(event, digits=self._text(event.digits))
-            case LookupAnswered():
-                return replace(event, answer=self._value(event.answer), keys=self._text(event.keys))
-            case PromptPlayed() | TextQueued() | CommandFailed():
-                return replace(event, keys=self._text(event.keys))
-            case _:
-                return event
-
-    def _value(self, value: Value) -> Value:
-        match value:
-            case str():
-                return self._text(value)
-            case tuple():
-                return tuple(self._value(item) for item in value)
-            case Mapping():
-                return {key: self._value(item) for key, item in value.items()}
-            case _:
-                return value
-
-    def _text(self, text: str) -> str:
-        return self._known[text] if text in self._known else LONG_NUMBER.sub(self._sample, text)
-
-    def _sample(self, found: re.Match[str]) -> str:
-        number = found[0]
-        if set(number) == {"0"}:
-            return number  # of a secret form
-        return self._known.setdefault(number, f"139{len(self._known) + 1:0{len(number) - 3}}")
-
-
-def _in_turn(answers: Sequence[str]) -> str:
-    """One answer for every time, or one after the other."""
-    return answers[0] if len(set(answers)) == 1 else f"[{', '.join(answers)}]"
-
-
-def _scalar(kind: Kind, value: Value) -> str | None:
-    """A value as conversations write it; None when they cannot."""
-    match kind, value:
-        case ((Kind.TEXT | Kind.DIGITS), str()):
-            return _quoted(value)
-        case Kind.BOOL, bool():
-            return "true" if value else "false"
-        case ((Kind.NUMBER | Kind.MONEY), (int() | Decimal())) if Decimal(value).is_finite():
-            return format(Decimal(value), "f")
-        case Kind.VOLUME, int() if value >= 0:
-            return f"{value}B"
-        case Kind.DURATION, dt.timedelta() if value >= dt.timedelta(0) and not value.microseconds:
-            return f"{int(value.total_seconds())}s"
-        case Kind.DATE, dt.date():
-            return value.isoformat()
-        case Kind.MONTH, dt.date() if value.day == 1:
-            return value.isoformat()[:7]
-        case Kind.TIME, dt.time() if value.tzinfo is None:
-            return _quoted(value.isoformat())
-        case _:
-            return None
-
-
-def _during(asked: Command | None) -> str:
-    match asked:
-        case Play():
-            return "while the line spoke"
-        case Lookup():
-            return "during a look-up"
-        case TakeMessage():
-            return "before a message"
-        case SendText():
-            return "during a text message"
-        case _:
-            return "while the line ended the call"
-
-
-def _quoted(text: str) -> str:
-    """A text in quotes, with what cannot be printed as its number."""
-    shown = json.dumps(text, ensure_ascii=False)
-    return "".join(one if one.isprintable() else _escaped(one) for one in shown)
-
-
-def _escaped(one: str) -> str:
-    return f"\\U{ord(one):08x}" if ord(one) > 0xFFFF else f"\\u{ord(one):04x}"
+    return [f"hears: {quoted(text)}" for text in texts if text]
