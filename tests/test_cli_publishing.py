@@ -51,7 +51,7 @@ def test_a_line_is_published_changed_compared_and_rolled_back(environment: dict[
     assert "\n--- flows/2000.yaml (version 1)\n+++ flows/2000.yaml (the file)\n" in differs.stdout
     known = json.loads(listed.stdout)["2000"]
     assert [(one["version"], one["share"], one["note"]) for one in known] == [(2, 10, ""), (1, 90, "the first")]
-    assert back.stdout == "2000       publish  version 1 answers every call when the line runs\n"
+    assert back.stdout == "2000       rollback version 1 answers every call when the line runs\n"
     assert told.stdout.splitlines()[0] == "2000"
     assert "  1        2" in told.stdout
 

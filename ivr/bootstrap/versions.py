@@ -10,7 +10,8 @@ from pathlib import Path
 from adapters.backoffice.signatures import SIGNATURES
 from adapters.storage.figures import telling_entries
 from adapters.storage.versions import VersionStore
-from ivr.bootstrap.publishing import engine_lives, name_of, read_working, unknown, working_files
+from ivr.bootstrap.publishing import engine_lives, unknown, working_files
+from ivr.bootstrap.snapshots import name_of, read_working
 from ivr.config import Settings
 from ivr.core.flow import Flow
 from ivr.errors import UserError

@@ -233,6 +233,7 @@ def test_reloads_under_twenty_calls_drop_none_and_change_none(project: Settings)
         assert (rest[-1]["version"], rest[-1].get("broken")) == (version, None)
         heard = {saying for saying, sound in sounds.items() if sound in talk.heard}
         assert heard == {SAYINGS[serial % len(SAYINGS)]}, (talk, version)
+    assert {one.version.name: one.figures.calls for one in told_versions(project, "2000")["2000"] if one.figures.calls} == used
     assert sum(designer.done.values()) == RELOADS
     assert len(used) > 3
     keys = sum(talk.keys for talk in crowd.talks)
@@ -266,4 +267,4 @@ def test_a_new_line_is_answered_without_a_restart_and_an_old_one_drains(project:
 
     assert listed == [(2, "100 %"), (1, "1 call finishing")]
     assert "4000       drain    1 call finishing on version 1" in told
-    assert told[-1].startswith("4000       publish  version 1 answers every call")
+    assert told[-1].startswith("4000       rollback version 1 answers every call")
