@@ -6,14 +6,13 @@ and a common way out of exhausted tries are told once, in the legend, and a way 
 
 from __future__ import annotations
 
-import datetime as dt
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ivr.core.flow import (
     BACK,
     REPEAT,
+    Asks,
     Branch,
     Call,
     ChecksHours,
@@ -24,7 +23,6 @@ from ivr.core.flow import (
     LookUp,
     Menu,
     Node,
-    Prompts,
     ReadsList,
     Return,
     Say,
@@ -34,19 +32,19 @@ from ivr.core.flow import (
     Target,
     TransfersCall,
 )
-from ivr.core.values import Text
 from ivr.tools.edges import ELSE, THEN, Edge, Kind, edges_from, edges_of, subflow_of
+from ivr.tools.graph_words import first_words, hours_in_words, limits_in_words
 
-_PAUSES = tuple(" ，。、；,.;")
 COMMON = 3  # so many menus and forms with one way out of exhausted tries have it told in the legend
 SHAPES: Mapping[type[Node], str] = {
     Say: "say", Menu: "menu", Collect: "form", LookUp: "lookup", Branch: "branch", Set: "set", TakesMessage: "message", Goto: "goto",
     Call: "call", Return: "return", TransfersCall: "transfer", HangsUp: "hangup",
+    ReadsList: "list", ChecksHours: "hours", SendsText: "text",
 }  # fmt: skip
 _LABELS = {
     (Kind.LOOKUP, THEN): "found", (Kind.LOOKUP, "not_found"): "not found", (Kind.LOOKUP, "failed"): "failed",
     (Kind.TRANSFER, THEN): "answered", (Kind.TRANSFER, "unanswered"): "unanswered", (Kind.THEN, THEN): "", (Kind.THEN, "call"): "enters",
-    (Kind.RETURN, THEN): "then",
+    (Kind.RETURN, THEN): "then", (Kind.TEXT, THEN): "",
 }  # fmt: skip
 
 
@@ -76,6 +74,7 @@ class Box:
     missing: tuple[str, ...] = ()  # what no conversation has tried here, and no arrow shows
     count: int = 0  # how often a call came here
     ended: tuple[str, ...] = ()  # in a drawing of traffic: how calls ended here
+    counted: tuple[str, ...] = ()  # the milestone and the outcome that a call reaches here
 
     @property
     def title(self) -> str:
@@ -94,6 +93,7 @@ class Drawing:
     legend: tuple[str, ...]
     overlaid: bool = False
     calls: int | None = None  # in a drawing of traffic: how many it shows
+    files: Mapping[str, str] = field(default_factory=dict)  # where the sub-flows are that stand in a file of their own
 
 
 def draw(flow: Flow, taken: Mapping[Edge, int] | None = None) -> Drawing:
@@ -105,7 +105,8 @@ def draw(flow: Flow, taken: Mapping[Edge, int] | None = None) -> Drawing:
     arrows = tuple(arrow for node in flow.nodes.values() for arrow in pencil.arrows[node.name] if not pencil.leads_back(arrow))
     title = f"{flow.name}  ({flow.mark.path})"
     boxes = {name: tuple(found) for name, found in clusters.items()}
-    return Drawing(title, flow.start, boxes, arrows, tuple(pencil.legend()), taken is not None)
+    files = {subflow_of(node.name): node.mark.path for node in flow.nodes.values() if node.mark.path != flow.mark.path}
+    return Drawing(title, flow.start, boxes, arrows, tuple(pencil.legend()), taken is not None, files=files)
 
 
 @dataclass(slots=True)
@@ -117,7 +118,7 @@ class _Pencil:
     _back: set[tuple[Target, Target]] = field(init=False)
 
     def __post_init__(self) -> None:
-        asking = [node.retry.exhausted for node in self.flow.nodes.values() if isinstance(node, Menu | Collect)]
+        asking = [node.retry.exhausted for node in self.flow.nodes.values() if isinstance(node, Asks)]
         self._exhausted = next((target for target in asking if asking.count(target) >= COMMON), None)
         self.arrows = {node.name: tuple(self._arrows_from(node)) for node in self.flow.nodes.values()}
         self._back = set(_ways_back(self.flow, self.arrows))
@@ -131,6 +132,9 @@ class _Pencil:
         badges += ["when something fails"] if node.name == self.flow.on_failure else []
         badges += ["after hanging up"] if node.name == self.flow.on_hangup else []
         badges += ["after too many tries"] if node.name == self._exhausted else []
+        badges += ["past the limits"] if node.name == self.flow.limits.exceeded else []
+        badges += ["when the line is crowded"] if node.name == self.flow.limits.crowded else []
+        counts = (("milestone", self.flow.milestones), ("outcome", self.flow.outcomes))
         return Box(
             node.name,
             SHAPES[type(node)],
@@ -141,6 +145,7 @@ class _Pencil:
             self._was_taken(Edge(Kind.NODE, node.name, "")),
             tuple(self._missing(node)),
             self._times(Edge(Kind.NODE, node.name, "")),
+            counted=tuple(f"{what} {names[node.name]}" for what, names in counts if node.name in names),
         )
 
     def legend(self) -> Iterator[str]:
@@ -154,6 +159,8 @@ class _Pencil:
             yield f"after too many tries → {self._exhausted}"
         if flow.on_hangup:
             yield f"after hanging up → {flow.on_hangup}"
+        yield from limits_in_words(flow)
+        yield from hours_in_words(flow)
         if self.taken is not None:
             counted = [edge for edge in edges_of(flow) if edge.kind is not Kind.THEN]
             been = sum(self.taken.get(edge, 0) > 0 for edge in counted)
@@ -178,7 +185,9 @@ class _Pencil:
     def _drawn(self, edge: Edge) -> bool:
         if edge.kind is Kind.EXHAUSTED:
             return edge.target != self._exhausted
-        return not (edge.kind is Kind.LOOKUP and edge.label == "failed" and edge.target == self.flow.on_failure)
+        if edge.kind is Kind.CHOICE and edge.target == edge.node:
+            return False  # turning the pages of a list
+        return not (edge.kind in (Kind.LOOKUP, Kind.TEXT) and edge.label == "failed" and edge.target == self.flow.on_failure)
 
     def _arrows_from(self, node: Node) -> Iterator[Arrow]:
         """One arrow for each target; ways that share it share the arrow."""
@@ -196,11 +205,11 @@ def _mood(edge: Edge) -> str:
     match edge.kind, edge.label:
         case Kind.EXHAUSTED, _:
             return "trouble"
-        case Kind.LOOKUP, "failed" | "not_found":
+        case (Kind.LOOKUP, "failed" | "not_found") | (Kind.TEXT, "failed"):
             return "trouble"
         case Kind.TRANSFER, "unanswered":
             return "trouble"
-        case Kind.BRANCH, "else":
+        case (Kind.BRANCH, "else") | (Kind.HOURS, "closed" | "holiday") | (Kind.LIST, "empty"):
             return "else"
         case Kind.THEN, "call":
             return "inside"
@@ -210,7 +219,7 @@ def _mood(edge: Edge) -> str:
 
 def _label(node: Node, edge: Edge) -> str:
     match edge.kind, node:
-        case Kind.EXHAUSTED, (Menu() | Collect()):
+        case Kind.EXHAUSTED, (Menu() | Collect() | ReadsList()):
             return f"{node.retry.tries} tries"
         case Kind.ENTRY, Collect():
             digits = f"{node.min_digits}" if node.min_digits == node.max_digits else f"{node.min_digits}-{node.max_digits}"
@@ -239,71 +248,3 @@ def _ways_back(flow: Flow, arrows: Mapping[Target, tuple[Arrow, ...]]) -> Iterat
             elif arrow.target not in entered:
                 entered.add(arrow.target)
                 way.append((arrow.target, iter(arrows[arrow.target])))
-
-
-# --- words ---
-
-
-def first_words(flow: Flow, node: Node) -> str:
-    """What a box says about its node, in one line however long."""
-    match node:
-        case Say() | Menu() | Collect() | HangsUp() | TakesMessage():
-            return _spoken(flow, node.prompts)
-        case TransfersCall():
-            return f"{node.destination}, {_seconds(node.ring_time)}"
-        case LookUp():
-            return f"{node.lookup}({', '.join(expression.text for expression in node.arguments.values())})"
-        case Set():
-            values = [f"{name} = {expression.text}" for name, expression in node.assignments.items()]
-            return ", ".join([*values, *([f"language = {node.language}"] if node.language else [])])
-        case Call():
-            return subflow_of(node.start)
-        case ReadsList():
-            return f"{node.items.text}, {node.page_size} a page"
-        case ChecksHours():
-            return node.hours
-        case SendsText():
-            return _spoken(flow, node.text)
-        case Branch() | Goto() | Return():
-            return ""
-
-
-def _seconds(time: dt.timedelta) -> str:
-    return f"rings {time.total_seconds():g} s"
-
-
-def _spoken(flow: Flow, prompts: Prompts) -> str:
-    """Fixed words as they are, values by the last part of their name."""
-    language = flow.languages[0]
-    pieces = (piece for prompt in prompts for piece in prompt.pieces[language])
-    return "".join(piece.text if isinstance(piece, Text) else f"‹{piece.expression.text.rpartition('.')[2]}›" for piece in pieces)
-
-
-def width_of(text: str) -> int:
-    """In cells of a terminal: an ideograph takes two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
-
-def cut(text: str, cells: int) -> str:
-    """The beginning of a text that fits, with … when there is more."""
-    if width_of(text) <= cells or (width_of(text[:-1]) <= cells and text[-1] in _PAUSES):
-        return text
-    while width_of(text) > cells - 1:
-        text = text[:-1]
-    return text.rstrip(" ，。,.、") + "…"
-
-
-def wrapped(text: str, cells: int, lines: int) -> tuple[str, ...]:
-    """The beginning of a text in so many lines of so many cells, broken after punctuation or at spaces where there is one near."""
-    found: list[str] = []
-    rest = text
-    while rest and len(found) < lines - 1 and width_of(rest) > cells:
-        fitting = len(rest)
-        while width_of(rest[:fitting]) > cells:
-            fitting -= 1
-        good = max((rest.rfind(mark, 0, fitting) + 1 for mark in _PAUSES), default=0)
-        at = good if good > fitting // 2 else fitting
-        at += rest[at : at + 1] in _PAUSES  # which may hang over the edge
-        found.append(rest[:at].strip())
-        rest = rest[at:].lstrip()
-    return (*found, cut(rest, cells)) if rest else tuple(found)

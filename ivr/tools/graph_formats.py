@@ -6,7 +6,8 @@ import html
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from ivr.tools.graph import Arrow, Box, Drawing, cut, width_of, wrapped
+from ivr.tools.graph import Arrow, Box, Drawing
+from ivr.tools.graph_words import cut, width_of, wrapped
 from ivr.tools.traffic import is_bad
 
 FONT = "Noto Sans CJK SC,Source Han Sans SC,Microsoft YaHei,PingFang SC,Helvetica,Arial,sans-serif"
@@ -17,6 +18,9 @@ _LOOKS: Mapping[str, tuple[str, str, str]] = {
     "say": ("box", "#ffffff", "#6b7280"),
     "menu": ("box", "#dbeafe", "#2563eb"),
     "form": ("box", "#dbeafe", "#2563eb"),
+    "list": ("box", "#dbeafe", "#2563eb"),
+    "hours": ("hexagon", "#fef9c3", "#a16207"),
+    "text": ("note", "#dcfce7", "#15803d"),
     "lookup": ("cylinder", "#ede9fe", "#7c3aed"),
     "branch": ("hexagon", "#fef9c3", "#a16207"),
     "set": ("box", "#f9fafb", "#9ca3af"),
@@ -29,7 +33,8 @@ _LOOKS: Mapping[str, tuple[str, str, str]] = {
 }
 _DOES = {
     "say": "says", "menu": "menu", "form": "form", "lookup": "looks up", "branch": "branch", "set": "sets", "message": "takes a message",
-    "goto": "goes on", "call": "calls", "return": "returns", "transfer": "transfers to", "hangup": "hangs up",
+    "list": "reads", "hours": "hours of", "text": "sends text", "goto": "goes on", "call": "calls", "return": "returns",
+    "transfer": "transfers to", "hangup": "hangs up",
 }  # fmt: skip
 
 
@@ -54,7 +59,10 @@ def _dot(drawing: Drawing) -> Iterator[str]:
     for number, (cluster, boxes) in enumerate(drawing.clusters.items()):
         if cluster:
             yield f"  subgraph cluster_{number} {{"
-            yield f"    graph [label=<<b>sub-flow {html.escape(cluster)}</b>>, labeljust=l,"
+            file = (
+                f'  <font point-size="9" color="#6b7280">{html.escape(drawing.files[cluster])}</font>' if cluster in drawing.files else ""
+            )
+            yield f"    graph [label=<<b>sub-flow {html.escape(cluster)}</b>{file}>, labeljust=l,"
             yield '           style="rounded,filled", color="#d8b4fe", fillcolor="#faf5ff"]'
         yield from (f"    {_dot_box(box, overlaid=drawing.overlaid, calls=drawing.calls)}" for box in boxes)
         if cluster:
@@ -70,7 +78,7 @@ def _rows(drawing: Drawing) -> Iterator[list[str]]:
     """Nodes to stand side by side in the order of the keys or conditions that lead to them: those that nothing else leads to."""
     boxes = {box.name: (cluster, box.shape) for cluster, inside in drawing.clusters.items() for box in inside}
     inbound = Counter(arrow.target for arrow in drawing.arrows)
-    rows: dict[str, list[str]] = {name: [] for name, (_, shape) in boxes.items() if shape in ("menu", "branch")}
+    rows: dict[str, list[str]] = {name: [] for name, (_, shape) in boxes.items() if shape in ("menu", "branch", "hours")}
     for arrow in drawing.arrows:
         beside = boxes[arrow.source][0] == boxes[arrow.target][0] and inbound[arrow.target] == 1
         if arrow.source in rows and beside and arrow.mood in ("way", "else"):
@@ -86,17 +94,24 @@ def _dot_box(box: Box, *, overlaid: bool, calls: int | None = None) -> str:
         style += "" if box.taken else ",dashed"
     if calls is not None and not box.count:
         fill, line, style = "#f3f4f6", _QUIET, style + ",dashed"
-    cells, lines = (36, 4) if box.shape in ("menu", "form") else (26, 2)
+    cells, lines = (36, 4) if box.shape in ("menu", "form", "list") else (26, 2)
     ink = line if box.shape != "say" else "#6b7280"
     rows = [f'<font point-size="9" color="{ink}"><b>{html.escape(box.title)}</b>{_times(box, calls)}</font>']
     rows += [html.escape(line) for line in wrapped(box.words, cells, lines)]
     rows += [f'<font point-size="9" color="#c2410c"><b>{html.escape(badge)}</b></font>' for badge in box.badges]
+    rows += [f'<font point-size="9" color="#6b7280">◆ {html.escape(counted)}</font>' for counted in box.counted]
     rows += [f'<font point-size="9" color="#2563eb">{html.escape(_way_back(box, arrow))}</font>' for arrow in box.back]
     rows += [f'<font point-size="9" color="#b91c1c">not tried: {html.escape(", ".join(box.missing))}</font>'] if box.missing else []
     rows += [f'<font point-size="10" color="{_ended_colour(line)}"><b>■ {html.escape(line)}</b></font>' for line in box.ended]
     cell = "".join(f'<tr><td align="left">{row}</td></tr>' for row in rows)
     label = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cell}</table>'
-    bold = {"menu": ", penwidth=2", "form": ", penwidth=2", "call": ", peripheries=2", "transfer": ", peripheries=2"}.get(box.shape, "")
+    bold = {
+        "menu": ", penwidth=2",
+        "form": ", penwidth=2",
+        "list": ", penwidth=2",
+        "call": ", peripheries=2",
+        "transfer": ", peripheries=2",
+    }.get(box.shape, "")
     looks = f'shape={shape}, style="{style}", fillcolor="{fill}", color="{line}"{bold}'
     return f"{_quoted(box.name)} [label=<{label}>, {looks}, tooltip={_quoted(box.place)}]"
 
@@ -120,7 +135,7 @@ def _dot_arrow(arrow: Arrow, calls: int | None = None) -> str:
         looks = looks.replace(colour, _QUIET) if not arrow.count else f"{looks}, penwidth={1 + 5 * min(1, arrow.count / calls):.1f}"
     name, mark, times = arrow.label.partition("×")
     label = html.escape(name.strip() if mark else name)
-    if label and len(label) <= 4 and arrow.mood == "way":
+    if label and len(label) <= 4 and not label.isalpha() and arrow.mood == "way":
         label = f'<font point-size="13"><b>{label}</b></font>'
     label += f" {mark}{html.escape(times)}" if mark else ""
     return f"{_quoted(arrow.source)} -> {_quoted(arrow.target)} [{looks}" + (f", label=<{_padded(label)}>]" if label else "]")
@@ -144,8 +159,8 @@ def _quoted(text: str) -> str:
 
 _MERMAID: Mapping[str, tuple[str, str]] = {
     "say": ("(", ")"), "menu": ("[", "]"), "form": ("[/", "/]"), "lookup": ("[(", ")]"), "branch": ("{{", "}}"), "set": ("(", ")"),
-    "message": ("[\\", "/]"), "goto": ("(", ")"), "call": ("[[", "]]"), "return": ("((", "))"), "transfer": (">", "]"),
-    "hangup": ("([", "])"),
+    "message": ("[\\", "/]"), "goto": ("(", ")"), "call": ("[[", "]]"), "list": ("[", "]"), "hours": ("{{", "}}"),
+    "text": ("[/", "\\]"), "return": ("((", "))"), "transfer": (">", "]"), "hangup": ("([", "])"),
 }  # fmt: skip
 
 
@@ -160,7 +175,8 @@ def _mermaid(drawing: Drawing) -> Iterator[str]:
     yield "  begin((☎))"
     for cluster, boxes in drawing.clusters.items():
         if cluster:
-            yield f'  subgraph {_id(cluster)}__["sub-flow {_plain(cluster)}"]'
+            file = f"  {drawing.files[cluster]}" if cluster in drawing.files else ""
+            yield f'  subgraph {_id(cluster)}__["sub-flow {_plain(cluster + file)}"]'
         yield from (f"    {_mermaid_box(box, overlaid=drawing.overlaid, calls=drawing.calls)}" for box in boxes)
         if cluster:
             yield "  end"
@@ -183,6 +199,7 @@ def _mermaid_box(box: Box, *, overlaid: bool, calls: int | None = None) -> str:
         *map(_plain, wrapped(box.words, 30, 3)),
         *(_plain(badge) for badge in box.badges),
     ]
+    rows += [f"◆ {_plain(counted)}" for counted in box.counted]
     rows += [_plain(_way_back(box, arrow)) for arrow in box.back]
     rows += [f"not tried: {_plain(', '.join(box.missing))}"] if box.missing else []
     rows += [f"<b>■ {_plain(line)}</b>" for line in box.ended]
@@ -215,7 +232,7 @@ def to_text(drawing: Drawing, width: int = 120) -> str:
     verbs = max(len(_DOES[box.shape]) for box in boxes) + 2
     lines = [drawing.title, *(f"  {line}" for line in drawing.legend)]
     for cluster, inside in drawing.clusters.items():
-        lines += ["", f"sub-flow {cluster}"] if cluster else [""]
+        lines += ["", f"sub-flow {cluster}{f'  ({drawing.files[cluster]})' if cluster in drawing.files else ''}"] if cluster else [""]
         for box in inside:
             arrows = [*ways[box.name], *box.back]
             name = box.name + _times(box, drawing.calls)
@@ -226,7 +243,7 @@ def to_text(drawing: Drawing, width: int = 120) -> str:
 def _text_box(box: Box, arrows: list[Arrow], head: str, width: int) -> Iterator[str]:
     """One way on stands behind the words, several below them."""
     single = f"  → {arrows[0].target}" if len(arrows) == 1 and not arrows[0].label else ""
-    badges = "".join(f"  ({badge})" for badge in box.badges)
+    badges = "".join(f"  ({badge})" for badge in box.badges) + "".join(f"  ◆ {counted}" for counted in box.counted)
     yield f"{head}{cut(box.words, max(16, width - width_of(head + single + badges)))}{single}{badges}"
     if not single:
         labels = max((width_of(arrow.label) for arrow in arrows), default=0)

@@ -16,9 +16,11 @@ from ivr.errors import UserError
 from ivr.tools.conversations import read_script
 from ivr.tools.coverage import travelled
 from ivr.tools.flowtest import run
-from ivr.tools.graph import Arrow, cut, draw, width_of, wrapped
+from ivr.tools.graph import Arrow, draw
 from ivr.tools.graph_formats import to_dot, to_mermaid, to_text
+from ivr.tools.graph_words import cut, width_of, wrapped
 from tests.conftest import HOME, load
+from tests.tools.everything import everything
 
 AWKWARD = """\
 selfline: 1
@@ -128,7 +130,7 @@ def test_mermaid_takes_the_words_of_a_flow_for_words(awkward: Flow):
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 @pytest.mark.parametrize("overlaid", [False, True])
 def test_graphviz_draws_it_without_a_complaint(quick_line: Flow, awkward: Flow, overlaid: bool):
-    for flow in (quick_line, awkward):
+    for flow in (quick_line, awkward, everything()):
         made = subprocess.run(
             ["dot", "-Tsvg"], input=to_dot(draw(flow, {} if overlaid else None)), capture_output=True, text=True, check=True
         )
@@ -152,3 +154,42 @@ def test_words_are_cut_and_wrapped_by_their_width():
     assert wrapped("For your balance, press one.", 18, 2) == ("For your balance,", "press one.")
     assert wrapped("a" * 30, 10, 2) == ("a" * 10, "a" * 9 + "…")
     assert wrapped("", 10, 2) == ()
+
+
+def test_what_a_line_counts_and_limits_is_told_beside_it():
+    """Milestones and outcomes in the box, limits and opening hours in the legend, a shared file at its sub-flow."""
+    drawing = draw(everything())
+    boxes = {box.name: box for box in drawing.clusters[""]}
+
+    assert boxes["texted"].counted == ("milestone texted", "outcome served")
+    assert boxes["long"].badges == ("past the limits",)
+    assert boxes["full"].badges == ("when the line is crowded",)
+    assert drawing.legend[-4:] == (
+        "longer than 10min or 4 failed tries in all → long",
+        "60 calls at once, and one more → full",
+        "hours desk: mon-fri 09:00-17:00; 1 holiday in its calendars",
+        "hours always: daily 00:00-24:00",
+    )
+    assert drawing.files == {"number": "flows/shared/number.yaml"}
+    assert "sub-flow number  (flows/shared/number.yaml)" in to_text(drawing)
+
+
+def test_every_kind_of_node_has_a_shape_words_and_ways():
+    drawing = draw(everything())
+    boxes = {box.name: box for cluster in drawing.clusters.values() for box in cluster}
+
+    assert (boxes["list"].shape, boxes["list"].words) == ("list", "bundles.items, 2 a page, 1 on, 2 back; ‹name›, ‹left› left.")
+    assert (boxes["open_now"].shape, boxes["open_now"].words) == ("hours", "desk")
+    assert (boxes["sms"].shape, boxes["sms"].words) == ("text", "to call.caller_id: You have ‹count› bundles.")
+    assert boxes["other"].words == "number(call.caller_id) as asked"
+    assert boxes["number/end"].words == "number = keyed"
+    assert [(arrow.label, arrow.target) for arrow in drawing.arrows if arrow.source == "open_now"] == [
+        ("open", "always"),
+        ("closed", "shut"),
+        ("holiday", "feast"),
+    ]
+    assert [(arrow.label, arrow.target) for arrow in drawing.arrows if arrow.source == "list"] == [
+        ("3, one page", "sms"),
+        ("empty", "none"),
+    ]
+    assert [(arrow.label, arrow.target) for arrow in boxes["number/ask.confirm"].back] == [("2", "number/ask")]
