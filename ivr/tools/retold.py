@@ -7,7 +7,7 @@ so. The conversation is held while it is made, act after act, so it holds when i
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ivr.core.commands import AskDigits, Command, Lookup, Play, SendText, TakeMessage, Transfer
@@ -24,7 +24,7 @@ from ivr.core.events import (
     TransferEnded,
 )
 from ivr.core.flow import Flow, LookUp
-from ivr.core.notes import NodeEntered
+from ivr.core.notes import MilestoneReached, NodeEntered
 from ivr.core.values import ListOf, LookupSignature, Record, Scalar, Type, Value
 from ivr.tools.conversations import Conversation, read_script
 from ivr.tools.coverage import Passage
@@ -32,6 +32,7 @@ from ivr.tools.flowtest import Outcome, run, transcript_of
 from ivr.tools.replay import PastCall, replay
 from ivr.tools.retold_words import Draft, Samples, during, quoted, scalar
 
+_SENDS = "sends a text message: "  # as transcripts say it
 _WAITED = dt.timedelta(minutes=1)  # what passes between two acts without being worth a word
 _LONGEST_PRESS = 64
 
@@ -149,7 +150,7 @@ class _Teller:
     def _answer(self, event: LookupAnswered | CommandFailed, asked: Lookup) -> None:
         given = self._answers.setdefault(asked.name, [])
         if isinstance(event, CommandFailed):
-            given += ["deadline"] if event.reason == "deadline" else ["failed"] * (1 + asked.retries)
+            given += ["deadline"] if event.reason == "deadline" else ["failed"] * _tries(asked)
         elif event.answer is None:
             given.append("not_found")
         else:
@@ -219,12 +220,10 @@ class _Teller:
 
     def _end(self, draft: Draft, held: Outcome, *, whole: bool) -> None:
         """What was heard before each act, and how the call ended, if the conversation goes so far."""
-        heard = _heard(held)
-        steps = [line for number, step in enumerate(draft.steps) for line in (*_hears(heard.get(number, ())), step)]
-        last, ending = [], []
-        if whole:
-            last, topics = _hears(heard.get(len(draft.steps), ())), _topics(held.passages)
-            ending = [f"ticket: {topics[0] if topics else 'none'}", f"disposition: {held.passages[-1].step.state.disposition.value}"]
+        noticed = _noticed(held)
+        steps = [line for number, step in enumerate(draft.steps) for line in (*noticed.get(number, ()), step)]
+        last = noticed.get(len(draft.steps), []) if whole else []
+        ending = list(_outcomes(held.passages)) if whole else []
         for more, end in (([*steps, *last], ending), (steps, ending), (draft.steps, ending), (draft.steps, [])):
             if self._holds(replace(draft, steps=more, ending=end)):
                 draft.steps, draft.ending = more, end
@@ -260,39 +259,55 @@ def _nodes(passages: Sequence[Passage]) -> list[str]:
     return [note.node for passage in passages for note in passage.step.notes if isinstance(note, NodeEntered)]
 
 
+def _tries(asked: Lookup) -> int:
+    """How often a look-up is tried that keeps failing, as the driver does it when each failure comes at once."""
+    tries, pause, waited = 1, asked.backoff, asked.backoff
+    while tries <= asked.retries and waited < asked.deadline:
+        tries, pause = tries + 1, 2 * pause
+        waited += pause
+    return tries
+
+
 def _common(some: Sequence[str], others: Sequence[str]) -> int:
     """How many they begin with alike."""
     return next((count for count, (one, other) in enumerate(zip(some, others, strict=False)) if one != other), min(len(some), len(others)))
 
 
-def _topics(passages: Sequence[Passage]) -> list[str]:
+def _outcomes(passages: Sequence[Passage]) -> Iterator[str]:
+    """How the call ended, as keys of a conversation."""
     commands = (passage.step.command for passage in passages)
     answered = zip(commands, (passage.event for passage in passages[1:]), strict=False)
-    return [command.topic for command, event in answered if isinstance(command, TakeMessage) and isinstance(event, MessageKept)]
+    topics = [command.topic for command, event in answered if isinstance(command, TakeMessage) and isinstance(event, MessageKept)]
+    yield f"ticket: {topics[0] if topics else 'none'}"
+    last = passages[-1].step.state
+    yield f"disposition: {last.disposition.value}"
+    milestones = [note.milestone for passage in passages for note in passage.step.notes if isinstance(note, MilestoneReached)]
+    if milestones:
+        yield f"milestones: [{', '.join(milestones)}]"
+    if last.outcome:
+        yield f"outcome: {last.outcome}"
 
 
-def _heard(held: Outcome) -> Mapping[int, list[str]]:
-    """What was heard before each step, by the step's number; behind the last one what came after it."""
+def _noticed(held: Outcome) -> Mapping[int, list[str]]:
+    """What was heard and sent before each step, as steps, by the step's number; behind the last one what came after it."""
     conversation: Conversation = held.conversation
     numbers = {act.mark: number for number, act in enumerate(conversation.steps)}
     said = [text for passage in held.passages if (text := _said(passage.step.command))]
-    heard: dict[int, list[str]] = {}
+    noticed: dict[int, list[str]] = {}
     before: list[str] = []
     done = 0
     for line in held.transcript:
         if line.who == "line" and said and line.text == said[0]:
-            before.append(said.pop(0))
+            before.append(f"hears: {quoted(said.pop(0))}")
+        elif line.who == "line" and line.text.startswith(_SENDS):
+            before.append(f"sms: {quoted(line.text.removeprefix(_SENDS))}")
         elif line.who == "caller" or (line.who == "line" and line.text == "fails"):
             number = numbers.get(line.mark, done) if line.who == "caller" else done
-            heard.setdefault(number if number >= done else len(conversation.steps), before)
+            noticed.setdefault(number if number >= done else len(conversation.steps), before)
             before, done = [], max(done, number + 1)
-    heard.setdefault(len(conversation.steps), before)
-    return heard
+    noticed.setdefault(len(conversation.steps), before)
+    return noticed
 
 
 def _said(command: Command | None) -> str:
     return transcript_of(command.utterance) if isinstance(command, Play | AskDigits) else ""
-
-
-def _hears(texts: Sequence[str]) -> list[str]:
-    return [f"hears: {quoted(text)}" for text in texts if text]

@@ -21,6 +21,7 @@ from ivr.core.events import (
     MessageKept,
     NothingHeard,
     PromptPlayed,
+    TextQueued,
 )
 from ivr.core.flow import Flow
 from ivr.core.interpreter import advance
@@ -124,6 +125,8 @@ conversations:
       - hang_up
     ticket: callback
     disposition: ticket_opened
+    milestones: [balance_told, usage_told]
+    outcome: wants_person
 """
     )
 
@@ -150,9 +153,42 @@ def test_numbers_that_are_typed_and_answered_are_the_same_sample_everywhere():
     assert '- press: "13900000002"' in text
     assert 'number: "13900000002"' in text
     assert (
-        "one three nine, zero zero zero zero, zero zero zero two and one three nine, zero zero zero zero, zero zero zero two.Number?"
+        "one three nine, zero zero zero zero, zero zero zero two and one three nine, zero zero zero zero, zero zero zero two. Number?"
         in text
     )
+
+
+def test_what_is_new_to_calls_is_told_too():
+    """A remembered language, a look-up that fails at first, time that passes, a text message, milestones and outcomes."""
+    flow = compiled(
+        """
+  hello: {lookup: account, with: {number: call.caller_id}, retries: 2, not_found: bye, failed: ask, then: text}
+  ask: {menu: <<Again?>>, choices: {1: hello}, tries: 9, exhausted: bye}
+  text: {sms: <<Your balance: {{ account.balance | money }}.>>, failed: bye, then: main, milestone: written}
+  main: {menu: <<Main.>>, choices: {1: hours}, exhausted: bye}
+  hours: {hours: desk, open: ask, closed: closed}
+  closed: {say: <<Closed.>>, then: main, outcome: put_off}
+""",
+        "start: hello\nremember_language: true\nmilestones: [written]\noutcomes: [put_off]\nhours: {desk: {week: {mon-fri: 09:00-18:00}}}",
+    )
+
+    text = retold(
+        flow,
+        CallStarted(NIGHT, SESSION, CALLER, "test", "zh-CN"),
+        CommandFailed(later(2), "back_office"),
+        DigitsEntered(later(5), "1"),
+        LookupAnswered(later(6), ACCOUNT),
+        TextQueued(later(7)),
+        DigitsEntered(later(900), "1"),
+        CallerHungUp(later(910)),
+    )
+
+    assert 'language: "zh-CN"' in text
+    assert "account: [failed, failed, failed, {number:" in text
+    assert '- sms: "中Your balance: 35.62元' in text
+    assert '- later: 893s\n      - press: "1"\n      - hears: "中Closed.中Main."\n      - hang_up\n' in text
+    assert text.endswith("ticket: none\n    disposition: failed\n    milestones: [written]\n    outcome: put_off\n")
+    assert "not to be said" not in text
 
 
 def test_a_key_pressed_during_a_prompt_is_pressed_at_the_next_menu(quick_line: Flow):
