@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ivr.core.marks import Mark
 from ivr.errors import UserError
+from ivr.language.source import read_yaml
 from ivr.tools.importing.document import Element, NotReadable, read_document
 from ivr.tools.importing.draft import Draft
 from ivr.tools.importing.freeswitch import FreeSwitch
@@ -70,8 +71,12 @@ def import_flow(
         report.left_out(node.mark, f"no call comes to the place where '{heard[:60]}' was said")
     draft.complete()
     report.finish(roots)
+    text = written(draft)
+    _, problems = read_yaml(text, sources[0].path)
+    if problems:
+        raise NotReadable(roots[0].mark, f"too much for one flow: {problems[0].sentence}; import a part of it")
     return Imported(
-        written(draft),
+        text,
         report.items(source.path for source in sources),
         form,
         frozenset(element.mark for element in report.carried_elements),

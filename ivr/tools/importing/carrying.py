@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from ivr.core.marks import Mark
+from ivr.tools.importing.document import MAX_BYTES, NotReadable
 from ivr.tools.importing.draft import Draft, Go, Said, Shared, Words
 from ivr.tools.importing.report import Report
 from ivr.tools.importing.texts import digit_file, in_pieces, in_words, language_of, stand_in, without_templates
@@ -26,10 +27,14 @@ class Carrier:
         self._meaning = meaning
         self._sounds = sounds
         self._told: set[str] = set()
+        self._length = 0
 
     def text(self, text: str, mark: Mark) -> Words:
         """A text that is spoken, as prompts. What other systems fill into it is reported unless selfline knows it, too."""
         language = self.draft.language
+        self._length += len(text)
+        if self._length > MAX_BYTES // 2:
+            raise NotReadable(mark, "too much for one flow: there are more than 500,000 characters to be said; import a part of it")
         written, unknown, numbers = without_templates(text, self._templates, self._meaning, language)
         for name in dict.fromkeys(unknown):
             self.report.left_out(mark, f"the text fills in '{name}', which selfline does not know: look it up, or word the text without it")

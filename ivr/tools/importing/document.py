@@ -6,6 +6,7 @@ Refused with one sentence: document types and entities, more than 1 MiB, 200 dee
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.sax import SAXException, SAXParseException  # the exceptions only: what parses is defused
@@ -160,7 +161,6 @@ def _find_attributes(root: Element, data: bytes) -> None:
             continue
         position = starts[element.mark.line - 1] + element.mark.column + len(element.tag)
         while (found := _ATTRIBUTE.match(text, position)) is not None:
-            line = element.mark.line + text.count("\n", starts[element.mark.line - 1], found.start(1))
-            column = found.start(1) - text.rfind("\n", 0, found.start(1))
-            element.marks[found[1]] = Mark(element.mark.path, line, column)
+            line = bisect_right(starts, found.start(1))
+            element.marks[found[1]] = Mark(element.mark.path, line, found.start(1) - starts[line - 1] + 1)
             position = found.end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from urllib.parse import unquote, urlsplit
 
 from ivr.core.values import Kind, SpokenValue
@@ -16,10 +16,10 @@ CHINESE, ENGLISH = "zh-CN", "en-US"
 _WIDE = str.maketrans("０１２３４５６７８９＊＃", "0123456789*#")
 _UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
-_TELEPHONE = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){6,}")
+_TELEPHONE = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){6,31}")
 _ORDINAL = re.compile(r"(?<!\w)(\d{1,2})(?:st|nd|rd|th)\b", re.IGNORECASE)
 _SMALL = re.compile(r"(?<![\w.,:/$€£¥%+-])(?<![a-z]\s[.,:/-])(\d{1,2})(?![\w%:/]|[.,-]\d)", re.ASCII)
-_DIGITS = re.compile(r"\d+", re.ASCII)
+_DIGITS = re.compile(r"\d{1,32}", re.ASCII)
 _SENTENCE = re.compile(r"(?<=[.!?。！？;；])\s*")
 _KEY_WORDS = {
     **{word: str(key) for key, word in enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))},
@@ -56,8 +56,7 @@ def in_words(text: str, language: str) -> tuple[str, tuple[str, ...]]:
     def one_by_one(found: re.Match[str]) -> str:
         doubtful.append(found[0])
         groups = [group for group in re.split(r"\D+", found[0]) if group]
-        # a group longer than a value may be is cut
-        return ", ".join(words(SpokenValue(Kind.DIGITS, part), language) for group in groups for part in re.findall(r"\d{1,32}", group))
+        return ", ".join(_one_by_one(group, language) for group in groups)
 
     text = " ".join(_UNSPEAKABLE.sub(" ", text).translate(_WIDE).split())
     text = _TELEPHONE.sub(one_by_one, text)
@@ -66,6 +65,11 @@ def in_words(text: str, language: str) -> tuple[str, tuple[str, ...]]:
     text = _SMALL.sub(partial(_number, language), text)
     text = _DIGITS.sub(one_by_one, text)
     return _keys_in_words(text, language).strip(), tuple(doubtful)
+
+
+@lru_cache(maxsize=10_000)
+def _one_by_one(digits: str, language: str) -> str:
+    return words(SpokenValue(Kind.DIGITS, digits), language)
 
 
 def _number(language: str, found: re.Match[str]) -> str:

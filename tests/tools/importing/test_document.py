@@ -64,6 +64,15 @@ def test_a_flow_of_too_many_nodes_is_refused_by_its_place():
         import_flow([Source("x.xml", f"<Response>{verbs}</Response>".encode())])
 
 
+def test_a_flow_that_would_be_too_large_is_refused():
+    pages = "".join(f"<Say>{'2 ' * 20}</Say>" for _ in range(10_000))
+
+    with pytest.raises(UserError, match=r"^x\.xml:1:1: error: too much for one flow: .*; import a part of it$"):
+        import_flow([Source("x.xml", f"<Response>{pages}</Response>".encode())])
+    with pytest.raises(UserError, match=r"^x\.xml:1:11: error: too much for one flow: there are more than 500,000 characters to be said"):
+        import_flow([Source("x.xml", f"<Response><Say>{'1-1 ' * 200_000}</Say></Response>".encode())])
+
+
 def test_a_line_has_a_name_that_a_line_can_have():
     with pytest.raises(UserError, match="'a line' cannot name a line: up to 32 letters, digits, - and _"):
         import_flow([Source("x.xml", b"<Response/>")], line="a line")
