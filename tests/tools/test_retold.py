@@ -32,6 +32,7 @@ from ivr.tools.flowtest import Outcome, run
 from ivr.tools.replay import PastCall, past_call
 from ivr.tools.retold import conversation_of
 from tests.calls.random_calls import CALLER, EVERYTHING, NIGHT, SECRETIVE, SESSION, Happened, a_call, journal_of
+from tests.core.generated import flows
 from tests.core.phone import compiled
 
 
@@ -65,7 +66,7 @@ def retold(flow: Flow, *events: Event) -> str:
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_any_call_becomes_a_conversation_that_holds(quick_line: Flow, data: st.DataObject):
-    flow = data.draw(st.sampled_from([quick_line, SECRETIVE, EVERYTHING]))
+    flow = data.draw(st.one_of(st.sampled_from([quick_line, SECRETIVE, EVERYTHING]), flows()))
     happened = a_call(flow, data.draw, 15)
     call = past_call(SESSION, *journal_of(flow, happened))
 

@@ -18,7 +18,7 @@ from ivr.core.state import CallState
 from ivr.tools.coverage import Passage
 from ivr.tools.graph_formats import to_dot, to_mermaid, to_text
 from ivr.tools.traffic import Traffic, drawn
-from tests.calls.random_calls import CALLER, NIGHT, SECRETIVE, SESSION, a_call
+from tests.calls.random_calls import CALLER, EVERYTHING, NIGHT, SECRETIVE, SESSION, a_call
 from tests.tools.test_retold import ACCOUNT
 
 STARTED = CallStarted(NIGHT, SESSION, CALLER, "1008611")
@@ -94,7 +94,7 @@ def test_graphviz_draws_it_without_a_complaint(quick_line: Flow, traffic: Traffi
 @given(st.data())
 @settings(max_examples=40, deadline=None)
 def test_every_call_is_counted_once_and_ends_somewhere(quick_line: Flow, data: st.DataObject):
-    flow = data.draw(st.sampled_from([quick_line, SECRETIVE]))
+    flow = data.draw(st.sampled_from([quick_line, SECRETIVE, EVERYTHING]))
     found, calls = Traffic(), data.draw(st.integers(1, 3))
     for _ in range(calls):
         before = CallState()
