@@ -56,7 +56,7 @@ def in_words(text: str, language: str) -> tuple[str, tuple[str, ...]]:
     def one_by_one(found: re.Match[str]) -> str:
         doubtful.append(found[0])
         groups = [group for group in re.split(r"\D+", found[0]) if group]
-        return ", ".join(_one_by_one(group, language) for group in groups)
+        return ("，" if language == CHINESE else ", ").join(_one_by_one(group, language) for group in groups)
 
     text = " ".join(_UNSPEAKABLE.sub(" ", text).translate(_WIDE).split())
     text = _TELEPHONE.sub(one_by_one, text)

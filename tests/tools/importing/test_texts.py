@@ -25,6 +25,7 @@ from ivr.tools.importing.writing import text_of
         ("call 415-555-0134 now", "en-US", "call four one five, five five five, zero one three four now", ("415-555-0134",)),
         ("in 2024", "en-US", "in two zero two four", ("2024",)),
         ("at 9:30", "en-US", "at nine:three zero", ("9", "30")),
+        ("热线400-820-8820", "zh-CN", "热线四零零，八二零，八八二零", ("400-820-8820",)),
         ("请拨10086", "zh-CN", "请拨幺零零八六", ("10086",)),
     ],
 )
