@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import shutil
 from pathlib import Path
 
@@ -164,3 +165,20 @@ def test_a_comment_or_a_prompt_file_moved_makes_no_other_version_of_a_flow(home:
     edit(home, "nodes:\n  # ---", "nodes:\n  # a comment\n  # ---")
 
     assert "  2 calls, 2 served\n" in do(home, "graph", "--traffic").stdout
+
+
+def test_the_examples_in_the_guide_are_what_is_printed(home: Path):
+    """But for the numbers of lines, which move with the flow."""
+    told = do(home, "why", "a0").stdout
+    edit(home, "2: usage", "2: bill")
+    told += do(home, "replay", "a0", "--with", str(home / "flows" / "1008611.yaml")).stdout
+    guide = re.findall(r"```\n(.*?)```", (HOME / "docs" / "calls.md").read_text(encoding="utf-8"), re.DOTALL)
+
+    examples = [line for block in guide for line in block.splitlines() if line.strip() != "…"]
+    assert len(examples) > 15
+    for line in examples:
+        assert _unnumbered(line) in _unnumbered(told).splitlines()
+
+
+def _unnumbered(text: str) -> str:
+    return re.sub(r"yaml:[0-9]+", "yaml:N", text)
