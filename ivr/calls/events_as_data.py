@@ -56,8 +56,9 @@ def value_data(value: Value | dt.datetime) -> object:
             return ["timedelta", value.days, value.seconds, value.microseconds]
         case tuple() | list():
             return ["list", *(value_data(item) for item in value)]
-        case _:
+        case Mapping():
             return {key: value_data(item) for key, item in value.items()}
+    return ["unknown", type(value).__name__]  # no call is to end because of what its back office said
 
 
 def value_from(data: Any) -> Any:
@@ -81,6 +82,8 @@ def value_from(data: Any) -> Any:
                 return dt.timedelta(days, seconds, microseconds)
             case ["list", *items]:
                 return tuple(value_from(item) for item in items)
+    except Unreadable:
+        raise
     except (ValueError, TypeError, InvalidOperation, ZoneInfoNotFoundError, OverflowError) as error:
         raise Unreadable(f"no value: {error}") from None
     raise Unreadable(f"no value of a kind {data[0]!r}" if isinstance(data, list) and data else f"no value: {type(data).__name__}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +11,10 @@ from typing import Any
 from ivr.calls.events_as_data import Unreadable, value_from
 from ivr.calls.journal import entry as readable
 from ivr.calls.sealing import spoken_values, unsealed
-from ivr.core.commands import Command
 from ivr.core.events import CallStarted, Event
 from ivr.core.flow import Collect, Flow
 from ivr.core.interpreter import Step, advance
+from ivr.core.notes import NodeEntered
 from ivr.core.state import CallState
 from ivr.core.values import Kind, SpokenValue
 from ivr.errors import UnexpectedEvent
@@ -98,11 +97,13 @@ def replay(flow: Flow, call: PastCall) -> Replayed:
             refused = (f"the flow waits for something else: {error}",)
             return Replayed(flow, call, tuple(passages), _difference(call, number, places, _then(call, number, places), refused))
         passages.append(Passage(state, event, step))
-        if not _same(call, number, asked, event, step):
-            then, now = _then(call, number, places), _now(event, asked, step, places)
-            return Replayed(flow, call, tuple(passages), _difference(call, number, places, then, now))
-        for _ in told_step(_data(readable(event, asked, step))["notes"], None, places):
-            pass  # the places go on
+        now: Mapping[str, Any] = readable(event, asked, step)
+        if not _same(call, number, now, step):
+            told = _told(now["notes"], now["command"], spoken_values(step.command), event.at, places)
+            return Replayed(flow, call, tuple(passages), _difference(call, number, places, _then(call, number, places), told))
+        for note in step.notes:
+            if isinstance(note, NodeEntered):
+                places.come_to(note.node, note.mark)
         state, asked = step.state, step.command
     return Replayed(flow, call, tuple(passages), _other_end(call, state, places))
 
@@ -130,14 +131,14 @@ def report(replayed: Replayed) -> Iterator[str]:
 # --- comparing ---
 
 
-def _same(call: PastCall, number: int, asked: Command | None, event: Event, step: Step) -> bool:
-    then, now = call.entries[number], _data(readable(event, asked, step))
+def _same(call: PastCall, number: int, now: Entry, step: Step) -> bool:
+    then = call.entries[number]
     notes = then.get("notes") or []
     return (
         len(notes) == len(now["notes"])
         and all(_alike(was, is_) for was, is_ in zip(notes, now["notes"], strict=True))
         and _alike(then.get("command"), now["command"])
-        and list(call.spoken[number]) == _data(spoken_values(step.command))
+        and list(call.spoken[number]) == spoken_values(step.command)
     )
 
 
@@ -177,11 +178,6 @@ def _then(call: PastCall, number: int, places: Places) -> tuple[str, ...]:
     return _told(entry.get("notes") or (), entry.get("command"), call.spoken[number], call.events[number].at, places)
 
 
-def _now(event: Event, asked: Command | None, step: Step, places: Places) -> tuple[str, ...]:
-    now = _data(readable(event, asked, step))
-    return _told(now["notes"], now["command"], _data(spoken_values(step.command)), event.at, places)
-
-
 def _told(notes: Sequence[Entry], command: Entry | None, spoken: Sequence[Any], at: dt.datetime, places: Places) -> tuple[str, ...]:
     lines = list(told_step(notes, _spoken(command, spoken, at), copy.deepcopy(places)))
     if not command:
@@ -212,8 +208,3 @@ def _part(part: str, values: Iterator[Any], language: str, at: dt.datetime) -> s
     if value is None:
         return part
     return words(SpokenValue(Kind(kind), value_from(value), at.date()), language)
-
-
-def _data(thing: object) -> Any:
-    """As it is read back from JSON."""
-    return json.loads(json.dumps(thing, ensure_ascii=False))

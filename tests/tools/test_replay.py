@@ -89,6 +89,14 @@ def test_what_is_no_value_is_refused(data: object):
         value_from(data)
 
 
+def test_what_no_value_should_be_is_written_all_the_same_and_refused_when_read():
+    written_anyway = value_data({"balance": 0.5})  # type: ignore[dict-item]
+
+    assert written_anyway == {"balance": ["unknown", "float"]}
+    with pytest.raises(Unreadable, match=r"^no value of a kind 'unknown'$"):
+        value_from(written_anyway)
+
+
 def test_an_event_of_another_version_is_refused():
     with pytest.raises(Unreadable, match=r"^there is no event 'CallerSang'$"):
         event_from({"type": "CallerSang"})
