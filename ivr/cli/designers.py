@@ -179,9 +179,13 @@ def prompts_check() -> None:
 @click.command("try")
 @click.argument("flow", required=False, type=click.Path(path_type=Path))
 @click.option("--caller", default="13900001008", show_default=True, help="Who calls: one of the sample subscribers, or any number.")
-def try_(flow: Path | None, caller: str) -> None:
+@click.option("--at", default="", metavar="MOMENT", help="When the call comes in, such as 2026-03-07T12:00; now unless given.")
+@click.option("--language", default="", metavar="LANGUAGE", help="The language that is remembered of the caller: zh-CN or en-US.")
+@click.option("--crowded", is_flag=True, help="The line has all the calls it may.")
+@click.option("--audio", is_flag=True, help="Play what the line says, in its own voice.")
+def try_(flow: Path | None, caller: str, at: str, language: str, crowded: bool, audio: bool) -> None:
     """Talk to FLOW (the line's own unless named) in the terminal: keys, silence, hang-up, and steps taken back."""
-    from ivr.bootstrap.tryout import try_flow
+    from ivr.bootstrap.tryout import Circumstances, Trial, try_flow
 
     settings = read_settings()
 
@@ -191,4 +195,5 @@ def try_(flow: Path | None, caller: str) -> None:
         except EOFError:
             return None
 
-    try_flow(flow or settings.home / "flows" / f"{settings.flow}.yaml", settings.home, caller, click.echo, listen)
+    path = flow or settings.home / "flows" / f"{settings.flow}.yaml"
+    try_flow(path, settings.home, Trial(caller, at, Circumstances(language, crowded), audio), click.echo, listen)

@@ -15,7 +15,7 @@ from ivr.core.expression_types import describe
 from ivr.core.values import Kind, ListOf, LookupSignature, Record, Scalar, Type, Value
 from ivr.language.problems import Problem, did_you_mean
 from ivr.language.reader import kind_of
-from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
+from ivr.language.source import ListSource, MappingSource, ScalarSource, Source, read_yaml
 
 SOME_DAY = dt.date(2026, 3, 5)  # a date that was left out
 OTHERWISE = ("not_found", "failed", "deadline")
@@ -44,6 +44,13 @@ def read_answers(source: Source, signature: LookupSignature, problems: list[Prob
             problems.append(Problem(source.mark, "bad-value", "a list of answers needs one at least"))
         return InTurn(tuple(read_answer(item, signature, problems) for item in source.items))
     return read_answer(source, signature, problems)
+
+
+def answers_in(text: str, signature: LookupSignature) -> tuple[Value | Failure | InTurn, tuple[Problem, ...]]:
+    """What stands in a text, and what is wrong with it."""
+    source, found = read_yaml(text, "what")
+    problems = list(found)
+    return (None if source is None else read_answers(source, signature, problems)), tuple(problems)
 
 
 def read_answer(source: Source, signature: LookupSignature, problems: list[Problem]) -> Value | Failure:

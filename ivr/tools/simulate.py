@@ -1,4 +1,5 @@
-"""Talking to a flow in the terminal: the caller's keys, silence, hang-up; steps taken back; look-ups that answer something else.
+"""Talking to a flow in the terminal: the caller's keys, silence, hang-up; steps taken back; time that passes; look-ups that answer
+something else, text messages that cannot be sent.
 
 States are frozen, so taking a step back is keeping the old one.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ivr.core import notes as facts
 from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, SendText, TakeMessage, Transfer
@@ -30,13 +31,20 @@ from ivr.core.events import (
 from ivr.core.flow import Flow
 from ivr.core.interpreter import Step, advance
 from ivr.core.state import CallState
-from ivr.core.values import Value
-from ivr.tools.flowtest import REFERENCE, Answers, transcript_of
+from ivr.core.values import LookupSignature, Utterance, Value
+from ivr.language.problems import did_you_mean
+from ivr.language.reader import duration
+from ivr.speech.written import written
+from ivr.tools.answers import Failure, InTurn, answers_in
+from ivr.tools.flowtest import REFERENCE, SESSION, Answers, transcript_of
 
 _KEYS = re.compile(r"[0-9*#]{1,64}")
-_WHAT_IF = re.compile(r"what (?P<lookup>\w+) (?P<outcome>failed|deadline|not_found|as_usual)")
+_LATER = re.compile(r"later\s+(?P<time>\S+)")
+_WHAT_IF = re.compile(r"what\s+(?P<what>\w+)\s+(?P<outcome>.+)")
+_AS_USUAL, _SMS = "as_usual", "sms"
 HELP = {
-    "keys": "keys (12#), Enter for silence, hang, back (one step), what LOOK-UP failed|deadline|not_found|as_usual, quit",
+    "keys": "keys (12#), Enter for silence, hang, back (one step), later 10min, "
+    "what LOOK-UP failed|deadline|not_found|{field: value}|as_usual, what sms failed, quit",
     "message": "leave, short (say nothing), hang (keeps the message), full (no room on the disk), back, quit",
     "transfer": "yes (somebody answers), no, hang, back, quit",
 }
@@ -44,11 +52,16 @@ HELP = {
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """What to show after a step: what the line said, the way through the flow, and what can be done now ("" when the call is over)."""
+    """What to show after a step: what the line said, the way through the flow, and what can be done now ("" when the call is over).
+
+    `utterances` are what it said for a voice, `texts` the text messages it sent.
+    """
 
     said: tuple[str, ...]
     way: tuple[str, ...]
     ask: str
+    utterances: tuple[Utterance, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +70,50 @@ class _Moment:
 
     state: CallState
     command: Command | None
+    passed: dt.timedelta  # time that was let pass up to here
 
 
 class NotUnderstood(Exception):
     """What was typed is nothing that can be done now."""
 
 
-class TryOut:
-    """One call, tried out. `answers` gives look-up answers; `clock` the time of each event."""
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """How a call comes in: the language that is remembered of its caller, and whether the line has all the calls it may."""
 
-    def __init__(self, flow: Flow, caller: str, answers: Answers, clock: Callable[[], dt.datetime]) -> None:
+    language: str = ""
+    crowded: bool = False
+
+
+class TryOut:
+    """One call, tried out. `answers` gives look-up answers; `clock` the time of each event; `signatures` what look-ups may be told to
+    answer."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        caller: str,
+        answers: Answers,
+        clock: Callable[[], dt.datetime],
+        signatures: Mapping[str, LookupSignature] | None = None,
+        circumstances: Circumstances | None = None,
+    ) -> None:
         self._flow = flow
         self._answers = answers
         self._clock = clock
         self._caller = caller
-        self._what_if: dict[str, str] = {}
+        self._signatures = signatures or {}
+        self._circumstances = circumstances or Circumstances()
+        self._what_if: dict[str, Value | Failure] = {}
+        self._sms_fails = False
+        self._passed = dt.timedelta(0)
         self._keys = ""
         self._moments: list[_Moment] = []
 
     def begin(self) -> Screen:
         """The call comes in."""
-        started = CallStarted(self._clock(), "00000000-0000-4000-8000-000000000000", self._caller, self._flow.name)
+        how = self._circumstances
+        started = CallStarted(self._now(), SESSION, self._caller, self._flow.name, how.language, how.crowded)
         return self._go_on(advance(self._flow, CallState(), started))
 
     def do(self, typed: str) -> Screen:
@@ -86,15 +122,54 @@ class TryOut:
         if typed == "back":
             if len(self._moments) > 1:
                 self._moments.pop()
-            return self._screen((), ())
+                self._passed = self._moments[-1].passed
+            return self._screen(_Said())
+        if matched := _LATER.fullmatch(typed):
+            return self._wait(matched["time"])
         if matched := _WHAT_IF.fullmatch(typed):
-            self._what_if[matched["lookup"]] = matched["outcome"]
-            return self._screen((), (f"look-up {matched['lookup']}: {matched['outcome']}",))
+            return self._suppose(matched["what"], matched["outcome"].strip())
         assert moment.command is not None
         event = self._event(moment.command, typed)
         if event is None:
             raise NotUnderstood(HELP[_wants(moment.command)])
         return self._go_on(advance(self._flow, moment.state, event))
+
+    def _now(self) -> dt.datetime:
+        return self._clock() + self._passed
+
+    def _wait(self, text: str) -> Screen:
+        time = duration(text)
+        if time is None:
+            raise NotUnderstood(f"'{text}' is not a duration; write for example: later 10min")
+        self._passed += time
+        return self._screen(_Said(way=[f"it is {self._now():%Y-%m-%d %H:%M:%S} now"]))
+
+    def _suppose(self, what: str, outcome: str) -> Screen:
+        """From now on, a look-up answers that, or text messages fail."""
+        if what == _SMS:
+            if outcome not in ("failed", _AS_USUAL):
+                raise NotUnderstood("what sms failed|as_usual")
+            self._sms_fails = outcome == "failed"
+            return self._screen(_Said(way=[f"text messages: {outcome}"]))
+        if self._signatures and what not in self._signatures:
+            raise NotUnderstood(f"the back office has no look-up '{what}'{did_you_mean(what, tuple(self._signatures))}")
+        if outcome == _AS_USUAL:
+            self._what_if.pop(what, None)
+        else:
+            self._what_if[what] = self._supposed(what, outcome)
+        return self._screen(_Said(way=[f"look-up {what}: {outcome}"]))
+
+    def _supposed(self, lookup: str, outcome: str) -> Value | Failure:
+        if lookup not in self._signatures:
+            if outcome == "not_found":
+                return None
+            if outcome in ("failed", "deadline"):
+                return Failure(outcome)
+            raise NotUnderstood(HELP["keys"])
+        answer, problems = answers_in(outcome, self._signatures[lookup])
+        if problems:
+            raise NotUnderstood("; ".join(problem.sentence for problem in problems))
+        return answer.answers[-1] if isinstance(answer, InTurn) else answer
 
     @property
     def over(self) -> bool:
@@ -102,7 +177,7 @@ class TryOut:
         return self._moments[-1].command is None
 
     def _event(self, command: Command, typed: str) -> Event | None:
-        at = self._clock()
+        at = self._now()
         if typed == "hang":
             return MessageKept(at, REFERENCE, hung_up=True) if isinstance(command, TakeMessage) else CallerHungUp(at)
         match command, typed:
@@ -120,7 +195,7 @@ class TryOut:
                 return None
 
     def _entered(self, command: AskDigits, keys: str) -> DigitsEntered:
-        at = self._clock()
+        at = self._now()
         if command.max_digits == 1:
             self._keys = keys[1:]
             return DigitsEntered(at, keys[0])
@@ -133,48 +208,66 @@ class TryOut:
 
     def _go_on(self, step: Step) -> Screen:
         """Answer what needs no caller, until the caller's turn."""
-        said: list[str] = []
-        way = [_told(note) for note in step.notes]
+        told = _Said(way=[_told(note) for note in step.notes])
         while step.command is not None:
             if isinstance(step.command, Play | AskDigits) and step.command.utterance.parts:
-                said.append(transcript_of(step.command.utterance))
+                told.utterances.append(step.command.utterance)
             event: Event
             match step.command:
                 case Play():
-                    event = PromptPlayed(self._clock())
+                    event = PromptPlayed(self._now())
                 case Lookup():
                     event = self._look_up(step.command)
                 case SendText():
-                    event = TextQueued(self._clock())
-                    way.append(f"  text message: {transcript_of(step.command.text)}")
+                    event = self._send(step.command, told)
                 case Release():
-                    event = Released(self._clock())
+                    event = Released(self._now())
                 case AskDigits() if self._keys:
                     event = self._entered(step.command, self._keys)
                 case _:
                     break
             step = advance(self._flow, step.state, event)
-            way += [_told(note) for note in step.notes]
-        self._moments.append(_Moment(step.state, step.command))
-        return self._screen(tuple(said), tuple(way))
+            told.way += [_told(note) for note in step.notes]
+        self._moments.append(_Moment(step.state, step.command, self._passed))
+        return self._screen(told)
+
+    def _send(self, command: SendText, told: _Said) -> Event:
+        if self._sms_fails:
+            return CommandFailed(self._now(), "outbox")
+        try:
+            told.texts.append(written(command.text))
+        except ValueError:
+            return CommandFailed(self._now(), "text")
+        return TextQueued(self._now())
 
     def _look_up(self, command: Lookup) -> Event:
-        at = self._clock()
-        outcome = self._what_if.get(command.name, "as_usual")
-        if outcome == "not_found":
-            return LookupAnswered(at, None)
-        if outcome in ("failed", "deadline"):
-            return CommandFailed(at, "back_office" if outcome == "failed" else outcome)
+        at = self._now()
+        if command.name in self._what_if:
+            supposed = self._what_if[command.name]
+            if isinstance(supposed, Failure):
+                return CommandFailed(at, "deadline" if supposed.reason == "deadline" else "back_office")
+            return LookupAnswered(at, supposed)
         try:
             return LookupAnswered(at, self._answers(command.name, command.arguments))
         except LookupError:
             return CommandFailed(at, "back_office")
 
-    def _screen(self, said: tuple[str, ...], way: tuple[str, ...]) -> Screen:
+    def _screen(self, told: _Said) -> Screen:
         moment = self._moments[-1]
-        if moment.command is None:
-            return Screen(said, (*way, f"the call is over: {moment.state.disposition.value}"), "")
-        return Screen(said, way, HELP[_wants(moment.command)])
+        over = moment.command is None
+        way = [*told.way, f"the call is over: {moment.state.disposition.value}"] if over else told.way
+        ask = HELP[_wants(moment.command)] if moment.command is not None else ""
+        said = tuple(map(transcript_of, told.utterances))
+        return Screen(said, tuple(way), ask, tuple(told.utterances), tuple(told.texts))
+
+
+@dataclass(slots=True)
+class _Said:
+    """What came of a step, as it is gathered."""
+
+    way: list[str] = field(default_factory=list)
+    utterances: list[Utterance] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
 
 def _wants(command: Command) -> str:

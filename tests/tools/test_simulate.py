@@ -8,10 +8,12 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.backoffice.signatures import SIGNATURES
 from ivr.core.flow import Flow
 from ivr.core.values import Value
 from ivr.tools.conversations import NOON
-from ivr.tools.simulate import HELP, NotUnderstood, TryOut
+from ivr.tools.simulate import HELP, Circumstances, NotUnderstood, TryOut
+from tests.tools.everything import everything
 
 ACCOUNT: Mapping[str, Value] = {
     "number": "13900001008", "language": "zh-CN", "balance": Decimal("35.62"), "suspended": False, "senior": False, "plan": "A",
@@ -99,3 +101,71 @@ def test_hanging_up_ends_the_call(tried: TryOut):
     tried.begin()
 
     assert tried.do("hang").way[-1] == "the call is over: self_served"
+
+
+def trial(**circumstances: object) -> TryOut:
+    """A call to the line that uses everything."""
+    return TryOut(everything(), "13900001008", answers, lambda: NOON, SIGNATURES, Circumstances(**circumstances))  # type: ignore[arg-type]
+
+
+def test_a_look_up_answers_what_it_is_told_to():
+    tried = trial()
+    tried.begin()
+    told = tried.do("what bundles {count: 1, items: [{name: A, left: 1GB}]}")
+
+    screen = tried.do("1")
+
+    assert told.way == ("look-up bundles: {count: 1, items: [{name: A, left: 1GB}]}",)
+    assert screen.said[0].startswith("A, one gigabyte left. A text message is on its way.")
+    assert screen.texts == ("You have 1 bundles.",)
+    assert screen.utterances[0].language == "en-US"
+    assert "  page 1 of 1" in screen.way
+
+
+def test_a_text_message_can_be_made_to_fail():
+    tried = trial()
+    tried.begin()
+    tried.do("what bundles {items: [{name: A}]}")
+    tried.do("what sms failed")
+
+    screen = tried.do("1")
+
+    assert screen.said[-1].endswith("Sorry.")
+    assert screen.texts == ()
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("what bundle failed", "the back office has no look-up 'bundle'; did you mean 'bundles'?"),
+        ("what bundles {cuont: 1}", "look-up 'bundles' answers no 'cuont'; did you mean 'count'?"),
+        ("what bundles maybe", "an answer is a mapping of fields, 'not_found', 'failed' or 'deadline'"),
+        ("what sms sometimes", "what sms failed|as_usual"),
+        ("later soon", "'soon' is not a duration; write for example: later 10min"),
+    ],
+)
+def test_what_cannot_be_supposed_is_told(typed: str, sentence: str):
+    tried = trial()
+    tried.begin()
+
+    with pytest.raises(NotUnderstood) as refused:
+        tried.do(typed)
+
+    assert str(refused.value) == sentence
+
+
+def test_time_passes_and_comes_back_with_a_step_back():
+    tried = trial()
+    tried.begin()
+
+    told = tried.do("later 10min")
+    too_long = tried.do("")
+    tried.do("back")
+
+    assert told.way == ("it is 2026-03-05 12:10:00 now",)
+    assert "  too long → long" in too_long.way
+    assert tried.do("").said[0].startswith("For your bundles")
+
+
+def test_a_crowded_line_begins_where_crowded_calls_do():
+    assert trial(crowded=True).begin().said == ("All lines are busy.",)
