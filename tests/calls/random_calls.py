@@ -146,13 +146,16 @@ def _answer(command: Command, draw: st.DrawFn) -> Event:
             return draw(st.sampled_from([DigitsEntered(at, digits), DigitsEntered(at, digits, terminated=True), NothingHeard(at)]))
         case AskDigits(max_digits=longest):
             alphabet = "0123456789*#" if longest == 1 else "0123456789*"
-            digits = draw(st.one_of(st.text(alphabet, min_size=1, max_size=longest), st.sampled_from("123456")))
-            return draw(st.sampled_from([DigitsEntered(at, digits), DigitsEntered(at, digits, terminated=True), NothingHeard(at)]))
+            likely = st.sampled_from("123456") if longest < 3 else st.sampled_from(["13800001111", "12345", "77"[:longest]])
+            digits = draw(st.one_of(st.text(alphabet, min_size=1, max_size=longest), likely, likely, likely))
+            keyed = DigitsEntered(at, digits)
+            return draw(st.sampled_from([keyed, keyed, keyed, replace(keyed, terminated=True), NothingHeard(at)]))
         case Lookup(name=name):
-            answer = draw(st.one_of(st.none(), ANSWERS[name], ANSWERS[name]))
-            return draw(
-                st.sampled_from([LookupAnswered(at, answer, draw(KEYS)), LookupAnswered(at, answer), CommandFailed(at, "deadline", "1")])
-            )
+            if draw(st.integers(0, 5)) == 0:
+                return draw(
+                    st.sampled_from([LookupAnswered(at, None), CommandFailed(at, "deadline", "1"), CommandFailed(at, "back_office")])
+                )
+            return LookupAnswered(at, draw(ANSWERS[name]), draw(st.one_of(st.just(""), st.just(""), KEYS)))
         case SendText():
             return draw(st.sampled_from([TextQueued(at), TextQueued(at, draw(KEYS)), CommandFailed(at, "outbox")]))
         case TakeMessage():
