@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import platform
 import time
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from adapters.backoffice.signatures import SIGNATURES
 from ivr.core.flow import Flow
 from ivr.core.values import Value
 from ivr.errors import UserError
+from ivr.tools.conversation_schema import conversation_schema
 from ivr.tools.conversations import Conversation, read_script
 from ivr.tools.coverage import Coverage, cover
 from ivr.tools.flowtest import Outcome, run
@@ -50,6 +52,11 @@ def flow_of(path: Path, home: Path) -> Flow:
 def scripts_of(home: Path) -> tuple[Path, ...]:
     """The files of conversations that come with the project."""
     return tuple(sorted((home / "flows" / "tests").glob("*.yaml")))
+
+
+def schema_of_conversations() -> str:
+    """The JSON Schema of conversation files, as it is shipped, with the look-ups of the embedded back office."""
+    return json.dumps(conversation_schema(SIGNATURES), ensure_ascii=False, indent=2) + "\n"
 
 
 def coverages(held: Iterable[Timed]) -> tuple[Coverage, ...]:

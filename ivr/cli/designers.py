@@ -61,12 +61,14 @@ def lint(flows: Sequence[Path], format_: str, explain: str | None) -> None:
 
 @click.command()
 @click.option("--reference", is_flag=True, help="Print the reference page (docs/flow-reference.md) instead.")
-def schema(reference: bool) -> None:
+@click.option("--conversations", is_flag=True, help="Print the schema of conversation files (docs/conversation.schema.json) instead.")
+def schema(reference: bool, conversations: bool) -> None:
     """Print the JSON Schema of flows: an editor with it completes keys and shows what they mean."""
+    from ivr.bootstrap.conversations import schema_of_conversations
     from ivr.tools.reference import reference as page
     from ivr.tools.reference import schema_text
 
-    click.echo(page() if reference else schema_text(), nl=False)
+    click.echo(schema_of_conversations() if conversations else page() if reference else schema_text(), nl=False)
 
 
 @click.command()
