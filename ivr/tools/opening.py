@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -18,8 +19,21 @@ _CHANGES = 60  # openings and closings that are tried then
 
 def moments_of(schedule: Schedule) -> Mapping[str, dt.datetime]:
     """For each state that the hours can be in (open, closed, holiday), a moment at which they are, the soonest that is easily found."""
+    return _moments_of(tuple(sorted(schedule.week.items())), schedule.zone, schedule.closed, schedule.open, schedule.workday)
+
+
+@lru_cache(maxsize=64)
+def _moments_of(
+    week: tuple[tuple[int, tuple[Span, ...]], ...],
+    zone: str,
+    closed: tuple[Period, ...],
+    opened: tuple[Period, ...],
+    workday: int | None,
+) -> Mapping[str, dt.datetime]:
+    """By what a schedule is made of, since a whole year is looked through for a state that never comes."""
+    schedule = Schedule(dict(week), zone, closed, opened, workday)
     found: dict[str, dt.datetime] = {}
-    states = {"open", "closed", *(["holiday"] if schedule.closed else [])}
+    states = {"open", "closed", *(["holiday"] if closed else [])}
     for moment in _candidates(schedule):
         found.setdefault(state_of(schedule, moment), moment)
         if found.keys() == states:
