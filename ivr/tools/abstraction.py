@@ -7,28 +7,51 @@ can happen, never fewer, and each such assumption is told. The same goes for a c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from decimal import Decimal
 from itertools import count
 from typing import TypeVar
 
-from ivr.core.expressions import Binary, Choice, Expression, Field, Function, Literal, Many, Name, Term, Unary, names, parts_of
+from ivr.core.expression_types import type_of
+from ivr.core.expressions import Binary, Choice, Expression, ExpressionError, Field, Function, Literal, Many, Name, Term, Unary, parts_of
 from ivr.core.flow import (
     Branch,
+    Call,
+    ChecksHours,
     Collect,
     Flow,
     LookUp,
     Node,
+    ReadsList,
+    Return,
+    SendsText,
     Set,
     Slot,
     Target,
 )
 from ivr.core.values import Kind, LookupSignature, Record, Scalar, Type, Value
+from ivr.language.ways import subflow_of
 from ivr.tools.liveness import FREE, Known, expressions_of, live_values, slots_of
-from ivr.tools.witnesses import Answer, Decisions, Path, Question, Witnessed, path_of, reads, simple, witnesses
+from ivr.tools.moments import CLOCK, MAX_MOMENTS, Moments
+from ivr.tools.witnesses import (
+    ITEM,
+    MANY_PAGES,
+    Answer,
+    Decisions,
+    Path,
+    Question,
+    Witnessed,
+    path_of,
+    reads,
+    sample,
+    simple,
+    witnesses,
+)
 
 T = TypeVar("T")
+TRIES = "?tries"  # the name of an assumption
+MOST_TRIES = 9  # of a whole call, up to which failed tries are counted
 Origin = tuple[str, Path]  # a source of values (a look-up, a form, the call) and a path within it
 
 
@@ -46,6 +69,9 @@ class Abstraction:
     live: Mapping[Target, Known]
     counters: Mapping[str, Decimal]  # variables that only grow, and beyond what no condition tells them apart
     free: Answer
+    moments: Moments
+    items: Mapping[str, frozenset[Origin]]  # for each choice that is about items of lists, where what cannot be said then comes from
+    tries: int | None  # of the whole call; None when they are not limited, or not counted
 
 
 def abstract(flow: Flow, signatures: Mapping[str, LookupSignature]) -> Abstraction:
@@ -59,9 +85,7 @@ class _Reading:
         self._signatures = {
             node.lookup: signatures[node.lookup] for node in flow.nodes.values() if isinstance(node, LookUp) and node.lookup in signatures
         }
-        self._assignments = [
-            (name, value) for node in flow.nodes.values() if isinstance(node, Set) for name, value in node.assignments.items()
-        ]
+        self._assignments = list(_assignments(flow))
         self._from_outside, self._calculated = self._provenance()
         self._questions: dict[Origin, list[Question]] = {}
         self._spoken: set[Origin] = set()
@@ -69,18 +93,29 @@ class _Reading:
         self._choices: dict[Path, tuple[Value, ...]] = {}
         self._serial = count()
         self._unsearchable: set[Origin] = set()
+        self._pages: dict[Origin, set[int]] = {}
+        self._items: dict[str, frozenset[Origin]] = {}
+        self._moments = Moments(flow)
 
     def abstraction(self) -> Abstraction:
         for node in self._flow.nodes.values():
             for expression in expressions_of(node):
                 self._ask(expression.root)
             for slot in slots_of(node):
-                self._spoken.update(self._origins(path_of(slot.expression.root) or ()))
+                self._spoken.update(origin for path in reads(slot.expression.root) for origin in self._origins(path))
+            if isinstance(node, SendsText):
+                self._spoken.update(self._origins(path_of(node.to.root) or ()))
+            elif isinstance(node, ReadsList):
+                for origin in self._origins(path_of(node.items.root) or ()):
+                    self._pages.setdefault(origin, set()).add(node.page_size)
         lookups = {name: self._witnessed(name, signature) for name, signature in self._signatures.items()}
         entries = {node.name: self._entries(node) for node in self._flow.nodes.values() if isinstance(node, Collect)}
         callers, dialled = self._called("caller_id", "13900001008"), self._called("dialled", self._flow.name)
         flow = replace(self._flow, nodes={name: self._loosened(node) for name, node in self._flow.nodes.items()})
         bools = Record({path[0]: Scalar(Kind.BOOL) for path in self._choices})
+        tries = self._tries()
+        if not self._moments.complete:
+            self._assumed[CLOCK] = f"the opening hours stand together in no other way than at the first {MAX_MOMENTS:,} moments"
         return Abstraction(
             flow=flow,
             assumed=self._assumed,
@@ -92,37 +127,58 @@ class _Reading:
             live=live_values(flow),
             counters=self._counters(),
             free=Answer(Witnessed(bools, self._choices), Decisions(FREE, 0, {})),
+            moments=self._moments,
+            items=self._items,
+            tries=tries,
         )
+
+    def _tries(self) -> int | None:
+        tries = self._flow.limits.tries
+        if tries is not None and tries > MOST_TRIES:
+            self._assumed[TRIES] = f"the limit of {tries} tries in one call may be reached at any failed try"
+            return None
+        return tries
 
     # --- where values come from ---
 
-    def _provenance(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The variables that hold something from outside, and those of them that are calculated from it rather than copied."""
-        outside = {"call", "ticket"} | {node.variable for node in self._flow.nodes.values() if isinstance(node, LookUp | Collect)}
-        calculated: set[str] = set()
+    def _provenance(self) -> tuple[frozenset[Path], frozenset[Path]]:
+        """Where there is something from outside, and those places where it is calculated from it rather than copied."""
+        nodes = self._flow.nodes.values()
+        outside: set[Path] = {("call",), ("ticket",)}
+        outside |= {(node.variable,) for node in nodes if isinstance(node, LookUp | Collect | ChecksHours)}
+        calculated: set[Path] = set()
         while True:
             self._from_outside, self._calculated = frozenset(outside), frozenset(calculated)
-            for name, value in self._assignments:
+            for place, value, _ in self._assignments:
                 path = path_of(value.root)
-                if path is not None and path[0] in outside:
-                    outside.add(name)
-                    calculated |= {name} if path[0] in calculated else set()
+                if path is not None and self._is_outside(path):
+                    outside.add(place)
+                    calculated |= {place} if self._is_calculated(path) else set()
                 elif path is None and self._parts(value.root) is None:
-                    outside.add(name)
-                    calculated.add(name)
-            for name, value in self._assignments:  # what is sometimes a copy and sometimes reckoned from itself is calculated
-                if name in outside and path_of(value.root) is None and names(value.root) & outside:
-                    calculated.add(name)
+                    outside.add(place)
+                    calculated.add(place)
+            for place, value, _ in self._assignments:  # what is sometimes a copy and sometimes reckoned from itself is calculated
+                if place in outside and path_of(value.root) is None and any(self._is_outside(path) for path in reads(value.root)):
+                    calculated.add(place)
             if self._from_outside == frozenset(outside) and self._calculated == frozenset(calculated):
                 return self._from_outside, self._calculated
 
+    def _is_outside(self, path: Path) -> bool:
+        return any(_touch(path, place) for place in self._from_outside)
+
+    def _is_calculated(self, path: Path) -> bool:
+        return any(_touch(path, place) for place in self._calculated)
+
+    def _reads_outside(self, term: Term) -> bool:
+        return any(self._is_outside(path) for path in reads(term))
+
     def _origins(self, path: Path) -> frozenset[Origin]:
-        """Where the value at a path came from, through copies."""
+        """Where the value at a path came from, through copies, sub-flows and lists."""
         found: set[Origin] = set()
         waiting, seen = [path] if path else [], set[Path]()
         while waiting:
             at = waiting.pop()
-            if at in seen or len(seen) > 100:
+            if at in seen or len(seen) > 1000:
                 continue
             seen.add(at)
             root, rest = at[0], at[1:]
@@ -133,20 +189,25 @@ class _Reading:
                     found.add((node.lookup, rest))
                 elif isinstance(node, Collect) and node.variable == root:
                     found.add((node.name, rest))
-            for name, value in self._assignments:
+                elif isinstance(node, ChecksHours) and node.variable == root:
+                    found.add((CLOCK, rest))
+            for place, value, more in self._assignments:
                 copied = path_of(value.root)
-                if name == root and copied is not None:
-                    waiting.append(copied + rest)
+                if copied is not None and _touch(at, place):
+                    waiting.append(copied + more + at[len(place) :])
         return frozenset(found)
+
+    def _of_the_clock(self, path: Path) -> bool:
+        return any(source == CLOCK for source, _ in self._origins(path))
 
     # --- what is asked about them ---
 
     def _parts(self, term: Term) -> tuple[Question, ...] | None:
         """The questions that decide a term; None when they do not."""
-        outside = {path for path in reads(term) if path[0] in self._from_outside}
+        outside = {path for path in reads(term) if self._is_outside(path)}
         if not outside:
             return ()
-        if any(path[0] in self._calculated for path in outside):
+        if any(self._is_calculated(path) or self._of_the_clock(path) for path in outside):
             return None
         path = path_of(term)
         if path is not None:
@@ -170,7 +231,8 @@ class _Reading:
                 self._questions.setdefault(origin, []).append(question)
 
     def _witnesses(self, origin: Origin, type_: Type, lengths: range | None = None) -> tuple[Value, ...]:
-        found = witnesses(type_, self._questions.get(origin, ()), spoken=origin in self._spoken, lengths=lengths)
+        pages = frozenset(self._pages.get(origin, ()))
+        found = witnesses(type_, self._questions.get(origin, ()), spoken=origin in self._spoken, lengths=lengths, pages=pages)
         if not found.complete:
             self._unsearchable.add(origin)
         return found.values
@@ -204,8 +266,9 @@ class _Reading:
         highest = max(
             (_highest(expression.root) for node in self._flow.nodes.values() for expression in expressions_of(node)), default=Decimal(0)
         )
-        for name in {name for name, _ in self._assignments} - self._from_outside:
-            values = [value.root for other, value in self._assignments if other == name]
+        places = {place for place, _, _ in self._assignments if not self._is_outside(place)}
+        for name in {place[0] for place in places if len(place) == 1}:
+            values = [value.root for place, value, _ in self._assignments if place == (name,)]
             if all(isinstance(root, Literal) or _grows(root, name) for root in values) and any(_grows(root, name) for root in values):
                 others = [
                     expression.root
@@ -221,18 +284,54 @@ class _Reading:
 
     def _loosened(self, node: Node) -> Node:
         """A node in which what the witnesses do not decide comes out either way."""
-        if isinstance(node, Branch):
-            return replace(node, arms=tuple((self._condition(node, one), target) for one, target in node.arms))
-        if isinstance(node, LookUp):
-            loosened = replace(node, arguments={name: self._calculation(node, one) for name, one in node.arguments.items()})
-            return replace(loosened, comfort=self._spoken_loosely(node, node.comfort))
-        if isinstance(node, Set):
-            return replace(node, assignments={name: self._calculation(node, one) for name, one in node.assignments.items()})
-        if any(self._unsure(slot) for slot in slots_of(node)):
-            changed = self._spoken_loosely(node, node)
-            assert isinstance(changed, type(node))
-            return changed
-        return node
+        match node:
+            case Branch():
+                return replace(node, arms=tuple((self._condition(node, one), target) for one, target in node.arms))
+            case ChecksHours():
+                return self._moments.loosened(node)
+            case LookUp():
+                return replace(node, arguments=self._calculations(node, node.arguments), comfort=self._spoken_loosely(node, node.comfort))
+            case Set():
+                return replace(node, assignments=self._calculations(node, node.assignments))
+            case Call():
+                return replace(node, arguments=self._calculations(node, node.arguments))
+            case Return():
+                return replace(node, results=self._calculations(node, node.results))
+            case SendsText():
+                return replace(node, text=self._spoken_loosely(node, node.text), to=self._recipient(node))
+            case ReadsList():
+                items = self._listed(node)
+                changed = self._spoken_loosely(node, node)
+                assert isinstance(changed, ReadsList)
+                return replace(changed, items=items)
+            case _ if any(self._unsure(slot) for slot in slots_of(node)):
+                spoken = self._spoken_loosely(node, node)
+                assert isinstance(spoken, type(node))
+                return spoken
+            case _:
+                return node
+
+    def _recipient(self, node: SendsText) -> Expression:
+        """A number that is calculated may be empty."""
+        path = path_of(node.to.root)
+        if not self._reads_outside(node.to.root) or (path is not None and not self._is_calculated(path)):
+            return node.to
+        name = self._choice(f"{node.to.mark or node.mark}: '{node.to.text}' may be empty or not", (True, False))
+        number, nothing = Literal("13900001008", None, 0), Literal("", None, 0)
+        return replace(node.to, root=Choice(Field(Name(FREE, 0), name, 0), number, nothing, 0))
+
+    def _listed(self, node: ReadsList) -> Expression:
+        """A list that is not plainly one of the look-ups' may have as many pages as it likes."""
+        path = path_of(node.items.root)
+        known = path is not None and not self._is_calculated(path)
+        if not self._reads_outside(node.items.root) or known:
+            return node.items
+        item = sample(self._flow.variables.get(node.variable, Scalar(Kind.TEXT)))
+        sizes = [0, *(node.page_size * pages + 1 for pages in range(MANY_PAGES))]
+        lists: tuple[Value, ...] = tuple((item,) * size for size in sizes)
+        nothing = (None,) if self._can_fail(node.items.root) else ()
+        name = self._choice(f"{node.items.mark or node.mark}: '{node.items.text}' may have any number of pages", (*lists, *nothing))
+        return replace(node.items, root=Field(Name(FREE, 0), name, 0))
 
     def _condition(self, node: Branch, condition: Expression) -> Expression:
         questions = self._parts(condition.root)
@@ -241,38 +340,72 @@ class _Reading:
             return condition
         return replace(condition, root=self._either(f"{condition.mark or node.mark}: '{condition.text}' may hold or not", condition))
 
-    def _either(self, assumption: str, expression: Expression) -> Field:
+    def _choice(self, assumption: str, choices: tuple[Value, ...]) -> str:
+        """The name of something that comes out as it likes, whenever it is read."""
         name = f"c{next(self._serial)}"
-        self._assumed[name] = assumption
-        self._choices[(name,)] = (True, False, None) if self._can_fail(expression.root) else (True, False)
-        return Field(Name(FREE, 0), name, 0)
+        self._choices[(name,)] = choices
+        if assumption:
+            self._assumed[name] = assumption
+        return name
+
+    def _either(self, assumption: str, expression: Expression) -> Field:
+        choices = (True, False, None) if self._can_fail(expression.root) else (True, False)
+        return Field(Name(FREE, 0), self._choice(assumption, choices), 0)
+
+    def _calculations(self, node: Node, expressions: Mapping[str, Expression]) -> dict[str, Expression]:
+        return {name: self._calculation(node, one) for name, one in expressions.items()}
 
     def _calculation(self, node: Node, expression: Expression) -> Expression:
         root = expression.root
-        outside = any(name in self._from_outside for name in names(root))
-        if path_of(root) is not None or not outside or not self._can_fail(root):
+        if path_of(root) is not None or not self._reads_outside(root) or not self._can_fail(root):
             return expression
         return replace(expression, root=self._or_fails(node, expression))
 
-    def _or_fails(self, node: Node, expression: Expression) -> Term:
-        name = f"c{next(self._serial)}"
-        self._assumed[name] = f"{expression.mark or node.mark}: '{expression.text}' may fail or not"
-        self._choices[(name,)] = (True, False)
-        return Choice(Field(Name(FREE, 0), name, 0), expression.root, Unary("-", Literal(None, None, 0), 0), 0)
+    def _or_fails(self, node: Node, expression: Expression, kind: Kind | None = None) -> Term:
+        """What is calculated, or a failure. Its value is one that can be said, as nothing that is decided hangs on it."""
+        root = expression.root
+        name = self._choice(f"{expression.mark or node.mark}: '{expression.text}' may fail or not", (True, False))
+        value = root if path_of(root) is not None else self._harmless(expression, kind)
+        return Choice(Field(Name(FREE, 0), name, 0), value, Unary("-", Literal(None, None, 0), 0), 0)
+
+    def _harmless(self, expression: Expression, kind: Kind | None) -> Term:
+        if any(getattr(_type_at(self._flow.variables, path), "secret", False) for path in reads(expression.root)):
+            return expression.root
+        try:
+            type_ = Scalar(kind) if kind is not None else type_of(expression, self._flow.variables)
+        except ExpressionError:
+            return expression.root
+        return Literal(sample(type_), None, 0) if type_ is not None else expression.root
 
     def _unsure(self, slot: Slot) -> bool:
         """Whether a value may turn out to be nothing that can be said."""
         root = slot.expression.root
+        if not self._reads_outside(root):
+            return False
+        if any(ITEM in rest for path in reads(root) for _, rest in self._origins(path)):
+            return slot.kind in (Kind.TEXT, Kind.DIGITS, Kind.VOLUME) or self._can_fail(root)
         path = path_of(root)
-        if not any(name in self._from_outside for name in names(root)) or (path is not None and path[0] not in self._calculated):
+        if path is not None and (not self._is_calculated(path) or self._of_the_clock(path)):
             return False
         return slot.kind is Kind.VOLUME or path is not None or self._can_fail(root)
+
+    def _of_items(self, slot: Slot) -> frozenset[Origin]:
+        """Where the field of a list's item comes from that a slot speaks as it is: each item may have it or not, which is no assumption."""
+        path = path_of(slot.expression.root)
+        if path is None or self._is_calculated(path):
+            return frozenset()
+        return frozenset((source, rest) for source, rest in self._origins(path) if ITEM in rest and source in self._signatures)
 
     def _spoken_loosely(self, node: Node, thing: T) -> T:
         def change(slot: Slot) -> Slot:
             if not self._unsure(slot):
                 return slot
-            return replace(slot, expression=replace(slot.expression, root=self._or_fails(node, slot.expression)))
+            root = self._or_fails(node, slot.expression, slot.kind)
+            origins = self._of_items(slot)
+            if origins and isinstance(root, Choice) and isinstance(root.condition, Field):
+                self._items[root.condition.name] = origins
+                del self._assumed[root.condition.name]
+            return replace(slot, expression=replace(slot.expression, root=root))
 
         return _changed(thing, change)
 
@@ -302,6 +435,29 @@ def _changed(thing: T, change: Callable[[Slot], Slot]) -> T:
     if is_dataclass(thing) and type(thing).__module__ == Slot.__module__:
         return replace(thing, **{one.name: _changed(getattr(thing, one.name), change) for one in fields(thing)})  # type: ignore[type-var]
     return thing
+
+
+def _touch(one: Path, other: Path) -> bool:
+    """Whether one path leads to the other, or the other to it."""
+    return one[: len(other)] == other or other[: len(one)] == one
+
+
+def _assignments(flow: Flow) -> Iterator[tuple[Path, Expression, Path]]:
+    """Each place that is given a value, the value, and what of it: the whole, or each item."""
+    ends: dict[str, list[Return]] = {}
+    for node in flow.nodes.values():
+        if isinstance(node, Return):
+            ends.setdefault(subflow_of(node.name), []).append(node)
+    for node in flow.nodes.values():
+        match node:
+            case Set():
+                yield from (((name,), value, ()) for name, value in node.assignments.items())
+            case ReadsList():
+                yield (node.variable,), node.items, (ITEM,)
+            case Call():
+                yield from (((name,), value, ()) for name, value in node.arguments.items())
+                for end in ends.get(subflow_of(node.start), ()) if node.variable is not None else ():
+                    yield from (((node.variable or "", name), value, ()) for name, value in end.results.items())
 
 
 # --- what a node reads --------------------------------------------------------------------------------------------

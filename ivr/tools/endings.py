@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ivr.core.events import (
+    CallStarted,
     CommandFailed,
     DigitsEntered,
     LookupAnswered,
@@ -14,6 +15,7 @@ from ivr.core.events import (
     NothingHeard,
     PromptPlayed,
     Released,
+    TextQueued,
     TransferEnded,
 )
 from ivr.core.state import Phase
@@ -51,14 +53,14 @@ def _ends_well(way: Way) -> bool:
 
 
 def silent(state: Seen, way: Way) -> bool:
-    """Whether something happens although the caller does nothing, while the line works. A look-up may answer and fail as it likes."""
+    """Whether something happens although the caller does nothing, while the line works. Look-ups and texts may fail as they like."""
     match way.event:
         case NothingHeard() | TransferEnded() | Released() | MessageNotKept(hung_up=False):
             return True
-        case PromptPlayed(keys=keys) | LookupAnswered(keys=keys):
+        case PromptPlayed(keys=keys) | LookupAnswered(keys=keys) | TextQueued(keys=keys):
             return not keys
         case CommandFailed(keys=keys):
-            return state.state.phase is Phase.LOOKING_UP and not keys
+            return state.state.phase in (Phase.LOOKING_UP, Phase.TEXTING) and not keys
         case _:
             return False
 
@@ -138,7 +140,8 @@ def needs_help(one: Seen) -> bool:
 
 def menus_to_help(seen: Sequence[Seen]) -> list[float]:
     """For each state, how many menus lie between the caller and a person or a message, whatever the back office does; NEVER if help is
-    out of reach. The caller does what is best for them; answers and failures of look-ups come as is worst."""
+    out of reach. The caller does what is best for them; hours, answers and failures of look-ups come as is worst. Where a limit that the
+    flow sets sends the call elsewhere, that is as it was meant, and how help is reached from there is not asked."""
     far: list[float] = [0 if one.state.phase in (Phase.TRANSFERRING, Phase.RECORDING) else NEVER for one in seen]
     before = _before(seen)
     waiting = dict.fromkeys(origin for number, menus in enumerate(far) if menus == 0 for origin in before[number])
@@ -156,10 +159,11 @@ def _menus(seen: Sequence[Seen], far: Sequence[float], number: int) -> float:
     here = seen[number]
     match here.state.phase:
         case Phase.ASKING:
-            ways = [way for way in here.ways if isinstance(way.event, DigitsEntered | NothingHeard) and way.to]
-            return min((max(far[target] + _left(here, seen[target]) for target in way.to) for way in ways), default=NEVER)
-        case Phase.NEW | Phase.SPEAKING | Phase.LOOKING_UP:
-            return max((far[target] for target in _happens(here)), default=NEVER)
+            keyed = (way for way in here.ways if isinstance(way.event, DigitsEntered | NothingHeard))
+            ways = [leads for way in keyed if (leads := _unlimited(seen, here, way))]
+            return min((max(far[target] + _left(here, seen[target]) for target in leads) for leads in ways), default=NEVER)
+        case Phase.NEW | Phase.SPEAKING | Phase.LOOKING_UP | Phase.TEXTING:
+            return max((far[target] for target in _happens(seen, here)), default=NEVER)
         case Phase.TRANSFERRING | Phase.RECORDING:
             return 0
         case _:
@@ -171,7 +175,7 @@ def helpless_way(seen: Sequence[Seen], menus: Sequence[float], start: int) -> tu
     way: list[int] = []
     at = start
     while seen[at].state.phase is not Phase.ASKING:
-        lost = [target for target in _happens(seen[at]) if menus[target] == NEVER and target not in way]
+        lost = [target for target in _happens(seen, seen[at]) if menus[target] == NEVER and target not in way]
         if not lost:
             break
         at = min(lost, key=lambda number: (seen[number].cost, number))
@@ -179,11 +183,18 @@ def helpless_way(seen: Sequence[Seen], menus: Sequence[float], start: int) -> tu
     return tuple(way)
 
 
-def _happens(here: Seen) -> Iterator[int]:
+def _unlimited(seen: Sequence[Seen], here: Seen, way: Way) -> list[int]:
+    """Where something leads in calls that do not come to a limit by it."""
+    if isinstance(way.event, CallStarted) and way.event.crowded:
+        return []
+    return [target for target in way.to if here.state.limited or not seen[target].state.limited]
+
+
+def _happens(seen: Sequence[Seen], here: Seen) -> Iterator[int]:
     """Where a call goes on when nobody presses a key and the line works."""
     for way in here.ways:
         if here.state.phase is Phase.NEW or silent(here, way):
-            yield from way.to
+            yield from _unlimited(seen, here, way)
 
 
 def _left(here: Seen, there: Seen) -> int:

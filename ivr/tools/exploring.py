@@ -14,43 +14,30 @@ Three things are bounded:
 
 from __future__ import annotations
 
+import datetime as dt
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import count
 
-from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, TakeMessage, Transfer
-from ivr.core.events import (
-    CallerHungUp,
-    CallStarted,
-    CommandFailed,
-    DigitsEntered,
-    Event,
-    LookupAnswered,
-    MessageKept,
-    MessageNotKept,
-    NothingHeard,
-    PromptPlayed,
-    Released,
-    TransferEnded,
-)
-from ivr.core.flow import BACK, REPEAT, Collect, Flow, Menu
+from ivr.core.commands import Command
+from ivr.core.events import Event, LookupAnswered
+from ivr.core.flow import BACK, REPEAT, Flow, ReadsList
 from ivr.core.interpreter import Step
 from ivr.core.notes import ChoiceMade, ValueCollected
 from ivr.core.state import CallState, Passed, Phase
 from ivr.core.values import Value
 from ivr.tools.abstraction import Abstraction
-from ivr.tools.conversations import NOON
+from ivr.tools.happening import Happening
 from ivr.tools.liveness import FREE
-from ivr.tools.witnesses import CANARY, REFERENCE, Answer, Decisions, Path, Undecided
+from ivr.tools.moments import CLOCK, LATE
+from ivr.tools.witnesses import Answer, Decisions, Path, Undecided
 
-SESSION = "00000000-0000-4000-8000-000000000000"
-KEYS = "0123456789*#"
-RARE, UNTOLD = 3, 10  # what failures cost, and events that conversations have no word for; others cost one and so are tried first
+LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 Advance = Callable[[Flow, CallState, Event], Step]
 Decided = tuple[str, int, Path, Value]  # a source, the serial of its answer, a field, and what it was decided to be
+_LATE: Decided = (CLOCK, 0, LATE, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +107,13 @@ class Search:
         self._advance = advance
         self._watch = watch
         self._limit = limit
-        self._serial = count(1)
+        self.happening = Happening(abstraction)
         self._index: dict[object, int] = {}
         self._heap: list[tuple[int, int]] = []
         self._goes_back = BACK in self._flow.universals.values()
         self._repeats = self._goes_back or REPEAT in self._flow.universals.values()
         self._below: dict[Passed, dict[Passed | None, None]] = {}  # for each menu, those that were passed right before it
         self._uncertain: dict[Passed, list[_Waiting]] = {}
-        self._ahead = self._keys_ahead()
         self._tokens: dict[object, tuple[Decisions, object]] = {}
         self.seen: list[Seen] = []
         self.findings: dict[str, Finding] = {}
@@ -149,7 +135,7 @@ class Search:
 
     def _expand(self, number: int) -> None:
         here = self.seen[number]
-        for event, cost in self._events(here.state, here.command):
+        for event, cost in self.happening.events(here.state, here.command):
             way = Way(event)
             here.ways.append(way)
             for happened, decided in self._outcomes(here, event):
@@ -164,12 +150,16 @@ class Search:
     def _outcomes(self, here: Seen, event: Event) -> Iterator[tuple[Happened, tuple[Decided, ...]]]:
         """What the interpreter does, for each way in which what it reads can be decided."""
         waiting: list[tuple[CallState, Event, tuple[Decided, ...]]] = [(here.state, event, ())]
+        waiting += [(state, event, (_LATE,)) for state in self._limited(here.state)]
         while waiting:
             state, event, decided = waiting.pop()
             try:
                 step = self._advance(self._flow, state, event)
             except Undecided as open_:
                 old = open_.decisions
+                if old.source == CLOCK:
+                    waiting += [(state, replace(event, at=at), decided) for at in reversed(open_.choices) if isinstance(at, dt.datetime)]
+                    continue
                 for value in reversed(open_.choices):
                     new = Decisions(old.source, old.serial, {**old.values, open_.path: value})
                     more = (*decided, (old.source, old.serial, open_.path, value))
@@ -179,20 +169,38 @@ class Search:
             else:
                 yield Happened(state, here.command, event, step, None), decided
 
+    def _limited(self, state: CallState) -> Iterator[CallState]:
+        """The same state in a call that has come to a limit: it lasts too long, or one more failed try is one too many."""
+        limits = self._flow.limits
+        if limits.exceeded is None or state.limited or state.phase in (Phase.NEW, Phase.OVER) or state.hung_up:
+            return
+        if limits.duration is not None:
+            yield replace(state, started_at=LONG_AGO)
+        elif limits.tries is not None and self._known.tries is None:
+            yield replace(state, rejected=limits.tries - 1)
+
     # --- states ---
 
     def _lead(self, origin: int, way: Way, step: Step, decided: tuple[Decided, ...], event: Event, cost: int) -> None:
         state = step.state
         if state.variables.get(FREE) is not self._known.free and state.phase is not Phase.OVER:
             state = replace(state, variables={**state.variables, FREE: self._known.free})
-        state = replace(state, history=state.history[-1:] if self._goes_back else ())
+        counted = self._known.tries is not None and not state.limited
+        state = replace(
+            state,
+            history=state.history[-1:] if self._goes_back else (),
+            started_at=None,
+            limited=state.limited and state.phase is not Phase.OVER,
+            rejected=state.rejected if counted else 0,
+            page=state.page if state.phase is Phase.ASKING and isinstance(self._flow.nodes[state.node], ReadsList) else 0,
+        )
         came = Came(origin, event, decided)
         if not self._goes_back or state.phase is not Phase.ASKING:
             way.came.setdefault(self._arrive(state, step.command, cost, came), came)
             return
         before, place = self.seen[origin].state, Passed(state.node, state.returns)
         below = self._below.setdefault(place, {})
-        if state.history or not (before.history or _passed(step)):
+        if state.history or not (before.history or self._passed(step)):
             top = state.history[-1] if state.history else None
             if top not in below:
                 below[top] = None
@@ -234,7 +242,7 @@ class Search:
         return (
             state.phase, state.node, state.language, state.returns, state.history, state.trouble, state.hung_up, bool(state.references),
             state.transferred, state.keys, state.partial, bool(state.pending), self._repeats and bool(state.heard),
-            (state.noinputs, state.nomatches) if asking else None, self._values(state),
+            (state.noinputs, state.nomatches, state.page) if asking else None, state.limited, state.rejected, self._values(state),
         )  # fmt: skip
 
     def _values(self, state: CallState) -> object:
@@ -247,6 +255,11 @@ class Search:
         return tuple(found)
 
     def _token(self, name: str, value: Value, interesting: frozenset[Path] | None) -> object:
+        if name in self._known.counters and isinstance(value, Decimal):
+            return min(value, self._known.counters[name])
+        return self._like(value, interesting)
+
+    def _like(self, value: Value, interesting: frozenset[Path] | None) -> object:
         if isinstance(value, Answer):
             key = (id(value.decisions), value.prefix, interesting)
             if key not in self._tokens:
@@ -258,128 +271,34 @@ class Search:
                 )
                 self._tokens[key] = (value.decisions, told)
             return self._tokens[key][1]
-        if name in self._known.counters and isinstance(value, Decimal):
-            return min(value, self._known.counters[name])
-        return tuple(value.items()) if isinstance(value, dict) else (type(value), value)
+        if isinstance(value, dict):
+            parts = ((name, one, _within(name, interesting)) for name, one in value.items() if _interests((name,), interesting))
+            return tuple((name, self._like(one, inner)) for name, one, inner in parts)
+        return type(value), value
 
-    # --- events ---
+    def _passed(self, step: Step) -> bool:
+        """Whether a menu, form or list was passed in a step. Turning a page is none."""
+        return any(isinstance(note, ValueCollected) or (isinstance(note, ChoiceMade) and self._passes(note)) for note in step.notes)
 
-    def _events(self, state: CallState, command: Command | None) -> Iterator[tuple[Event, int]]:
-        """Everything that can happen in a state, and what it costs."""
-        match command:
-            case None if state.phase is Phase.NEW:
-                for number, caller in enumerate(self._known.callers):
-                    for other, dialled in enumerate(self._known.dialled):
-                        yield CallStarted(NOON, SESSION, caller, dialled), 1 + bool(number) + UNTOLD * bool(other)
-            case Play():
-                yield PromptPlayed(NOON), 1
-                if command.barge_in:
-                    yield from ((PromptPlayed(NOON, key), UNTOLD) for key in self._may_press(state))
-                yield from ((CommandFailed(NOON, "audio", key), UNTOLD) for key in ("", *self._may_press(state)))
-                yield CallerHungUp(NOON), UNTOLD
-            case AskDigits():
-                yield from ((event, 1) for event in self._entries(state, command))
-                yield NothingHeard(NOON), 1
-                yield CallerHungUp(NOON), 1
-                yield from ((CommandFailed(NOON, "audio", key), UNTOLD if key else RARE) for key in ("", *self._may_press(state)))
-            case Lookup():
-                yield from self._answers(state, command)
-            case TakeMessage():
-                yield MessageKept(NOON, REFERENCE), 1
-                yield MessageKept(NOON, REFERENCE, hung_up=True), 1
-                yield MessageNotKept(NOON, "too_short"), 1
-                yield MessageNotKept(NOON, "disk_full"), 1
-                yield MessageKept(NOON, None), RARE
-                yield MessageKept(NOON, None, hung_up=True), UNTOLD
-                yield MessageNotKept(NOON, "too_short", hung_up=True), UNTOLD
-                yield MessageNotKept(NOON, "storage", hung_up=True), UNTOLD
-                yield CommandFailed(NOON, "recording"), RARE
-                yield CallerHungUp(NOON), UNTOLD
-            case Transfer():
-                yield TransferEnded(NOON, answered=False), 1
-                yield TransferEnded(NOON, answered=True), 1
-                yield CallerHungUp(NOON), 1
-                yield CommandFailed(NOON, "transfer"), RARE
-            case Release():
-                yield Released(NOON), 1
-                yield CommandFailed(NOON, "hangup"), UNTOLD
-                yield CallerHungUp(NOON), UNTOLD
-
-    def _answers(self, state: CallState, command: Lookup) -> Iterator[tuple[Event, int]]:
-        witnessed = self._known.lookups.get(command.name)
-        if witnessed is not None:
-            for key in ("", *self._may_press(state)):
-                answer = Answer(witnessed, Decisions(command.name, next(self._serial), {}))
-                yield LookupAnswered(NOON, answer, key), UNTOLD if key else 1
-        if witnessed is None or command.name in self._known.not_found:
-            yield LookupAnswered(NOON, None), 1
-        yield CommandFailed(NOON, "back_office"), 1
-        yield CommandFailed(NOON, "deadline"), 1
-        yield from ((CommandFailed(NOON, "back_office", key), UNTOLD) for key in self._may_press(state))
-        if not state.hung_up:
-            yield CallerHungUp(NOON), UNTOLD
-
-    def _entries(self, state: CallState, command: AskDigits) -> Iterator[DigitsEntered]:
-        node, begun = self._flow.nodes[state.node], state.partial
-        if isinstance(node, Menu):
-            entries = [*node.choices, *(key for key in self._flow.universals if key not in node.choices)]
-            wrong = self._no_choice(node)
-            entries += [wrong] if wrong is not None else []
-        else:
-            assert isinstance(node, Collect)
-            digits = CANARY if node.secret else "5" * node.max_digits
-            short = [digits[: node.min_digits - 1]] if node.min_digits > 1 else []
-            entries = [*self._known.entries[node.name], *self._flow.universals, *short, "#"]
-        for entry in dict.fromkeys(entries):
-            if begun and not (entry.startswith(begun) and len(entry) > len(begun)):
-                continue
-            rest = entry[len(begun) :]
-            if command.max_digits == 1 and len(rest) == 1:
-                yield DigitsEntered(NOON, rest)
-            else:
-                typed, ended, _ = rest.partition("#")
-                short_of = len(typed) < command.max_digits and isinstance(node, Collect)
-                yield DigitsEntered(NOON, typed, terminated=bool(ended) or (short_of and typed.isdigit()))
-        if begun:
-            yield DigitsEntered(NOON, "8")
-
-    def _no_choice(self, node: Menu) -> str | None:
-        taken = (*node.choices, *self._flow.universals)
-        return next((key for key in "8" + KEYS if not any(one.startswith(key) for one in taken)), None)
-
-    def _may_press(self, state: CallState) -> tuple[str, ...]:
-        return self._ahead if not (state.keys or state.partial or state.hung_up) else ()
-
-    def _keys_ahead(self) -> tuple[str, ...]:
-        """What something may be waiting for: each key, choice and entry that has a meaning somewhere, and a key that has none."""
-        menus = [node for node in self._flow.nodes.values() if isinstance(node, Menu)]
-        back = {key for key, action in self._flow.universals.items() if action == BACK}
-        choices = {choice for node in menus for choice in node.choices} | self._flow.universals.keys()
-        entries: set[str] = set()
-        for name, found in self._known.entries.items():
-            form = self._flow.nodes[name]
-            assert isinstance(form, Collect)
-            entries |= {entry + "#" * (len(entry) < form.max_digits) for entry in found}
-        keys = choices | entries | {one[0] for one in choices | entries}
-        other = next((key for key in "8" + KEYS if key not in keys), "")
-        return tuple(sorted(key for key in {*keys, other} - {""} if key[0] not in back))
+    def _passes(self, note: ChoiceMade) -> bool:
+        if note.universal:
+            return note.target not in (BACK, REPEAT)
+        node = self._flow.nodes[note.node]
+        return not isinstance(node, ReadsList) or note.key == node.keys.stop
 
 
 def _interests(path: Path, interesting: frozenset[Path] | None) -> bool:
     return interesting is None or any(path[: len(one)] == one or one[: len(path)] == path for one in interesting)
 
 
-def _passed(step: Step) -> bool:
-    """Whether a menu or form was passed in a step."""
-    return any(
-        isinstance(note, ValueCollected) or (isinstance(note, ChoiceMade) and not (note.universal and note.target in (BACK, REPEAT)))
-        for note in step.notes
-    )
+def _within(name: str, interesting: frozenset[Path] | None) -> frozenset[Path] | None:
+    """What is of interest within a field."""
+    if interesting is None or (name,) in interesting or () in interesting:
+        return None
+    return frozenset(path[1:] for path in interesting if path[0] == name)
 
 
 def _redecided(state: CallState, old: Decisions, new: Decisions) -> CallState:
-    if not any(isinstance(value, Answer) and value.decisions is old for value in state.variables.values()):
-        return state
     return replace(state, variables={name: _value(value, old, new) for name, value in state.variables.items()})
 
 
@@ -388,4 +307,10 @@ def _answered_so(event: Event, old: Decisions, new: Decisions) -> Event:
 
 
 def _value(value: Value, old: Decisions, new: Decisions) -> Value:
-    return value.decided(new) if isinstance(value, Answer) and value.decisions is old else value
+    match value:
+        case Answer():
+            return value.decided(new) if value.decisions is old else value
+        case dict():
+            return {name: _value(one, old, new) for name, one in value.items()}
+        case _:
+            return value

@@ -8,14 +8,17 @@ from ivr.core.expressions import Expression
 from ivr.core.flow import (
     BACK,
     REPEAT,
+    Asks,
     Branch,
     Call,
+    ChecksHours,
     Collect,
     Flow,
     LookUp,
-    Menu,
     Node,
+    ReadsList,
     Return,
+    SendsText,
     Set,
     Slot,
     Target,
@@ -30,8 +33,8 @@ Known = tuple[tuple[str, frozenset[Path] | None], ...]  # variables of interest;
 
 
 def slots_of(node: Node) -> Iterator[Slot]:
-    """The values that a node can speak."""
-    for prompt in prompts_of(node):
+    """The values that a node can speak or write."""
+    for prompt in (*prompts_of(node), *(node.text if isinstance(node, SendsText) else ())):
         for pieces in prompt.pieces.values():
             yield from (piece for piece in pieces if isinstance(piece, Slot))
 
@@ -44,8 +47,14 @@ def expressions_of(node: Node) -> Iterator[Expression]:
             yield from (condition for condition, _ in node.arms)
         case Set():
             yield from node.assignments.values()
-        case LookUp():
+        case LookUp() | Call():
             yield from node.arguments.values()
+        case Return():
+            yield from node.results.values()
+        case ReadsList():
+            yield node.items
+        case SendsText():
+            yield node.to
 
 
 def live_values(flow: Flow) -> dict[Target, Known]:
@@ -83,11 +92,19 @@ def _ways(flow: Flow, node: Node) -> Iterator[tuple[Target, frozenset[str]]]:
             yield node.then, assigned(node) | ({"language"} if node.language else nothing)
         case Return():
             calls = (one for one in flow.nodes.values() if isinstance(one, Call) and subflow_of(one.start) == subflow_of(node.name))
-            yield from ((one.then, nothing) for one in calls)
+            yield from ((one.then, assigned(one)) for one in calls)
+        case Call():
+            yield node.start, frozenset(node.arguments)
+            yield node.then, nothing  # what it returns, or what was there before
+        case ChecksHours():
+            yield node.open, nothing
+            yield from ((target, assigned(node)) for target in (node.closed, node.holiday))
         case _:
             yield from ((target, nothing) for target in targets(node))
-    if isinstance(node, Menu | Collect):
+    if isinstance(node, Asks):
         yield from ((target, nothing) for target in flow.universals.values() if target not in (BACK, REPEAT))
+        if flow.limits.exceeded is not None:
+            yield flow.limits.exceeded, nothing
     yield flow.on_failure, nothing
     if flow.on_hangup is not None:
         yield flow.on_hangup, nothing
@@ -98,8 +115,8 @@ def _add_ways_back(
     ways: Mapping[Target, Iterable[tuple[Target, frozenset[str]]]],
     before: Mapping[Target, set[tuple[Target, frozenset[str]]]],
 ) -> None:
-    """From each menu or form, back to every one that may have been passed before it."""
-    places = [name for name, node in flow.nodes.items() if isinstance(node, Menu | Collect)]
+    """From each menu, form or list, back to every one that may have been passed before it."""
+    places = [name for name, node in flow.nodes.items() if isinstance(node, Asks)]
     for place in places:
         waiting, seen = [place], set[Target]()
         while waiting:

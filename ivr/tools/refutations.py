@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from ivr.core.commands import AskDigits, Command, Lookup, Play, TakeMessage, Transfer
+from ivr.core.commands import AskDigits, Command, Lookup, Play, SendText, TakeMessage, Transfer
 from ivr.core.events import (
     CallerHungUp,
     CallStarted,
@@ -24,18 +24,22 @@ from ivr.core.events import (
     NothingHeard,
     PromptPlayed,
     Released,
+    TextQueued,
     TransferEnded,
 )
-from ivr.core.flow import Flow, Mark, TakesMessage
+from ivr.core.flow import Flow, Mark, ReadsList, TakesMessage
 from ivr.core.interpreter import Step
 from ivr.core.notes import NodeEntered
 from ivr.core.state import CallState, Phase
-from ivr.core.values import Scalar, Text, Value
-from ivr.tools.abstraction import Abstraction
+from ivr.core.values import Kind, ListOf, Record, Scalar, Text, Type, Value
+from ivr.tools.abstraction import TRIES, Abstraction
+from ivr.tools.answers import SOME_DAY
+from ivr.tools.conversations import NOON
 from ivr.tools.endings import silent
 from ivr.tools.exploring import Advance, Decided, Finding, Happened, Search, Watch
 from ivr.tools.liveness import FREE
-from ivr.tools.witnesses import Answer, Path
+from ivr.tools.moments import CLOCK, LATE, WHENEVER, Moments
+from ivr.tools.witnesses import MANY_PAGES, Answer, Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,13 @@ class _Told:
     """A call, put into the words of a conversation."""
 
     caller: str = ""
+    started: CallStarted | None = None
     steps: list[str] = field(default_factory=list)
-    answers: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, list[str]] = field(default_factory=dict)  # of each look-up, in turn
     untold: list[str] = field(default_factory=list)
 
 
+_DAYS: Mapping[Kind | None, Value] = {Kind.DATE: SOME_DAY, Kind.MONTH: SOME_DAY.replace(day=1)}
 _Trail = list[tuple[Event, tuple[Decided, ...]]]
 
 
@@ -88,8 +94,7 @@ class Refuter:
     def of_step(self, finding: Finding) -> Refutation:
         """A call whose last step is wrong."""
         trail = [*self._trail(finding.came.origin), (finding.came.event, finding.came.decided)]
-        happened = self._replay(trail)
-        happens = len(happened) == len(trail) and any(name == finding.name for name, _ in self._watch(happened[-1]))
+        happened, happens = self._replay(trail, lambda found: self._shows(finding, found[-1]))
         return self._told(finding.name, finding.sentence, trail, happened, (), happens=happens)
 
     def of_way(self, name: str, start: int, way: Sequence[int], problem: str, ending: Sequence[str]) -> Refutation:
@@ -103,8 +108,11 @@ class Refuter:
             )
             trail.append((came.event, came.decided))
             at = target
-        happened = self._replay(trail)
-        return self._told(name, problem, trail, happened, ending, happens=self._comes_to(at, trail, happened))
+        happened, happens = self._replay(trail, lambda found: self._comes_to(at, found[-1]))
+        return self._told(name, problem, trail, happened, ending, happens=happens)
+
+    def _shows(self, finding: Finding, happened: Happened) -> bool:
+        return any(name == finding.name for name, _ in self._watch(happened))
 
     def _trail(self, number: int) -> _Trail:
         trail: _Trail = []
@@ -114,19 +122,29 @@ class Refuter:
             came = self._search.seen[came.origin].came
         return trail[::-1]
 
-    def _comes_to(self, number: int, trail: _Trail, happened: Sequence[Happened]) -> bool:
-        if len(happened) < len(trail) or not happened or happened[-1].step is None:
-            return not trail
-        there, wanted = happened[-1].step.state, self._search.seen[number].state
+    def _comes_to(self, number: int, happened: Happened) -> bool:
+        if happened.step is None:
+            return False
+        there, wanted = happened.step.state, self._search.seen[number].state
         if there.over:
             return wanted.over
         return (there.phase, there.node, there.language, there.hung_up) == (wanted.phase, wanted.node, wanted.language, wanted.hung_up)
 
     # --- the same call, with the flow as it is ---
 
-    def _replay(self, trail: _Trail) -> list[Happened]:
-        """Hold the call, with whole answers. It ends early where the flow, as it is, does otherwise."""
-        events = _concrete(trail)
+    def _replay(self, trail: _Trail, wanted: Callable[[Sequence[Happened]], bool]) -> tuple[list[Happened], bool]:
+        """Hold the call, with whole answers, and say whether it comes to what is wanted. Where an item of a list cannot be said, it is
+        tried on which page it has to stand."""
+        found: list[Happened] = []
+        for page in range(MANY_PAGES if self._silent_items(trail) else 1):
+            happened = self._hold(self._concrete(trail, page))
+            if len(happened) == len(trail) and (not trail or wanted(happened)):
+                return happened, True
+            found = found or happened
+        return found, not trail
+
+    def _hold(self, events: Sequence[Event]) -> list[Happened]:
+        """It ends early where the flow, as it is, does otherwise."""
         state, asked = CallState(), None
         found: list[Happened] = []
         for event in events:
@@ -142,16 +160,54 @@ class Refuter:
             state, asked = step.state, step.command
         return found
 
+    def _concrete(self, trail: _Trail, page: int) -> list[Event]:
+        """The events with their moments and whole answers."""
+        late = [any(source == CLOCK and path == LATE for source, _, path, _ in decided) for _, decided in trail]
+        moments = _moments([event.at for event, _ in trail], late, self._known.moments, self._flow.limits.duration)
+        found: list[Event] = []
+        for (event, decided), at in zip(_with_decisions(trail), moments, strict=True):
+            if isinstance(event, LookupAnswered) and isinstance(event.answer, Answer):
+                answer = event.answer.whole(decided)
+                event = replace(event, answer=self._spoilt(event.answer.decisions.source, answer, trail, page))
+            found.append(replace(event, at=at))
+        return found
+
+    # --- items that cannot be said ---
+
+    def _silent_items(self, trail: _Trail) -> set[tuple[str, Path]]:
+        """The fields of items that are not there on the way: the look-up, and the path of each."""
+        names = {path[0] for _, decided in trail for source, _, path, value in decided if source == FREE and value is False}
+        return {origin for name in names for origin in self._known.items.get(name, ())}
+
+    def _spoilt(self, lookup: str, answer: Value, trail: _Trail, page: int) -> Value:
+        for source, path in self._silent_items(trail):
+            if source == lookup:
+                first = max((size * page for size in self._page_sizes()), default=0)
+                answer = _without(answer, path, self._known.lookups[lookup].type, first)
+        return answer
+
+    def _page_sizes(self) -> set[int]:
+        return {node.page_size for node in self._flow.nodes.values() if isinstance(node, ReadsList)}
+
     # --- telling it ---
 
     def _told(
         self, name: str, problem: str, trail: _Trail, happened: Sequence[Happened], ending: Sequence[str], *, happens: bool
     ) -> Refutation:
         told = _Told()
-        for one, (event, decided) in zip(happened, _with_decisions(trail), strict=False):
-            self._tell(told, one, event, decided)
+        before = happened[0].event.at if happened else NOON
+        for one, (_, more) in zip(happened, trail, strict=False):
+            waited = int((one.event.at - before).total_seconds()) - 1
+            before = one.event.at
+            if waited > 0 and isinstance(one.asked, AskDigits | TakeMessage | Transfer):
+                told.steps += [f"later: {seconds}s" for seconds in _in_days(waited)]
+            elif waited > 0:
+                told.untold.append(f"{waited} seconds pass {_during(one.asked)}")
+            self._tell(told, one)
+            if any(path == LATE for source, _, path, _ in more if source == CLOCK) and self._flow.limits.duration is None:
+                told.untold.append(f"it was assumed that {self._known.assumed[TRIES]}")
         free = [path[0] for _, decided in trail for source, _, path, _ in decided if source == FREE]
-        told.untold += [f"it was assumed that {self._known.assumed[choice]}" for choice in dict.fromkeys(free)]
+        told.untold += [f"it was assumed that {self._known.assumed[one]}" for one in dict.fromkeys(free) if one in self._known.assumed]
         ending = [*ending, *self._not_to_be_heard(name, happened)]
         notes = [note for one in happened if one.step is not None for note in one.step.notes]
         places = tuple(Place(note.node, note.mark) for note in notes if isinstance(note, NodeEntered))
@@ -170,11 +226,11 @@ class Refuter:
                         return [f"not_hears: {_quoted(piece.text)}"]
         return []
 
-    def _tell(self, told: _Told, happened: Happened, event: Event, decided: Mapping[Path, Value]) -> None:
-        asked = happened.asked
+    def _tell(self, told: _Told, happened: Happened) -> None:
+        asked, event = happened.asked, happened.event
         match event:
             case CallStarted():
-                told.caller = event.caller_id
+                told.caller, told.started = event.caller_id, event
                 if event.dialled != self._flow.name:
                     told.untold.append(f"the caller has dialled {event.dialled}")
             case DigitsEntered(digits=digits, terminated=terminated) if digits or terminated:
@@ -186,7 +242,9 @@ class Refuter:
             case CallerHungUp():
                 told.untold.append(f"the caller hangs up {_during(asked)}")
             case LookupAnswered() | CommandFailed() if isinstance(asked, Lookup):
-                self._tell_answer(told, asked.name, event, decided)
+                self._tell_answer(told, asked, event)
+            case CommandFailed() if isinstance(asked, SendText):
+                told.steps.append("sms_fails")
             case CommandFailed() if isinstance(asked, AskDigits | TakeMessage | Transfer):
                 told.steps.append("line_fails")
             case CommandFailed():
@@ -203,37 +261,48 @@ class Refuter:
                 told.steps.append("leave_nothing" if reason == "too_short" else "message_fails")
             case TransferEnded(answered=answered):
                 told.steps.append("answered" if answered else "unanswered")
-            case Released() | PromptPlayed() | _:
+            case Released() | PromptPlayed() | TextQueued() | _:
                 pass
-        if isinstance(event, PromptPlayed | LookupAnswered | CommandFailed) and event.keys:
+        if isinstance(event, PromptPlayed | LookupAnswered | TextQueued | CommandFailed) and event.keys:
             told.untold.append(f"the caller presses {event.keys} {_during(asked)}")
 
-    def _tell_answer(self, told: _Told, name: str, event: LookupAnswered | CommandFailed, decided: Mapping[Path, Value]) -> None:
+    def _tell_answer(self, told: _Told, asked: Lookup, event: LookupAnswered | CommandFailed) -> None:
+        tries = 1
         if isinstance(event, CommandFailed):
             answer = "deadline" if event.reason == "deadline" else "failed"
+            tries += asked.retries if answer == "failed" else 0
         elif event.answer is None:
             answer = "not_found"
         else:
-            fields: list[str] = []
-            for path, value in decided.items():
-                type_ = self._known.lookups[name].type.fields.get(path[0])
-                written = _written(type_, value) if len(path) == 1 and isinstance(type_, Scalar) else None
-                if written is None:
-                    told.untold.append(f"{name} answers that {'.'.join(path)} is {value}")
-                else:
-                    fields.append(f"{path[0]}: {written}")
-            answer = f"{{{', '.join(fields)}}}"
-        if told.answers.setdefault(name, answer) != answer:
-            told.untold.append(f"when {name} is looked up again, it answers {answer}")
+            written = _written(self._known.lookups[asked.name].type, event.answer) if asked.name in self._known.lookups else None
+            if written is None:
+                told.untold.append(f"{asked.name} answers something that cannot be written")
+            answer = written or "{}"
+        told.answers.setdefault(asked.name, []).extend([answer] * tries)
 
     def _conversation(self, name: str, told: _Told, ending: Sequence[str]) -> str:
         lines = [f"flow: {_quoted(self._script)}", "conversations:", f"  - name: {_quoted(name)}", f"    caller: {_quoted(told.caller)}"]
+        if told.started is not None:
+            lines += [f"    at: {_quoted(told.started.at.isoformat(timespec='seconds'))}"] if told.started.at != NOON else []
+            lines += [f"    language: {told.started.language}"] if told.started.language else []
+            lines += ["    crowded: true"] if told.started.crowded else []
         if told.answers:
-            lines += ["    back_office:", *(f"      {lookup}: {answer}" for lookup, answer in told.answers.items())]
+            lines += ["    back_office:", *(f"      {lookup}: {_in_turn(answers)}" for lookup, answers in told.answers.items())]
         lines += [f"    # not to be said in a conversation: {one}" for one in told.untold]
         steps = [*told.steps, *ending]
         lines += ["    steps:", *(f"      - {step}" for step in steps)] if steps else ["    steps: []"]
         return "".join(f"{line}\n" for line in lines)
+
+
+def _in_turn(answers: Sequence[str]) -> str:
+    """The answers of one look-up; the last one stays."""
+    return answers[0] if len(set(answers)) == 1 else f"[{', '.join(answers)}]"
+
+
+def _in_days(seconds: int) -> list[int]:
+    """A time in pieces that a conversation can say."""
+    day = 24 * 60 * 60
+    return [day] * (seconds // day) + ([seconds % day] if seconds % day else [])
 
 
 def _with_decisions(trail: _Trail) -> list[tuple[Event, Mapping[Path, Value]]]:
@@ -260,13 +329,32 @@ def _with_decisions(trail: _Trail) -> list[tuple[Event, Mapping[Path, Value]]]:
     return found
 
 
-def _concrete(trail: _Trail) -> list[Event]:
-    return [
-        replace(event, answer=event.answer.whole(decided))
-        if isinstance(event, LookupAnswered) and isinstance(event.answer, Answer)
-        else event
-        for event, decided in _with_decisions(trail)
-    ]
+def _moments(chosen: Sequence[dt.datetime], late: Sequence[bool], hours: Moments, longest: dt.timedelta | None) -> list[dt.datetime]:
+    """When each event happens: a second after the one before, unless the hours or a limit want it later."""
+    second = dt.timedelta(seconds=1)
+    first = next((number for number, at in enumerate(chosen) if at != WHENEVER), None)
+    started = NOON if first is None else chosen[first] - first * second
+    found: list[dt.datetime] = []
+    for at, limited in zip(chosen, late, strict=True):
+        now = found[-1] + second if found else started
+        if limited and longest is not None:
+            now = max(now, started + longest)
+        if at != WHENEVER:
+            now = hours.from_then_on(now, hours.states(at)) or at
+        found.append(now)
+    return found
+
+
+def _without(value: Value, path: Path, type_: Type, first: int) -> Value:
+    """A value in which something is not there: an empty text or nothing, in the items from one on."""
+    if not path:
+        return None if getattr(type_, "optional", False) else ""
+    name, *rest = path
+    if isinstance(type_, ListOf) and isinstance(value, tuple):
+        return (*value[:first], *(_without(item, tuple(rest), type_.item, 0) for item in value[first:]))
+    if isinstance(type_, Record) and isinstance(value, Mapping):
+        return {**value, name: _without(value[name], tuple(rest), type_.fields[name], first)}
+    return value
 
 
 def _parts(command: Command | None) -> tuple[object, ...]:
@@ -283,13 +371,40 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _written(type_: Scalar, value: Value) -> str | None:
-    """A value as conversations write it; None when they cannot."""
+def _written(type_: Type, value: Value) -> str | None:
+    """A value as conversations write it, without what they take for granted; None when they cannot."""
+    match type_, value:
+        case Record(), Mapping():
+            fields = {name: _written(field, value[name]) for name, field in type_.fields.items() if not _granted(field, value[name])}
+            return None if None in fields.values() else f"{{{', '.join(f'{name}: {one}' for name, one in fields.items())}}}"
+        case ListOf(), tuple():
+            items = [_written(type_.item, item) for item in value]
+            return None if None in items else f"[{', '.join(map(str, items))}]"
+        case Scalar(), _:
+            return _scalar(type_, value)
+        case _:
+            return None
+
+
+def _granted(type_: Type, value: Value) -> bool:
+    """Whether a conversation takes a field to be so when it is left out."""
+    match type_, value:
+        case ((Scalar(optional=True) | Record(optional=True)), _):
+            return value is None
+        case Record(), Mapping():
+            return all(_granted(field, value[name]) for name, field in type_.fields.items())
+        case _:
+            return value == _DAYS.get(getattr(type_, "kind", None)) or value == dt.time(0) or not value
+
+
+def _scalar(type_: Scalar, value: Value) -> str | None:
     match value:
+        case None:
+            return "null"
         case bool():
             return "true" if value else "false"
         case int():
-            return f"{value}B"
+            return f"{value}B" if type_.kind is Kind.VOLUME else str(value)
         case Decimal():
             return format(value, "f")
         case str():
@@ -297,7 +412,7 @@ def _written(type_: Scalar, value: Value) -> str | None:
         case dt.timedelta():
             return f"{int(value.total_seconds())}s"
         case dt.date():
-            return value.strftime("%Y-%m" if type_.kind.value == "month" else "%Y-%m-%d")
+            return value.strftime("%Y-%m" if type_.kind is Kind.MONTH else "%Y-%m-%d")
         case dt.time():
             return f"{value:%H:%M}"
         case _:

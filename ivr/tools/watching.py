@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ivr.calls.journal import entry
-from ivr.core.commands import AskDigits, Command, Lookup, Play
+from ivr.core.commands import AskDigits, Command, Lookup, Play, SendText
 from ivr.core.events import (
     CallerHungUp,
     CallStarted,
@@ -20,9 +20,10 @@ from ivr.core.events import (
     NothingHeard,
     PromptPlayed,
     Released,
+    TextQueued,
     TransferEnded,
 )
-from ivr.core.flow import Collect, Flow, HangsUp, Menu, Node, Prompt, Slot, TakesMessage, prompts_of
+from ivr.core.flow import Asks, Collect, Flow, HangsUp, LookUp, Node, Prompt, Slot, TakesMessage, prompts_of
 from ivr.core.interpreter import Step
 from ivr.core.notes import NodeEntered, StepFailed
 from ivr.core.rendering import Parts
@@ -32,7 +33,8 @@ from ivr.core.values import SpokenValue, Text
 from ivr.errors import UnexpectedEvent
 from ivr.tools.abstraction import Abstraction
 from ivr.tools.conversations import NOON
-from ivr.tools.exploring import SESSION, Advance, Happened
+from ivr.tools.exploring import Advance, Happened
+from ivr.tools.happening import SESSION
 from ivr.tools.witnesses import CANARY, REFERENCE
 
 
@@ -95,17 +97,18 @@ class Watcher:
     def _after_hangup(self, happened: Happened, step: Step) -> Iterator[tuple[str, str]]:
         if not step.state.hung_up:
             return
-        if step.command is not None and (not isinstance(step.command, Lookup) or step.command.comfort is not None):
+        silent = isinstance(step.command, SendText) or (isinstance(step.command, Lookup) and step.command.comfort is None)
+        if step.command is not None and not silent:
             yield "silent-after-hangup", f"the caller has hung up, but the line is told to {type(step.command).__name__}"
         for note in step.notes if happened.before.hung_up or isinstance(happened.event, CallerHungUp) else ():
             if isinstance(note, NodeEntered) and _speaks(self._flow.nodes[note.node]):
                 yield "silent-after-hangup", f"the caller has hung up, but the call comes to '{note.node}', which speaks or listens"
 
     def _secret(self, happened: Happened, step: Step) -> Iterator[tuple[str, str]]:
-        said = (*step.state.pending, *_said(step.command))
-        words = [str(part.value) if isinstance(part, SpokenValue) else part.text for part in said]
-        if any(_leaks(word) or word in self._short for word in words):
+        if self._tells((*step.state.pending, *_said(step.command))):
             yield "secret-stays-secret", "a secret is spoken"
+        elif isinstance(step.command, SendText) and self._tells((*step.command.text.parts, Text(step.command.to))):
+            yield "secret-stays-secret", "a secret is in a text message"
         written = entry(happened.event, happened.asked, step)
         if _leaks(json.dumps(written, ensure_ascii=False, default=str)):
             yield "secret-stays-secret", "a secret is written to the journal"
@@ -113,6 +116,11 @@ class Watcher:
             ahead = replace(happened.event, keys=CANARY)
             if _leaks(json.dumps(entry(ahead, happened.asked, step), ensure_ascii=False, default=str)):
                 yield "secret-stays-secret", "keys pressed ahead are written to the journal"
+
+    def _tells(self, parts: Parts) -> bool:
+        """Whether a secret is among what is said or written."""
+        words = [str(part.value) if isinstance(part, SpokenValue) else part.text for part in parts]
+        return any(_leaks(word) or word in self._short for word in words)
 
     def _impossible(self, state: CallState) -> Iterator[tuple[str, str]]:
         """An event that the call cannot have caused is refused, and nothing else."""
@@ -139,6 +147,7 @@ _EVENTS: tuple[Event, ...] = (
     CommandFailed(NOON, "audio"),
     MessageKept(NOON, REFERENCE),
     MessageNotKept(NOON, "too_short"),
+    TextQueued(NOON),
     TransferEnded(NOON, answered=True),
     CallerHungUp(NOON),
     Released(NOON),
@@ -148,6 +157,7 @@ _ANSWERS: Mapping[Phase, tuple[type, ...]] = {
     Phase.ASKING: (DigitsEntered, NothingHeard),
     Phase.LOOKING_UP: (LookupAnswered,),
     Phase.RECORDING: (MessageKept, MessageNotKept),
+    Phase.TEXTING: (TextQueued,),
     Phase.TRANSFERRING: (TransferEnded,),
     Phase.RELEASING: (Released,),
 }
@@ -197,10 +207,10 @@ def _speaks(node: Node) -> bool:
     match node:
         case HangsUp(prompts=()):
             return False
-        case Menu() | TakesMessage():
-            return True
+        case LookUp():
+            return False
         case _:
-            return bool(prompts_of(node)) and type(node).__name__ != "LookUp"
+            return isinstance(node, Asks | TakesMessage) or bool(prompts_of(node))
 
 
 def _has_secrets(known: Abstraction) -> bool:

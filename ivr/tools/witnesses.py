@@ -22,6 +22,14 @@ CANARY = "97531864209753186420975318642097"  # the digits of every secret; whate
 REFERENCE = "481625"
 _MIDNIGHT, _TODAY = dt.time(0), dt.date(2026, 3, 5)
 MAX_WITNESSES = 400
+_FILL = 64  # characters of the longest text that is tried
+MAX_ITEMS = 2000  # of a list that is tried
+MANY_PAGES = 3  # a list of more is read like one of three: it has a first page, one between, and a last one
+ITEM = "[]"  # in a path, for each item of a list
+_SAMPLES: Mapping[Kind, Value] = {
+    Kind.TEXT: "x" * 6, Kind.DIGITS: "5" * 6, Kind.NUMBER: Decimal(1), Kind.MONEY: Decimal(1), Kind.VOLUME: 1024, Kind.BOOL: False,
+    Kind.DURATION: dt.timedelta(minutes=1), Kind.DATE: _TODAY, Kind.MONTH: _TODAY.replace(day=1), Kind.TIME: dt.time(12),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +99,39 @@ class Answer(Mapping[str, Value]):
         return _plain(self._witnessed, self._type, self.prefix, decided)
 
 
+class Sample(Mapping[str, Value]):
+    """An item of a list, as one of many: everything in it can be said. Two samples are never compared."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, Value]) -> None:
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> Value:
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    __hash__ = object.__hash__
+
+
+def sample(type_: Type) -> Value:
+    """Something of a type that can be said."""
+    match type_:
+        case Record():
+            return Sample({name: sample(field) for name, field in type_.fields.items()})
+        case ListOf():
+            return ()
+        case Scalar(kind=Kind.TEXT | Kind.DIGITS, secret=True):
+            return CANARY[:6]
+        case Scalar(kind=kind):
+            return _SAMPLES[kind]
+
+
 def _plain(witnessed: Witnessed, type_: Record, prefix: Path, decided: Mapping[Path, Value]) -> Mapping[str, Value]:
     found: dict[str, Value] = {}
     for name, field in type_.fields.items():
@@ -132,7 +173,9 @@ def reads(term: Term) -> frozenset[Path]:
 def simple(term: Term, path: Path) -> bool:
     """Whether a term asks one thing about one value, against something written out: `account.balance < 0`, `size(pin) == 4`."""
     match term:
-        case Binary(operator="==" | "!=" | "<" | "<=" | ">" | ">=" | "in", left=left, right=right):
+        case Binary(operator="in", left=left, right=right):
+            return _measured(left) == path and not reads(right)
+        case Binary(operator="==" | "!=" | "<" | "<=" | ">" | ">=", left=left, right=right):
             return (_measured(left) == path and not reads(right)) or (_measured(right) == path and not reads(left))
         case Function(name="startsWith" | "endsWith" | "contains", arguments=(text, Literal())):
             return path_of(text) == path
@@ -182,25 +225,39 @@ class Witnesses:
     complete: bool
 
 
-def witnesses(type_: Type, questions: Iterable[Question], *, spoken: bool = False, lengths: range | None = None) -> Witnesses:
-    """Witnesses for a value. `spoken`: an empty text matters, as it cannot be said. `lengths`: those of a form's entry."""
+def witnesses(
+    type_: Type, questions: Iterable[Question], *, spoken: bool = False, lengths: range | None = None, pages: frozenset[int] = frozenset()
+) -> Witnesses:
+    """Witnesses for a value. `spoken`: an empty text matters, as it cannot be said. `lengths`: those of a form's entry. `pages`: the
+    sizes of the pages in which a list is read."""
     asked = tuple(dict.fromkeys(questions))
     if isinstance(type_, Record):
         return Witnesses(("record", None) if type_.optional else ("record",), complete=True)
-    found: dict[tuple[tuple[bool | None, ...], bool, bool], Value] = {}
-    for value in _candidates(type_, asked, lengths):
+    found: dict[tuple[tuple[bool | None, ...], bool, bool, object], Value] = {}
+    for value in _candidates(type_, asked, lengths, pages):
         ways = tuple(answered(question, value) for question in asked)
-        found.setdefault((ways, value is None, spoken and value == ""), value)
-    distinct = {ways for ways, _, _ in found}
+        turned = tuple(min(-(-len(value) // size), MANY_PAGES) for size in pages) if isinstance(value, tuple) else ()
+        found.setdefault((ways, value is None, spoken and value == "", turned), value)
+    distinct = {ways for ways, *_ in found}
     searched = [one for one in asked if isinstance(one.term, Function)]
-    return Witnesses(tuple(found.values()), complete=not searched or len(distinct) >= 2 ** len(asked))
+    within = all(size < (MAX_ITEMS if isinstance(type_, ListOf) else _FILL) for size in _sizes(asked))
+    return Witnesses(tuple(found.values()), complete=within and (not searched or len(distinct) >= 2 ** len(asked)))
 
 
-def _candidates(type_: Scalar | ListOf, asked: tuple[Question, ...], lengths: range | None) -> Iterator[Value]:
+def _sizes(asked: Iterable[Question]) -> list[int]:
+    return [int(one) for question in asked if _of_size(question.term) for one in _constants(question.term) if isinstance(one, Decimal)]
+
+
+def _candidates(
+    type_: Scalar | ListOf, asked: tuple[Question, ...], lengths: range | None, pages: frozenset[int] = frozenset()
+) -> Iterator[Value]:
     constants = [constant for question in asked for constant in _constants(question.term)]
-    sizes = [int(one) for question in asked if _of_size(question.term) for one in _constants(question.term) if isinstance(one, Decimal)]
+    sizes = _sizes(asked)
     if isinstance(type_, ListOf):
-        yield from ((None,) * size for size in sorted({0, *(near for size in sizes for near in (size - 1, size, size + 1) if near >= 0)}))
+        ends = {size * many for size in pages for many in range(1, MANY_PAGES)}
+        near = {size + step for size in (*sizes, *ends) for step in (-1, 0, 1)}
+        item = sample(type_.item)
+        yield from ((item,) * size for size in sorted({0, 1, *near} if pages else {0, *near}) if 0 <= size <= MAX_ITEMS)
         return
     match type_.kind:
         case Kind.BOOL:
@@ -229,7 +286,7 @@ def _numbers(constants: list[Decimal], step: Decimal) -> Iterator[Decimal]:
 
 def _texts(type_: Scalar, asked: tuple[Question, ...], sizes: list[int], lengths: range | None) -> Iterator[str]:
     digits = type_.kind is Kind.DIGITS
-    fill = CANARY if type_.secret else "5" * 64 if digits else "x" * 64
+    fill = CANARY if type_.secret else "5" * _FILL if digits else "x" * _FILL
     parts: dict[str, list[str]] = {"startsWith": [""], "contains": [""], "endsWith": [""]}
     equal: list[str] = []
     for question in asked:

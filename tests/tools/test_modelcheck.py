@@ -17,7 +17,8 @@ from ivr.core.interpreter import Step, advance
 from ivr.core.state import CallState, Phase
 from ivr.tools.abstraction import abstract
 from ivr.tools.conversations import NOON, Conversation, read_script
-from ivr.tools.exploring import SESSION, Search
+from ivr.tools.exploring import Search
+from ivr.tools.happening import SESSION
 from ivr.tools.flowtest import Outcome, run
 from ivr.tools.modelcheck import SENTENCES, Proof, Verdict, prove
 from ivr.tools.refutations import Refutation
@@ -593,7 +594,7 @@ def random_call(flow: Flow, search: Search, dice: random.Random) -> Iterator[Cal
         yield step.state
         if step.command is None:
             return
-        event = dice.choice([event for event, _ in search._events(step.state, step.command)])
+        event = dice.choice([event for event, _ in search.happening.events(step.state, step.command)])
         if isinstance(event, LookupAnswered) and isinstance(event.answer, Answer):
             witnessed = search._known.lookups[event.answer.decisions.source]
             event = replace(event, answer=event.answer.whole({path: dice.choice(values) for path, values in witnessed.values.items()}))
