@@ -43,6 +43,7 @@ class _Act:
 
     text: str
     needed: bool = True
+    remark: str = ""  # when it was left out
 
 
 def conversation_of(flow: Flow, call: PastCall, signatures: Mapping[str, LookupSignature], script: str) -> str:
@@ -67,9 +68,9 @@ class _Teller:
         wanted = _nodes(replayed.passages)
         whole = self._gather(replayed.passages)
         begun = self._call.started.at
-        version = f" by {self._call.version}" if self._call.version else ""
+        version = f" ({self._call.version})" if self._call.version else ""
         draft = Draft(f"A call of {begun:%Y-%m-%d %H:%M}", script)
-        draft.remarks.append(f"made from call {self._call.session[:8]}, answered{version}; numbers are samples, secret entries noughts")
+        draft.remarks.append(f"made from call {self._call.session[:8]}{version}; numbers are samples, secret entries noughts")
         self._begin(draft)
         if replayed.difference is not None:
             draft.remarks.append(
@@ -93,10 +94,12 @@ class _Teller:
         before = self._events[0].at
         for passage, event in zip(passages, self._events, strict=False):
             if event.at - before >= _WAITED:
-                self._acts.append(_Act(f"later: {int((event.at - before).total_seconds())}s", needed=False))
+                seconds = f"{int((event.at - before).total_seconds())}s"
+                self._acts.append(_Act(f"later: {seconds}", needed=False, remark=f"left out: {seconds} that passed"))
             before = event.at
             if keys := getattr(event, "keys", ""):
-                self._acts.append(_Act(f"press: {quoted(keys[:_LONGEST_PRESS])}", needed=False))
+                remark = f"left out: {keys}, pressed ahead" if keys.strip("0") else ""  # noughts fell to a secret form
+                self._acts.append(_Act(f"press: {quoted(keys[:_LONGEST_PRESS])}", needed=False, remark=remark))
             if not self._tell(event, asked):
                 return False
             asked = passage.step.command
@@ -120,7 +123,7 @@ class _Teller:
             case CommandFailed(), (AskDigits() | TakeMessage() | Transfer()):
                 return self._act("line_fails")
             case CommandFailed(), SendText():
-                self._acts.append(_Act("sms_fails", needed=False))
+                self._acts.append(_Act("sms_fails", needed=False, remark="left out: a text message could not be queued"))
             case CommandFailed(), _:
                 return self._cut(f"the line failed {during(asked)}")
             case MessageKept(reference=reference, hung_up=hung_up), _:
@@ -201,8 +204,8 @@ class _Teller:
             if act.needed:
                 if not self._try(draft, take):
                     return False
-            elif not self._try(draft, take, far, wanted):
-                self._remarks.append(f"not to be said in a conversation: {act.text}")
+            elif not self._try(draft, take, far, wanted) and act.remark:
+                self._remarks.append(act.remark)
         return True
 
     def _try(self, draft: Draft, change: Callable[[Draft], None], far: int = 0, wanted: Sequence[str] = ()) -> bool:
@@ -233,7 +236,7 @@ class _Teller:
             if self._holds(replace(draft, answers=answers)):
                 draft.answers = answers
             else:
-                draft.remarks.append(f"{name} was not looked up in the call: that it fails is made up")
+                draft.remarks.append(f"{name} was not answered in the call: that it fails is made up")
 
 
 # --- holding it ---

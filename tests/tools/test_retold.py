@@ -106,7 +106,7 @@ def test_what_the_caller_did_and_heard_is_in_it(quick_line: Flow):
 flow: "../t.yaml"
 conversations:
   - name: "A call of 2026-03-06 17:50"
-    # made from call 70e1558d, answered; numbers are samples, secret entries noughts
+    # made from call 70e1558d; numbers are samples, secret entries noughts
     caller: "13900000001"
     at: 2026-03-06T17:50:00+08:00
     back_office:
