@@ -150,15 +150,12 @@ def _variables(
         if isinstance(node, Return):
             returns.setdefault(subflow_of(node.name), []).append(node)
     waiting = [node for node in flow.nodes.values() if isinstance(node, Call) and node.variable is not None]
-    count = -1
-    while count != len(found):  # what a sub-flow returns may depend on what another one did
-        count = len(found)
+    _infer(assignments, found, declare)
+    while more := _results(waiting, returns, found):  # what a sub-flow returns may depend on what another one did
+        for call, result in more:
+            waiting.remove(call)
+            declare(call.variable or "", result, call.mark)
         _infer(assignments, found, declare)
-        for call in tuple(waiting):
-            returned = _returned(returns.get(subflow_of(call.start), ()), found)
-            if returned is not None and call.variable is not None:
-                waiting.remove(call)
-                declare(call.variable, returned, call.mark)
     for node in flow.nodes.values():
         if isinstance(node, ReadsList) and (item := _item(node, found)) is not None:
             found[node.variable] = item
@@ -176,6 +173,12 @@ def _variables(
             sentence = f"'{short(name)}' holds {describe(found[name])}, and cannot become {describe(type_)}"
             problems.append(Problem(value.mark or node.mark, "bad-expression", sentence))
     return found
+
+
+def _results(calls: Iterable[Call], returns: Mapping[str, list[Return]], found: Mapping[str, Type]) -> list[tuple[Call, Record]]:
+    """The calls of which it is known by now what they return."""
+    results = [(call, _returned(returns.get(subflow_of(call.start), ()), found)) for call in calls]
+    return [(call, result) for call, result in results if result is not None]
 
 
 def _returned(returns: Iterable[Return], found: Mapping[str, Type]) -> Record | None:
