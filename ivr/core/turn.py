@@ -127,8 +127,9 @@ class Turn:
 
     def set(self, **changes: object) -> None:
         """Change the state, which is this turn's own copy, and which nobody else has seen yet."""
+        state, change = self.state, object.__setattr__
         for name, value in changes.items():
-            object.__setattr__(self.state, name, value)
+            change(state, name, value)
 
     def assign(self, name: str, value: Value) -> None:
         """Give a variable a value."""
