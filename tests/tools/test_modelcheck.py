@@ -18,8 +18,8 @@ from ivr.core.state import CallState, Phase
 from ivr.tools.abstraction import abstract
 from ivr.tools.conversations import NOON, Conversation, read_script
 from ivr.tools.exploring import Search
-from ivr.tools.happening import SESSION
 from ivr.tools.flowtest import Outcome, run
+from ivr.tools.happening import SESSION
 from ivr.tools.modelcheck import SENTENCES, Proof, Verdict, prove
 from ivr.tools.refutations import Refutation
 from ivr.tools.witnesses import Answer
