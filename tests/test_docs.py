@@ -39,7 +39,7 @@ def test_the_misspelling_in_the_readme_is_reported_as_it_says():
 
 
 def test_the_conversation_in_the_readme_holds():
-    text = next(block for block in blocks(HOME / "README.md", "yaml") if block.startswith("flow:"))
+    text = next(block for block in blocks(HOME / "README.md", "yaml") if "\nflow: " in f"\n{block}")
     script, problems = read_script(text, "README.md", SIGNATURES)
     flow = load(README_FLOW).flow
 

@@ -83,7 +83,11 @@ def test_keys_that_lead_to_one_node_share_an_arrow(awkward: Flow):
 
 def test_what_holds_everywhere_is_told_once(quick_line: Flow, awkward: Flow):
     """Universals, failures, and the way out of exhausted tries that three menus share."""
-    assert draw(quick_line).legend == ("in every menu: * goes back,  9 repeat,  0 → person", "when something fails → trouble")
+    assert draw(quick_line).legend == (
+        "in every menu: * goes back,  9 repeat,  0 → person",
+        "when something fails → trouble",
+        "longer than 15min → need_help",
+    )
     assert draw(awkward).legend[-1] == "after too many tries → end"
     assert not any("tries" in arrow.label for arrow in draw(awkward).arrows)
 
