@@ -50,7 +50,7 @@ def test_the_conversation_in_the_readme_holds():
 
 
 def test_the_conversation_in_the_flow_guide_can_be_read():
-    text = next(block for block in blocks(HOME / "docs" / "flows.md", "yaml") if block.startswith("flow:"))
+    text = next(block for block in blocks(HOME / "docs" / "flows.md", "yaml") if "\nflow: " in block)
 
     script, problems = read_script(text, "docs/flows.md", SIGNATURES)
 
