@@ -12,7 +12,7 @@ from tests.conftest import HOME
 
 PURE_STDLIB = {
     "__future__", "bisect", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "difflib", "enum", "functools",
-    "itertools", "math", "re", "string", "types", "typing", "zoneinfo",
+    "itertools", "math", "operator", "re", "string", "types", "typing", "zoneinfo",
 }  # fmt: skip
 
 # What each part may import of ours: prefixes of module names. A part is the longest prefix that a module's name begins with.

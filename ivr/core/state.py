@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
 
 from ivr.core.flow import Target
 from ivr.core.values import SpokenValue, Text, Value
@@ -88,3 +89,11 @@ class CallState:
         if self.failures:
             return Disposition.FAILED
         return Disposition.SELF_SERVED if self.served else Disposition.ABANDONED
+
+
+_values = attrgetter(*(one.name for one in fields(CallState)))
+
+
+def copy_of(state: CallState) -> CallState:
+    """The same once more, several times quicker than `dataclasses.replace`: it is made at each step of a call."""
+    return CallState(*_values(state))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ivr.core import notes as facts
 from ivr.core.commands import Command
@@ -15,7 +15,7 @@ from ivr.core.evaluation import evaluate
 from ivr.core.expressions import Expression
 from ivr.core.flow import Flow, Node, Prompts, Target
 from ivr.core.rendering import Parts, render
-from ivr.core.state import CallState, Passed, Phase
+from ivr.core.state import CallState, Passed, Phase, copy_of
 from ivr.core.values import SpokenValue, Utterance, Value
 
 MAX_KEYS = 40  # pressed ahead and kept; nobody means more
@@ -37,7 +37,7 @@ class Turn:
 
     def __init__(self, flow: Flow, state: CallState, at: dt.datetime) -> None:
         self.flow = flow
-        self.state = replace(state)
+        self.state = copy_of(state)
         self.at = at
         self.next: Target | None = None  # the node to enter next
         self._notes: list[facts.Note] = []
