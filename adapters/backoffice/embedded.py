@@ -9,7 +9,7 @@ import asyncio
 import datetime as dt
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from adapters.backoffice import examples
+from adapters.backoffice.examples import LookUp
 from adapters.backoffice.signatures import SIGNATURES
 from adapters.backoffice.subscribers import SUBSCRIBERS, Subscriber
 from ivr.calls.answers import conform, conform_arguments
@@ -93,6 +95,7 @@ class EmbeddedBackOffice:
             database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
             _metadata.create_all(self._engine)
+            examples.METADATA.create_all(self._engine)
         except (OSError, SQLAlchemyError, sqlite3.Error) as error:
             self._engine.dispose()
             reason = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
@@ -103,7 +106,7 @@ class EmbeddedBackOffice:
         return SIGNATURES
 
     def seed(self, subscribers: Iterable[Subscriber] = SUBSCRIBERS) -> None:
-        """Put these subscribers in, in place of any that are there. Raises UserError."""
+        """Put these subscribers and the examples' people in, in place of any that are there. Raises UserError."""
         people = tuple(subscribers)
         try:
             with self._engine.begin() as connection:
@@ -111,6 +114,7 @@ class EmbeddedBackOffice:
                     connection.execute(delete(table))
                 for person in people:
                     _insert(connection, person)
+                examples.seed(connection)
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise UserError(f"cannot fill the database {self._path}: {getattr(error, 'orig', error)}") from error
 
@@ -122,19 +126,19 @@ class EmbeddedBackOffice:
         if name not in SIGNATURES:
             raise BackOfficeFailed(f"there is no look-up named {name!r}")
         signature = SIGNATURES[name]
-        number = str(conform_arguments(signature, arguments)["number"])
-        return conform(signature, await asyncio.to_thread(self._ask, _LOOK_UPS[name], number))
+        known = {key: str(value) for key, value in conform_arguments(signature, arguments).items()}
+        return conform(signature, await asyncio.to_thread(self._ask, _LOOK_UPS[name], known))
 
-    def _ask(self, look_up: Callable[[Connection, str, dt.date], object], number: str) -> object:
+    def _ask(self, look_up: LookUp, arguments: Mapping[str, str]) -> object:
         try:
-            with self._engine.connect() as connection:
-                return look_up(connection, number, self._clock().date())
+            with self._engine.begin() as connection:
+                return look_up(connection, arguments, self._clock())
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise BackOfficeFailed(f"the embedded back office failed: {getattr(error, 'orig', error)}") from error
 
 
-def _account(connection: Connection, number: str, today: dt.date) -> object:
-    row = connection.execute(select(_subscriber).where(_subscriber.c.number == number)).first()
+def _account(connection: Connection, arguments: Mapping[str, str], now: dt.datetime) -> object:
+    row = connection.execute(select(_subscriber).where(_subscriber.c.number == arguments["number"])).first()
     if row is None:
         return None
     return {
@@ -154,12 +158,12 @@ def _account(connection: Connection, number: str, today: dt.date) -> object:
     }
 
 
-def _last_bill(connection: Connection, number: str, today: dt.date) -> object:
-    row = connection.execute(select(_bill).where(_bill.c.number == number)).first()
+def _last_bill(connection: Connection, arguments: Mapping[str, str], now: dt.datetime) -> object:
+    row = connection.execute(select(_bill).where(_bill.c.number == arguments["number"])).first()
     if row is None:
         return None
     parts = {part: _yuan(_column(row, f"{part}_fen")) for part in _PARTS}
-    month = _month_before(today)
+    month = _month_before(now.date())
     return parts | {
         "month": month,
         "total": sum(parts.values(), Decimal(0)),
@@ -168,16 +172,17 @@ def _last_bill(connection: Connection, number: str, today: dt.date) -> object:
     }
 
 
-def _bundles(connection: Connection, number: str, today: dt.date) -> object:
-    rows = connection.execute(select(_bundle).where(_bundle.c.number == number).order_by(_bundle.c.expires_in_days)).all()
-    items = tuple({"name": row.name, "left": row.left, "expires": today + dt.timedelta(days=row.expires_in_days)} for row in rows)
+def _bundles(connection: Connection, arguments: Mapping[str, str], now: dt.datetime) -> object:
+    rows = connection.execute(select(_bundle).where(_bundle.c.number == arguments["number"]).order_by(_bundle.c.expires_in_days)).all()
+    items = tuple({"name": row.name, "left": row.left, "expires": now.date() + dt.timedelta(days=row.expires_in_days)} for row in rows)
     return {"count": len(items), "items": items}
 
 
-_LOOK_UPS: Mapping[str, Callable[[Connection, str, dt.date], object]] = {
+_LOOK_UPS: Mapping[str, LookUp] = {
     "account": _account,
     "bill": _last_bill,
     "bundles": _bundles,
+    **examples.LOOK_UPS,
 }
 
 

@@ -62,4 +62,71 @@ _BUNDLES = LookupSignature(
     ),
 )
 
-SIGNATURES: Mapping[str, LookupSignature] = MappingProxyType({s.name: s for s in (_ACCOUNT, _BILL, _BUNDLES)})
+# --- the look-ups of the example lines ---
+
+_CARD = {"card": Scalar(Kind.DIGITS)}
+
+_LOGIN = LookupSignature(
+    name="login",
+    arguments={**_CARD, "pin": Scalar(Kind.DIGITS, secret=True)},
+    answer=Record(
+        {
+            "accepted": Scalar(Kind.BOOL),
+            "locked": Scalar(Kind.BOOL),  # too many wrong PINs today, in whatever calls; a right one is not accepted either
+            "left": Scalar(Kind.NUMBER),  # how many more may be tried today
+        }
+    ),
+)
+
+_CARD_BALANCE = LookupSignature(
+    name="card_balance",
+    arguments=_CARD,
+    not_found=True,
+    answer=Record({"available": Scalar(Kind.MONEY)}),
+)
+
+_TRANSACTIONS = LookupSignature(
+    name="transactions",
+    arguments={**_CARD, "language": Scalar(Kind.TEXT)},
+    answer=Record(
+        {"items": ListOf(Record({"on": Scalar(Kind.DATE), "what": Scalar(Kind.TEXT), "amount": Scalar(Kind.MONEY)}))}  # never negative
+    ),
+)
+
+_PARCEL = LookupSignature(
+    name="parcel",
+    arguments={"number": Scalar(Kind.DIGITS)},
+    not_found=True,
+    answer=Record(
+        {
+            "state": Scalar(Kind.TEXT),  # accepted, moving, delivering, delivered or held
+            "place": Scalar(Kind.TEXT),
+            "on": Scalar(Kind.DATE),
+            "at": Scalar(Kind.TIME),
+            "history": ListOf(Record({"on": Scalar(Kind.DATE), "at": Scalar(Kind.TIME), "what": Scalar(Kind.TEXT)})),  # the latest first
+        }
+    ),
+)
+
+_PATIENT = {"phone": Scalar(Kind.DIGITS), "born": Scalar(Kind.DIGITS)}  # born: day, month and year, eight digits
+_SLOT = {"doctor": Scalar(Kind.TEXT), "on": Scalar(Kind.DATE), "at": Scalar(Kind.TIME)}
+
+_APPOINTMENT = LookupSignature(name="appointment", arguments=_PATIENT, not_found=True, answer=Record(_SLOT))
+
+_CANCEL_APPOINTMENT = LookupSignature(
+    name="cancel_appointment", arguments=_PATIENT, not_found=True, answer=Record({"cancelled": Scalar(Kind.BOOL)})
+)
+
+_FREE_APPOINTMENTS = LookupSignature(name="free_appointments", arguments={}, answer=Record({"items": ListOf(Record(_SLOT))}))
+
+SIGNATURES: Mapping[str, LookupSignature] = MappingProxyType(
+    {
+        signature.name: signature
+        for signature in (
+            *(_ACCOUNT, _BILL, _BUNDLES),
+            *(_LOGIN, _CARD_BALANCE, _TRANSACTIONS),
+            _PARCEL,
+            *(_APPOINTMENT, _CANCEL_APPOINTMENT, _FREE_APPOINTMENTS),
+        )
+    }
+)
