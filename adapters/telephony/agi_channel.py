@@ -204,20 +204,19 @@ class AgiChannel:
     async def _transfer(self, command: Transfer) -> LineEvent:
         ring_seconds = max(1, math.ceil(command.ring_time.total_seconds()))
         reply = await self._say(Gosub(command.destination, ring_seconds), ring_seconds + TALK)
-        if self.hung_up and not self._connection.closed:
-            # A caller who hangs up ends the Gosub too, but not what Dial noted: was this the end of a talk?
-            talked = await self._say(GetVariable(Variable.DIAL_STATUS), 0.0)
-            self._gone_for_good = True
-            if talked is not None and talked.data == "ANSWER":
-                return TransferEnded(self._clock(), answered=True)
+        if not self.hung_up and (reply is None or reply.code != 200 or reply.says_gone):
+            event = await self._gone_or_failed(reply, "transfer")
+            if not isinstance(event, CallerHungUp):
+                return event
+        if self._connection.closed:
             return CallerHungUp(self._clock())
-        if reply is None or reply.code != 200 or reply.says_gone:
-            return await self._gone_or_failed(reply, "transfer")
         outcome = await self._say(GetVariable(Variable.TRANSFER), 0.0)
-        if outcome is None or self.hung_up:
-            self._gone_for_good = True
-            return CallerHungUp(self._clock())
-        return TransferEnded(self._clock(), answered=outcome.data == "answered")
+        # A caller who hangs up ends the Gosub, perhaps before we are told so, but not what Dial noted: was this the end of a talk?
+        talked = await self._say(GetVariable(Variable.DIAL_STATUS), 0.0) if outcome is None or outcome.data != "answered" else None
+        self._gone_for_good = self._gone_for_good or self.hung_up
+        if (outcome is not None and outcome.data == "answered") or (talked is not None and talked.data == "ANSWER"):
+            return TransferEnded(self._clock(), answered=True)
+        return CallerHungUp(self._clock()) if self.hung_up or outcome is None else TransferEnded(self._clock(), answered=False)
 
     async def _release(self) -> LineEvent:
         await self._mark_done()
