@@ -117,10 +117,10 @@ def _happened(turn: Turn, event: Event) -> None:
 
 def _begin(turn: Turn, event: CallStarted) -> None:
     flow = turn.flow
-    call: Value = {"caller_id": event.caller_id, "dialled": event.dialled}
+    remembered = flow.remembers_language and event.language in flow.languages
+    call: Value = {"caller_id": event.caller_id, "dialled": event.dialled, "remembered": remembered}
     turn.assign("call", call)
     turn.set(started_at=event.at)
-    remembered = flow.remembers_language and event.language in flow.languages
     turn.speak(event.language if remembered else flow.languages[0])
     if event.crowded and flow.limits.crowded is not None:
         turn.note(facts.LimitExceeded("", "calls", flow.limits.crowded))

@@ -30,7 +30,7 @@ from ivr.language.problems import MAX_HINTS, Problem, did_you_mean
 from ivr.language.scope import ALWAYS_KNOWN
 from ivr.language.ways import check_after_hangup, check_calls, check_silent_loops, known_values, subflow_of
 
-CALL = Record({"caller_id": Scalar(Kind.DIGITS), "dialled": Scalar(Kind.DIGITS)})
+CALL = Record({"caller_id": Scalar(Kind.DIGITS), "dialled": Scalar(Kind.DIGITS), "remembered": Scalar(Kind.BOOL)})
 TICKET = Record({"reference": Scalar(Kind.DIGITS)})
 OPENS = Record({"opens_on": Scalar(Kind.DATE), "opens_at": Scalar(Kind.TIME)})
 _SPEAKABLE: Mapping[Kind, frozenset[Kind]] = {

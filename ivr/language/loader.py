@@ -74,6 +74,11 @@ def _read_flow(
     reader = Reader(root, "a flow", problems, form=forms.FLOW)
     if not reader.readable:
         return None
+    if reader.keys and set(reader.keys) <= set(forms.SHARED) and reader.has("subflows"):
+        reader.problem(
+            root.mark, "missing-key", "this is a shared file, which has only sub-flows; it is checked with the flows that include it"
+        )
+        return None
     reader.one_of("selfline", (VERSION,))
     line = reader.text("line")
     if line is not None and _LINE_NAME.fullmatch(line.text) is None:
@@ -85,6 +90,7 @@ def _read_flow(
     subflows = _subflows(reader, files)
     whole = Whole(
         languages=languages,
+        languages_unsure=any(problem.code == "unknown-language" for problem in problems),
         catalogue=catalogue,
         signatures=signatures,
         subflows={name: _subflow(name, source, problems) for name, (_, source) in subflows.items()},
@@ -142,7 +148,7 @@ def _read_flow(
     )
     parameters = {f"{name}/{given}": type_ for name, subflow in whole.subflows.items() for given, type_ in subflow.takes.items()}
     unsound = {f"{name}/{given}" for name, subflow in whole.subflows.items() for given in subflow.unsound}
-    return _Draft(flow, parameters, _would_set(reader, subflows, broken) | unsound)
+    return _Draft(flow, parameters, _would_set(reader, subflows, broken) | unsound | whole.unsure)
 
 
 def _with_more(nodes: Mapping[str, Node], more: Iterable[Node]) -> dict[str, Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 
@@ -169,6 +170,8 @@ def _named_after(lookup: ScalarSource | None, scope: Scope) -> str | None:
     """Without `as`, an answer has the look-up's own name, if that will do."""
     if lookup is None or (lookup.text in scope.whole.signatures and not bad_name(lookup.text, RESERVED)):
         return lookup.text if lookup else None
+    if lookup.text not in scope.whole.signatures:  # which is told; what follows may use the name that was meant
+        scope.whole.unsure.update(map(scope.own, difflib.get_close_matches(lookup.text, scope.whole.signatures, n=1)))
     if lookup.text in scope.whole.signatures:
         scope.problem(lookup.mark, "missing-key", f"an answer cannot be named '{lookup.text}'; give it a name with 'as'")
     return lookup.text

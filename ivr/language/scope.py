@@ -54,6 +54,7 @@ class Whole:
     """What belongs to the whole flow: what its head declares, and what its nodes add to it."""
 
     languages: tuple[str, ...]
+    languages_unsure: bool  # one of them was misspelt, so nothing is said of missing or undeclared ones
     catalogue: Catalogue
     signatures: Mapping[str, LookupSignature]
     subflows: Mapping[str, Subflow]
@@ -64,6 +65,7 @@ class Whole:
     problems: list[Problem]
     targets: list[tuple[str, Mark]] = field(default_factory=list)
     more_nodes: list[Node] = field(default_factory=list)  # which one node of the file stands for
+    unsure: set[str] = field(default_factory=set)  # values of which nothing is said
     milestones_at: dict[str, str] = field(default_factory=dict)
     outcomes_at: dict[str, str] = field(default_factory=dict)
 
@@ -158,6 +160,8 @@ class Scope:
     def _of_the_flow(self, texts: Mapping[str, tuple[Mark, Source]], mark: Mark, written: bool) -> Prompt | None:
         read: dict[str, PromptText] = {}
         for language, (place, source) in texts.items():
+            if language not in self.whole.languages and self.whole.languages_unsure:
+                continue
             if language not in self.whole.languages:
                 hint = did_you_mean(language, self.whole.languages)
                 self.problem(place, "unknown-language", f"the flow does not speak '{language}'{hint}")

@@ -51,7 +51,7 @@ from ivr.tools.witnesses import (
 
 T = TypeVar("T")
 TRIES = "?tries"  # the name of an assumption
-MOST_TRIES = 9  # of a whole call, up to which failed tries are counted
+MOST_TRIES = 4  # of a whole call, up to which failed tries are counted: each multiplies the states
 Origin = tuple[str, Path]  # a source of values (a look-up, a form, the call) and a path within it
 
 

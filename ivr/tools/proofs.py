@@ -12,7 +12,8 @@ def lines_of(path: str, proof: Proof) -> Iterator[str]:
     """What to print about a flow."""
     yield f"{path}: {proof.states:,} states, {proof.steps:,} steps"
     if not proof.complete:
-        yield "  the search was cut short: there are more states than it may look at, so what is not refuted is not proved either"
+        yield "  the search was cut short: there are more states than it may look at, so what is not refuted is not proved either;"
+        yield "  parts of the flow as lines of their own, and counting with 'set' only as far as a 'branch' asks, make fewer states"
     for one in proof.properties:
         yield f"  {one.verdict.value:<9} {one.name}: {one.sentence}{f' ({one.detail})' if one.detail else ''}"
         if one.refutation is not None:

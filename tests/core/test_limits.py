@@ -135,3 +135,19 @@ def test_a_text_message_may_follow_a_hang_up():
 
     assert isinstance(phone.command, SendText)
     assert phone.happens(TextQueued(NOON)).command is None
+
+
+@pytest.mark.parametrize(("remembered", "asked"), [("zh-CN", "中Main."), ("", "Language?"), ("fr-FR", "Language?")])
+def test_who_is_remembered_need_not_be_asked_again(remembered: str, asked: str):
+    flow = compiled(
+        """
+  hello: {branch: [{when: call.remembered, then: main}, {else: ask}]}
+  ask: {menu: <<Language?>>, choices: {1: main}, exhausted: bye}
+  main: {menu: <<Main.>>, choices: {1: bye}, exhausted: bye}
+""",
+        "start: hello\nremember_language: true",
+    )
+
+    step = advance(flow, CallState(), CallStarted(NOON, "session", "13900001008", "test", remembered))
+
+    assert said(step.command.utterance) == asked  # type: ignore[union-attr]

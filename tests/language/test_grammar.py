@@ -43,6 +43,7 @@ ONLY_LINT_KNOWS = {  # what a schema, which sees one value at a time, cannot tel
     "return_of_nothing": "what a sub-flow returns",
 }
 ONLY_THE_SCHEMA_MINDS = {  # lint has another code for these
+    "languages_misspelt": "a language that selfline does not speak",
     "prompt_missing_language": "a language that selfline does not speak",
     "subflow_goto": "a target that cannot be a node's name",
     "universal_misspelt": "a target that cannot be a node's name",
