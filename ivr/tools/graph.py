@@ -150,8 +150,8 @@ class _Pencil:
 
     def legend(self) -> Iterator[str]:
         flow = self.flow
-        keys = [f"{key} {'goes ' if action == BACK else ''}{action if action in (BACK, REPEAT) else f'→ {action}'}"
-                for key, action in flow.universals.items()]  # fmt: skip
+        words = {BACK: "goes back", REPEAT: "repeats"}
+        keys = [f"{key} {words.get(action, f'→ {action}')}" for key, action in flow.universals.items()]
         if keys:
             yield f"in every menu: {',  '.join(keys)}"
         yield f"when something fails → {flow.on_failure}"

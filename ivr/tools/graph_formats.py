@@ -56,6 +56,7 @@ def _dot(drawing: Drawing) -> Iterator[str]:
     yield f"  edge [fontname={_quoted(FONT)}, fontsize=10, arrowsize=0.7]"
     yield '  "the call" [shape=circle, label="☎", width=0.45, fixedsize=true, fontsize=16, '
     yield '              style=filled, fillcolor="#374151", fontcolor="white"]'
+    rows = _rows(drawing)
     for number, (cluster, boxes) in enumerate(drawing.clusters.items()):
         if cluster:
             yield f"  subgraph cluster_{number} {{"
@@ -66,16 +67,21 @@ def _dot(drawing: Drawing) -> Iterator[str]:
             yield '           style="rounded,filled", color="#d8b4fe", fillcolor="#faf5ff"]'
         yield from (f"    {_dot_box(box, overlaid=drawing.overlaid, calls=drawing.calls)}" for box in boxes)
         if cluster:
+            yield from (f"    {_dot_row(row)}" for row in rows[cluster])  # outside, it would take its boxes out of the cluster
             yield "  }"
     yield f'  "the call" -> {_quoted(drawing.start)} [color={_quoted(_INK)}, weight=10]'
     yield from (f"  {_dot_arrow(arrow, drawing.calls)}" for arrow in drawing.arrows)
-    for row in _rows(drawing):
-        yield f"  {{ rank=same; edge [style=invis]; {' -> '.join(map(_quoted, row))} }}"
+    yield from (f"  {_dot_row(row)}" for row in rows[""])
     yield "}"
 
 
-def _rows(drawing: Drawing) -> Iterator[list[str]]:
-    """Nodes to stand side by side in the order of the keys or conditions that lead to them: those that nothing else leads to."""
+def _dot_row(row: list[str]) -> str:
+    return f"{{ rank=same; edge [style=invis]; {' -> '.join(map(_quoted, row))} }}"
+
+
+def _rows(drawing: Drawing) -> Mapping[str, list[list[str]]]:
+    """For each cluster, nodes to stand side by side in the order of the keys or conditions that lead to them: those that nothing else
+    leads to."""
     boxes = {box.name: (cluster, box.shape) for cluster, inside in drawing.clusters.items() for box in inside}
     inbound = Counter(arrow.target for arrow in drawing.arrows)
     rows: dict[str, list[str]] = {name: [] for name, (_, shape) in boxes.items() if shape in ("menu", "branch", "hours")}
@@ -83,7 +89,11 @@ def _rows(drawing: Drawing) -> Iterator[list[str]]:
         beside = boxes[arrow.source][0] == boxes[arrow.target][0] and inbound[arrow.target] == 1
         if arrow.source in rows and beside and arrow.mood in ("way", "else"):
             rows[arrow.source].append(arrow.target)
-    yield from (row for row in rows.values() if len(row) > 1)
+    found: dict[str, list[list[str]]] = {cluster: [] for cluster in drawing.clusters}
+    for name, row in rows.items():
+        if len(row) > 1:
+            found[boxes[name][0]].append(row)
+    return found
 
 
 def _dot_box(box: Box, *, overlaid: bool, calls: int | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -40,6 +41,28 @@ nodes:
   second: {menu: Two., choices: {1: third}}
   third: {menu: Three., choices: {1: ask}}
   end: {hangup: }
+"""
+
+SHARED = """\
+selfline: 1
+line: shared
+languages: [en-US]
+start: ask
+on_failure: bye
+nodes:
+  ask: {call: number, with: {usual: call.caller_id}, as: asked, then: told}
+  told: {say: "For {{ asked.number | digits }}.", then: bye}
+  bye: {hangup: Goodbye.}
+subflows:
+  number:
+    start: which
+    takes: {usual: digits}
+    defaults: {tries: 2, exhausted: own}
+    nodes:
+      which: {menu: "For this number press one, for another press two.", choices: {1: own, 2: other}}
+      own: {return: {number: usual}}
+      other: {collect: The number please., as: keyed, length: 11, confirm: "{{ keyed | digits }}. If it is right, press one.", then: end}
+      end: {return: {number: keyed}}
 """
 
 
@@ -84,7 +107,7 @@ def test_keys_that_lead_to_one_node_share_an_arrow(awkward: Flow):
 def test_what_holds_everywhere_is_told_once(quick_line: Flow, awkward: Flow):
     """Universals, failures, and the way out of exhausted tries that three menus share."""
     assert draw(quick_line).legend == (
-        "in every menu: * goes back,  9 repeat,  0 → person",
+        "in every menu: * goes back,  9 repeats,  0 → person",
         "when something fails → trouble",
         "longer than 15min → need_help",
     )
@@ -141,6 +164,21 @@ def test_graphviz_draws_it_without_a_complaint(quick_line: Flow, awkward: Flow, 
 
         assert made.stderr == ""
         assert made.stdout.count('class="node"') == len(flow.nodes) + 1
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_the_boxes_of_a_sub_flow_stand_in_its_frame():
+    loaded = load(SHARED)
+    assert loaded.flow is not None
+
+    made = subprocess.run(["dot", "-Tjson"], input=to_dot(draw(loaded.flow)), capture_output=True, text=True, check=True)
+
+    objects = json.loads(made.stdout)["objects"]
+    frame = next(one["bb"] for one in objects if one["name"].startswith("cluster"))
+    left, bottom, right, top = map(float, frame.split(","))
+    places = {one["name"]: tuple(map(float, one["pos"].split(","))) for one in objects if "pos" in one}
+    inside = {name for name, (x, y) in places.items() if left < x < right and bottom < y < top}
+    assert inside == {"number/which", "number/own", "number/other", "number/other.confirm", "number/end"}
 
 
 def test_without_graphviz_a_picture_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
