@@ -8,7 +8,7 @@ import click
 
 from ivr.cli.agents import tickets
 from ivr.cli.calls import replay
-from ivr.cli.designers import graph, lint, prompts, prove, say, schema, test, try_
+from ivr.cli.designers import graph, lint, lookups, prompts, prove, say, schema, test, try_
 from ivr.cli.importing import import_
 from ivr.cli.line import run, serve, why
 from ivr.cli.publishing import diff, publish, rollback, versions
@@ -17,7 +17,7 @@ from ivr.errors import SelflineError
 
 SECTIONS = (
     ("The line", (run, serve, why, replay, sms, callers)),
-    ("For flow designers", (try_, lint, test, prove, graph, import_, say, prompts, schema)),
+    ("For flow designers", (try_, lint, test, prove, graph, lookups, import_, say, prompts, schema)),
     ("For publishing", (publish, versions, diff, rollback)),
     ("For agents", (tickets,)),
 )

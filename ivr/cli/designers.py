@@ -72,6 +72,20 @@ def schema(reference: bool, conversations: bool) -> None:
 
 
 @click.command()
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people or programs.")
+def lookups(form: str) -> None:
+    """Tell what flows can ask the back office: each look-up, what it takes, and the fields of its answer with their kinds."""
+    from ivr.bootstrap.lookups import lookups as known
+    from ivr.tools.lookups import data_of, lines_of
+
+    if form == "json":
+        click.echo(json.dumps({"lookups": [*map(data_of, known())]}, ensure_ascii=False, indent=2))
+        return
+    for line in lines_of(known()):
+        click.echo(line)
+
+
+@click.command()
 @click.argument("scripts", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--verbose", "-v", is_flag=True, help="Show every conversation.")
 @click.option("--coverage", "-c", is_flag=True, help="Show which edges of the flows were taken, and the way to those that were not.")
