@@ -201,20 +201,35 @@ def test_a_reference_that_does_not_exist_is_told(tmp_path: Path):
     assert (shown.returncode, shown.stderr) == (1, "ivr: there is no ticket '123456'\n")
 
 
-def test_try_talks_to_the_line_in_the_terminal():
+def tried_with(typed: str) -> str:
+    """What `ivr try` shows to whom types that."""
     tried = subprocess.run(
         [sys.executable, "-m", "ivr.cli", "try", "--caller", "13900001001"],
-        input="1\nhang\n",
+        input=typed,
         capture_output=True,
         text=True,
         timeout=60,
         env={**os.environ, "PYTHONPATH": str(HOME)},
         check=False,
     )
-
     assert tried.returncode == 0
-    assert "☎ 您好，欢迎致电自助查询专线。您的账户余额是零元" in tried.stdout
-    assert "the call is over: self_served" in tried.stdout
+    return tried.stdout
+
+
+def test_try_tells_what_can_be_typed_once_and_to_whoever_asks_or_errs():
+    help_ = "  (keys (12#), Enter for silence"
+
+    assert tried_with("1\n\nhang\n").count(help_) == 1
+    assert tried_with("1\n?\nhang\n").count(help_) == 2
+    assert f"  ? 'zzz' is no key, and nothing that can be typed here\n{help_}" in tried_with("zzz\nhang\n")
+    assert "  (leave, short (say nothing)" in tried_with("5\nhang\n")
+
+
+def test_try_talks_to_the_line_in_the_terminal():
+    tried = tried_with("1\nhang\n")
+
+    assert "☎ 您好，欢迎致电自助查询专线。您的账户余额是零元" in tried
+    assert "the call is over: self_served" in tried
 
 
 def test_graph_lists_the_line():

@@ -63,14 +63,22 @@ def _clock(at: str) -> Callable[[], dt.datetime]:
 
 def _talk(call: TryOut, tell: Tell, listen: Listen, loudspeaker: Loudspeaker | None) -> None:
     _show(call.begin(), tell, loudspeaker)
+    explained: set[str] = set()  # what can be typed is told once, and to whoever asks or errs
     while not call.over:
+        if call.help not in explained:
+            explained.add(call.help)
+            tell(f"  ({call.help})")
         typed = listen()
         if typed is None or typed.strip() in ("quit", "exit"):
             return
+        if typed.strip() in ("?", "help"):
+            explained.clear()
+            continue
         try:
             _show(call.do(typed.strip()), tell, loudspeaker)
-        except NotUnderstood as help_:
-            tell(f"  ? {help_}")
+        except NotUnderstood as why:
+            tell(f"  ? {why}")
+            explained.clear()
     if loudspeaker is not None:
         loudspeaker.finish()
 
@@ -87,5 +95,3 @@ def _show(screen: Screen, tell: Tell, loudspeaker: Loudspeaker | None) -> None:
             loudspeaker.say(screen.utterances)
         except VoiceFailed as error:
             tell(f"  ! {error}")
-    if screen.ask:
-        tell(f"  ({screen.ask})")

@@ -32,7 +32,7 @@ from ivr.core.flow import Flow
 from ivr.core.interpreter import Step, advance
 from ivr.core.state import CallState
 from ivr.core.values import LookupSignature, Utterance, Value
-from ivr.language.problems import did_you_mean
+from ivr.language.problems import did_you_mean, likely
 from ivr.language.reader import duration
 from ivr.speech.written import written
 from ivr.tools.answers import Failure, InTurn, answers_in
@@ -42,11 +42,19 @@ _KEYS = re.compile(r"[0-9*#]{1,64}")
 _LATER = re.compile(r"later\s+(?P<time>\S+)")
 _WHAT_IF = re.compile(r"what\s+(?P<what>\w+)\s+(?P<outcome>.+)")
 _AS_USUAL, _SMS = "as_usual", "sms"
+_TOO_MANY = re.compile(r"[0-9*#]{65,}")
+_ALWAYS = ("hang", "back", "quit", "later 10min")
+_TYPED = {"keys": _ALWAYS, "message": ("leave", "short", "full", *_ALWAYS), "transfer": ("yes", "no", *_ALWAYS)}
+_ELSEWHERE = {
+    "leave": "there is no message to leave here", "short": "there is no message to leave here", "full": "there is no message to leave here",
+    "yes": "nobody is being called here who could answer", "no": "nobody is being called here who could answer",
+    "later": "say how much: later 10min", "what": "say what is to happen: what account failed",
+}  # fmt: skip
 HELP = {
     "keys": "keys (12#), Enter for silence, hang, back (one step), later 10min, "
-    "what LOOK-UP failed|deadline|not_found|{field: value}|as_usual, what sms failed, quit",
-    "message": "leave, short (say nothing), hang (keeps the message), full (no room on the disk), back, quit",
-    "transfer": "yes (somebody answers), no, hang, back, quit",
+    "what LOOK-UP failed|deadline|not_found|{field: value}|as_usual, what sms failed, quit, ?",
+    "message": "leave, short (say nothing), hang (keeps the message), full (no room on the disk), back, quit, ?",
+    "transfer": "yes (somebody answers), no, hang, back, quit, ?",
 }
 
 
@@ -74,7 +82,7 @@ class _Moment:
 
 
 class NotUnderstood(Exception):
-    """What was typed is nothing that can be done now."""
+    """What was typed is nothing that can be done now, and why not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +125,14 @@ class TryOut:
         return self._go_on(advance(self._flow, CallState(), started))
 
     def do(self, typed: str) -> Screen:
-        """Take a step. Raises NotUnderstood with what can be typed."""
+        """Take a step. Raises NotUnderstood with the reason."""
         moment = self._moments[-1]
         if typed == "back":
-            if len(self._moments) > 1:
-                self._moments.pop()
-                self._passed = self._moments[-1].passed
-            return self._screen(_Said())
+            if len(self._moments) == 1:
+                raise NotUnderstood("the call begins here")
+            self._moments.pop()
+            self._passed = self._moments[-1].passed
+            return self._screen(_Said(way=[f"back at {self._moments[-1].state.node}"]))
         if matched := _LATER.fullmatch(typed):
             return self._wait(matched["time"])
         if matched := _WHAT_IF.fullmatch(typed):
@@ -131,7 +140,7 @@ class TryOut:
         assert moment.command is not None
         event = self._event(moment.command, typed)
         if event is None:
-            raise NotUnderstood(HELP[_wants(moment.command)])
+            raise NotUnderstood(_refused(moment.command, typed))
         return self._go_on(advance(self._flow, moment.state, event))
 
     def _now(self) -> dt.datetime:
@@ -165,11 +174,17 @@ class TryOut:
                 return None
             if outcome in ("failed", "deadline"):
                 return Failure(outcome)
-            raise NotUnderstood(HELP["keys"])
+            raise NotUnderstood(f"what {lookup} failed|deadline|not_found|{_AS_USUAL}")
         answer, problems = answers_in(outcome, self._signatures[lookup])
         if problems:
             raise NotUnderstood("; ".join(problem.sentence for problem in problems))
         return answer.answers[-1] if isinstance(answer, InTurn) else answer
+
+    @property
+    def help(self) -> str:
+        """What can be typed now."""
+        command = self._moments[-1].command
+        return HELP[_wants(command)] if command is not None else ""
 
     @property
     def over(self) -> bool:
@@ -256,9 +271,8 @@ class TryOut:
         moment = self._moments[-1]
         over = moment.command is None
         way = [*told.way, f"the call is over: {moment.state.disposition.value}"] if over else told.way
-        ask = HELP[_wants(moment.command)] if moment.command is not None else ""
         said = tuple(map(transcript_of, told.utterances))
-        return Screen(said, tuple(way), ask, tuple(told.utterances), tuple(told.texts))
+        return Screen(said, tuple(way), self.help, tuple(told.utterances), tuple(told.texts))
 
 
 @dataclass(slots=True)
@@ -272,6 +286,20 @@ class _Said:
 
 def _wants(command: Command) -> str:
     return {TakeMessage: "message", Transfer: "transfer"}.get(type(command), "keys")
+
+
+def _refused(command: Command, typed: str) -> str:
+    """Why something cannot be typed now."""
+    wants = _wants(command)
+    word = typed.partition(" ")[0]
+    if word in _ELSEWHERE:
+        return _ELSEWHERE[word]
+    if wants != "keys" and (not typed or _KEYS.fullmatch(typed)):
+        return "the line asks for no key here"
+    if _TOO_MANY.fullmatch(typed):
+        return "at most 64 keys at once"
+    kind = "no key, and nothing" if wants == "keys" else "nothing"
+    return f"'{typed}' is {kind} that can be typed here{likely(typed, _TYPED[wants])}"
 
 
 def _told(note: facts.Note) -> str:

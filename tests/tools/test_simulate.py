@@ -54,8 +54,9 @@ def test_a_step_back_leads_to_the_state_before(tried: TryOut):
     tried.begin()
     tried.do("5")
 
-    tried.do("back")
+    back = tried.do("back")
 
+    assert back.way == ("back at main",)
     assert tried.do("1").said[0].startswith("您的账户余额是三十五元六角二分。")
 
 
@@ -90,11 +91,32 @@ def test_nobody_answers_and_a_message_is_offered(tried: TryOut):
     assert tried.do("no").ask == HELP["message"]
 
 
-def test_what_cannot_be_done_now_is_answered_with_what_can(tried: TryOut):
+@pytest.mark.parametrize(
+    ("before", "typed", "why"),
+    [
+        ("", "zzz", "'zzz' is no key, and nothing that can be typed here"),
+        ("", "bakc", "'bakc' is no key, and nothing that can be typed here; did you mean 'back'?"),
+        ("", "leave", "there is no message to leave here"),
+        ("", "yes", "nobody is being called here who could answer"),
+        ("", "later", "say how much: later 10min"),
+        ("", "what account", "say what is to happen: what account failed"),
+        ("", "1" * 65, "at most 64 keys at once"),
+        ("", "back", "the call begins here"),
+        ("5", "1", "the line asks for no key here"),
+        ("5", "", "the line asks for no key here"),
+        ("5", "leaf", "'leaf' is nothing that can be typed here; did you mean 'leave'?"),
+        ("0", "leave", "there is no message to leave here"),
+    ],
+)
+def test_what_cannot_be_done_now_is_answered_with_the_reason(tried: TryOut, before: str, typed: str, why: str):
     tried.begin()
+    if before:
+        tried.do(before)
 
-    with pytest.raises(NotUnderstood, match="keys"):
-        tried.do("leave")
+    with pytest.raises(NotUnderstood) as refused:
+        tried.do(typed)
+
+    assert str(refused.value) == why
 
 
 def test_hanging_up_ends_the_call(tried: TryOut):
