@@ -29,18 +29,21 @@ class Carrier:
         self._told: set[str] = set()
         self._length = 0
 
-    def text(self, text: str, mark: Mark) -> Words:
-        """A text that is spoken, as prompts. What other systems fill into it is reported unless selfline knows it, too."""
+    def text(self, text: str, mark: Mark, named: str | None = None) -> Words:
+        """A text that is spoken, as prompts. What other systems fill into it is reported unless selfline knows it, too.
+
+        Its numbers become words of its own language, which may be `named`; into the language of the flow the designer translates it whole.
+        """
         language = self.draft.language
         self._length += len(text)
         if self._length > MAX_BYTES // 2:
             raise NotReadable(mark, "too much for one flow: there are more than 500,000 characters to be said; import a part of it")
-        written, unknown, numbers = without_templates(text, self._templates, self._meaning, language)
+        written, unknown, numbers = without_templates(text, self._templates, self._meaning, language, named)
         for name in dict.fromkeys(unknown):
             self.report.left_out(mark, f"the text fills in '{name}', which selfline does not know: look it up, or word the text without it")
-        for number in dict.fromkeys(numbers):
-            said, _ = in_words(number, language)
-            self.report.note(mark, f"the number {number} was written '{said}': see that this is how it should be spoken")
+        for number, said in dict.fromkeys(numbers):
+            what = "time" if ":" in number or "：" in number else "number"
+            self.report.note(mark, f"the {what} {number} was written '{said}': see that this is how it should be spoken")
         if "call.caller_id" in written:
             self.report.note(mark, "the text says the caller's number: callers who withhold theirs need a 'branch' before it")
         spoken = language_of(written)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from ivr.tools.importing.carrying import Carrier
 from ivr.tools.importing.document import Element
 from ivr.tools.importing.draft import Words
+from ivr.tools.importing.texts import CHINESE, ENGLISH
 
 MAX_TIMES = 5
+_LANGUAGES = {"zh": CHINESE, "en": ENGLISH}
 _MARKUP = ("break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub", "w", "voice", "speak")
 
 
@@ -32,14 +34,15 @@ class Speaking:
                 return ()
 
     def _say(self, verb: Element) -> Words:
-        language = verb.take("language") or self._carry.draft.language
+        named = verb.take("language") or ""
+        language = named or self._carry.draft.language
         if _family(language) != _family(self._carry.draft.language):
             self._report.note(verb.place("language"), f"this was said in {language[:12]}: the flow speaks {self._carry.draft.language}")
         voice = verb.take("voice")
         if voice and ("voice", voice) not in self._told:
             self._told.add(("voice", voice))
             self._report.left_out(verb.place("voice"), f"the voice '{voice[:40]}' is not used: selfline speaks with its own")
-        return self._carry.text(self._text(verb), verb.mark) * self._times(verb)
+        return self._carry.text(self._text(verb), verb.mark, _LANGUAGES.get(_family(named))) * self._times(verb)
 
     def _text(self, element: Element) -> str:
         """The text of an element, through all markup in it."""

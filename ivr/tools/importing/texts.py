@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -17,6 +18,9 @@ _WIDE = str.maketrans("０１２３４５６７８９＊＃", "0123456789*#")
 _UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _TELEPHONE = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){6,31}")
+_TIME = re.compile(r"(?<![\d:：.])([01]?\d|2[0-4])[:：]([0-5]\d)(?![\d:：])(?=(\s*[ap]\.?m\b)?)", re.ASCII | re.IGNORECASE)
+_BETWEEN_TIMES = re.compile(r"(?<=\d[:：]\d\d)\s*[-–—~～]\s*(?=\d\d?[:：]\d\d)", re.ASCII)
+_CLAUSE = re.compile(r"(?<=[。！？；，])|(?<=[.,!?;])(?=\s)")
 _ORDINAL = re.compile(r"(?<!\w)(\d{1,2})(?:st|nd|rd|th)\b", re.IGNORECASE)
 _SMALL = re.compile(r"(?<![\w.,:/$€£¥%+-])(?<![a-z]\s[.,:/-])(\d{1,2})(?![\w%:/]|[.,-]\d)", re.ASCII)
 _DIGITS = re.compile(r"\d{1,32}", re.ASCII)
@@ -49,22 +53,56 @@ def language_of(text: str) -> str | None:
     return ENGLISH if re.search(r"[A-Za-z]{2}", text) else None
 
 
-def in_words(text: str, language: str) -> tuple[str, tuple[str, ...]]:
-    """A text without digits and the marks of keys, and those numbers that were written out digit by digit and want to be looked at."""
-    doubtful: list[str] = []
+def in_words(text: str, language: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """A text without digits and the marks of keys, and those numbers that want to be looked at, each with the words it became."""
+    doubtful: list[tuple[str, str]] = []
+
+    def look_at(say: Callable[[re.Match[str]], str]) -> Callable[[re.Match[str]], str]:
+        def replaced(found: re.Match[str]) -> str:
+            said = say(found)
+            doubtful.append((found[0], said))
+            return said
+
+        return replaced
 
     def one_by_one(found: re.Match[str]) -> str:
-        doubtful.append(found[0])
         groups = [group for group in re.split(r"\D+", found[0]) if group]
         return ("，" if language == CHINESE else ", ").join(_one_by_one(group, language) for group in groups)
 
     text = " ".join(_UNSPEAKABLE.sub(" ", text).translate(_WIDE).split())
-    text = _TELEPHONE.sub(one_by_one, text)
+    text = _BETWEEN_TIMES.sub("到" if language == CHINESE else " to ", text)
+    text = _TIME.sub(look_at(partial(_time, language)), text)
+    text = _TELEPHONE.sub(look_at(one_by_one), text)
     if language == ENGLISH:
         text = _ORDINAL.sub(_ordinal, text)
     text = _SMALL.sub(partial(_number, language), text)
-    text = _DIGITS.sub(one_by_one, text)
+    text = _DIGITS.sub(look_at(one_by_one), text)
     return _keys_in_words(text, language).strip(), tuple(doubtful)
+
+
+def _in_its_own_words(text: str, named: str | None, language: str) -> tuple[str, list[tuple[str, str]]]:
+    """As `in_words`, each clause in the language it is in: the one that is `named`, or else the one of its letters, or `language`."""
+    written: list[str] = []
+    doubtful: list[tuple[str, str]] = []
+    mixed = _HAN.search(text) and re.search(r"[A-Za-z]{2}", text)
+    for clause in _CLAUSE.split(text) if mixed else (text,):
+        language = _language_of_clause(clause, named) or language
+        plain, numbers = in_words(clause, language)
+        doubtful.extend(numbers)
+        left = " " if clause[:1].isspace() else ""
+        right = " " if clause[-1:].isspace() else ""
+        written.append(f"{left}{plain}{right}" if plain else "")
+    return "".join(written), doubtful
+
+
+def _language_of_clause(clause: str, named: str | None) -> str | None:
+    """None when there is nothing to tell it by. A word of Latin letters counts as much as two Chinese characters."""
+    han, latin = len(_HAN.findall(clause)), len(re.findall(r"[A-Za-z]{2,}", clause))
+    if han and not latin:
+        return CHINESE
+    if named or not latin:
+        return named
+    return ENGLISH if latin * 2 >= han else CHINESE
 
 
 @lru_cache(maxsize=10_000)
@@ -76,10 +114,22 @@ def _number(language: str, found: re.Match[str]) -> str:
     return words(SpokenValue(Kind.NUMBER, Decimal(found[1])), language)
 
 
+def _time(language: str, found: re.Match[str]) -> str:
+    """A time of day as it is said when morning or evening is known: ten thirty, 十点半. From one in the afternoon English says which."""
+    hour, minute = int(found[1]), int(found[2])
+    if language == CHINESE:
+        said = "两" if hour == 2 else words(SpokenValue(Kind.NUMBER, Decimal(hour)), CHINESE)
+        minutes = words(SpokenValue(Kind.NUMBER, Decimal(minute)), CHINESE)
+        return f"{said}点" + ("" if not minute else "半" if minute == 30 else f"{'零' if minute < 10 else ''}{minutes}分")
+    if not 1 <= hour <= 12 and not found[3]:
+        return words(SpokenValue(Kind.TIME, dt.time(hour % 24, minute)), ENGLISH)
+    if not minute:
+        return words(SpokenValue(Kind.NUMBER, Decimal(hour % 12 or 12)), ENGLISH) + ("" if found[3] else " o'clock")
+    return words(SpokenValue(Kind.TIME, dt.time(hour % 12, minute)), ENGLISH).removesuffix(" a.m.")
+
+
 def _ordinal(found: re.Match[str]) -> str:
     """The day of a month is the only ordinal that the line speaks: it lends its words."""
-    import datetime as dt
-
     number = int(found[1])
     if not 1 <= number <= 31:
         return found[0]
@@ -97,26 +147,26 @@ def _keys_in_words(text: str, language: str) -> str:
 
 
 def without_templates(
-    text: str, pattern: re.Pattern[str], meaning: Callable[[str], str | None], language: str
-) -> tuple[str, list[str], list[str]]:
+    text: str, pattern: re.Pattern[str], meaning: Callable[[str], str | None], language: str, named: str | None = None
+) -> tuple[str, list[str], list[tuple[str, str]]]:
     """A text ready for a flow, in which `pattern` finds what another system fills in; the group is its name.
 
-    `meaning` gives what selfline says there instead. Also returned: the names without a meaning, and the doubtful numbers.
+    `meaning` gives what selfline says there instead. Numbers are written in the language of the text: the one that is `named`, or else
+    that of its letters, or else `language`. Also returned: the names without a meaning, and the numbers to be looked at with their words.
     """
     unknown: list[str] = []
-    doubtful: list[str] = []
+    doubtful: list[tuple[str, str]] = []
     pieces: list[str] = []
+    language = named or _language_of_clause("".join(pattern.split(text)[::2]), None) or language
     for index, piece in enumerate(pattern.split(text)):
         if index % 2:
             said = meaning(piece.strip())
             unknown.extend([] if said else [piece.strip()])
             pieces.append(f"{{{{ {said} }}}}" if said else "")
         else:
-            plain, numbers = in_words(piece.replace("{{", " ").replace("}}", " "), language)
+            plain, numbers = _in_its_own_words(piece.replace("{{", " ").replace("}}", " "), named, language)
             doubtful.extend(numbers)
-            left = " " if piece[:1].isspace() else ""
-            right = " " if piece[-1:].isspace() else ""
-            pieces.append(f"{left}{plain}{right}" if plain else "")
+            pieces.append(plain)
     return " ".join("".join(pieces).split()), unknown, doubtful
 
 

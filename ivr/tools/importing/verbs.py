@@ -13,6 +13,8 @@ from ivr.tools.importing.pages import Page, Pages
 from ivr.tools.importing.texts import in_pieces, stem_of
 
 _NO_SERVER = "no web server is told"
+_NUMBER = re.compile(r"\+?[0-9 ().-]{3,24}")
+_MOBILE = re.compile(r"(?:\+86|0086|86)?(1[3-9][0-9]{9})")
 _NOUNS = ("Number", "Client", "Sip", "Conference", "Sim", "Application", "WhatsApp")
 _OF_RECORD = {
     "transcribe": "messages are not transcribed",
@@ -147,15 +149,18 @@ class Verbs:
                 text += child.text
             else:
                 self._report.left_out(child, f"text messages have no <{child.tag}>")
-        to = sms.take("to")
+        to = sms.take("to") or ""
+        mobile = _MOBILE.fullmatch(re.sub(r"[ ().-]", "", to))
         text = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ufeff]", " ", text.replace("{{", " ").replace("}}", " ")).split())
         if not text:
             self._report.left_out(sms.mark, "the text message is empty, and is not sent")
             return {"goto": Go(then)}
+        if not mobile and _NUMBER.fullmatch(to):
+            self._report.left_out(sms, f"text messages go to Chinese mobile numbers only, and '{to}' is none: this one is not sent")
+            return {"goto": Go(then)}
         keys: dict[str, Value] = {"sms": tuple(Said(piece) for piece in in_pieces(text))}
-        if to and re.fullmatch(r"\+?[0-9 ().-]{3,24}", to):
-            digits = re.sub(r"[^0-9]", "", to)
-            keys["to"] = f"""'"{digits}"'"""
+        if mobile:
+            keys["to"] = f"""'"{mobile[1]}"'"""
         elif to:
             self._report.left_out(sms.place("to"), f"'{to[:20]}' is no number: the text message goes to the caller")
         return {**keys, "then": Go(then)}

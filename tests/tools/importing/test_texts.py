@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from ivr.language.prompts import MAX_LENGTH
 from ivr.language.source import MappingSource, ScalarSource, read_yaml
 from ivr.tools.importing.patterns import MAX_ROWS, TooMany, rows_of
-from ivr.tools.importing.texts import digit_file, in_pieces, in_words, keys_named, stand_in, stem_of
+from ivr.tools.importing.texts import digit_file, in_pieces, in_words, keys_named, stand_in, stem_of, without_templates
 from ivr.tools.importing.writing import text_of
 
 
@@ -22,15 +24,48 @@ from ivr.tools.importing.writing import text_of
         ("press # or *", "en-US", "press pound or star", ()),
         ("按1，按#键，按*号键", "zh-CN", "按一，按井号键，按星号键", ()),
         ("２４小时", "zh-CN", "二十四小时", ()),
-        ("call 415-555-0134 now", "en-US", "call four one five, five five five, zero one three four now", ("415-555-0134",)),
-        ("in 2024", "en-US", "in two zero two four", ("2024",)),
-        ("at 9:30", "en-US", "at nine:three zero", ("9", "30")),
-        ("热线400-820-8820", "zh-CN", "热线四零零，八二零，八八二零", ("400-820-8820",)),
-        ("请拨10086", "zh-CN", "请拨幺零零八六", ("10086",)),
+        (
+            "call 415-555-0134 now",
+            "en-US",
+            "call four one five, five five five, zero one three four now",
+            ("415-555-0134 = four one five, five five five, zero one three four",),
+        ),
+        ("in 2024", "en-US", "in two zero two four", ("2024 = two zero two four",)),
+        ("at 10:30", "en-US", "at ten thirty", ("10:30 = ten thirty",)),
+        ("9:00-17:30", "en-US", "nine o'clock to five thirty p.m.", ("9:00 = nine o'clock", "17:30 = five thirty p.m.")),
+        ("9:05 am or 10:00 P.M.", "en-US", "nine oh five am or ten P.M.", ("9:05 = nine oh five", "10:00 = ten")),
+        ("00:00 or 24:00", "en-US", "midnight or midnight", ("00:00 = midnight", "24:00 = midnight")),
+        ("16:9", "en-US", "one six:nine", ("16 = one six", "9 = nine")),
+        ("上午10:30", "zh-CN", "上午十点半", ("10:30 = 十点半",)),
+        ("2：00～14:05", "zh-CN", "两点到十四点零五分", ("2：00 = 两点", "14:05 = 十四点零五分")),
+        ("热线400-820-8820", "zh-CN", "热线四零零，八二零，八八二零", ("400-820-8820 = 四零零，八二零，八八二零",)),
+        ("请拨10086", "zh-CN", "请拨幺零零八六", ("10086 = 幺零零八六",)),
     ],
 )
 def test_numbers_are_written_as_they_are_spoken(text: str, language: str, words: str, doubtful: tuple[str, ...]):
-    assert in_words(text, language) == (words, doubtful)
+    written, looked_at = in_words(text, language)
+
+    assert written == words
+    assert tuple(f"{number} = {said}" for number, said in looked_at) == doubtful
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "words"),
+    [
+        ("预订请按1，其他请按2。", None, "预订请按一，其他请按二。"),
+        ("For English, press 1. 中文请按2。", None, "For English, press one. 中文请按二。"),
+        ("For English, press 1. 中文请按2。", "en-US", "For English, press one. 中文请按二。"),
+        ("Press 1 for 中文", None, "Press one for 中文"),
+        ("查IBM话费请按1，APP", None, "查IBM话费请按一，APP"),
+        ("1, 2", "zh-CN", "一, 二"),
+        ("1, 2", None, "one, two"),
+        ("{x}1次，{x}2", None, "一次，二"),
+    ],
+)
+def test_numbers_are_written_in_the_language_of_their_clause(text: str, named: str | None, words: str):
+    written, _, _ = without_templates(text, re.compile(r"\{(x)\}"), lambda name: None, "en-US", named)
+
+    assert written == words
 
 
 @given(st.text(), st.sampled_from(("en-US", "zh-CN")))

@@ -177,6 +177,36 @@ def test_chinese_pages_become_a_chinese_line():
     assert not differs(flow_of(imported), "hears: 余额请按一，人工请按零。")
 
 
+def test_numbers_are_written_in_the_language_of_their_text():
+    """Whoever translates the text finds it whole, not half in English."""
+    imported = of(
+        x="""<Response><Say>Welcome to the harbour office.</Say><Say>And welcome again.</Say>
+        <Say language="zh-CN">欢迎。预订请按1，其他请按2。</Say><Say>For English, press 1. 中文请按2。</Say></Response>"""
+    )
+
+    assert "预订请按一，其他请按二。" in imported.text
+    assert "For English, press one. 中文请按二。" in imported.text
+    assert told(imported)[:2] == [
+        "x.xml:2:9: note: the text is not in en-US, the language of the flow: translate it",
+        "x.xml:2:14: note: this was said in zh-CN: the flow speaks en-US",
+    ]
+
+
+def test_the_report_tells_the_words_that_the_flow_says():
+    imported = of(x="<Response><Say>We open at 10:30. The score is 16:9. Call 10086.</Say></Response>")
+
+    assert "We open at ten thirty. The score is one six:nine. Call one zero zero eight six." in imported.text
+    assert told(imported) == [
+        f"x.xml:1:11: note: the {number} was written '{words}': see that this is how it should be spoken"
+        for number, words in (
+            ("time 10:30", "ten thirty"),
+            ("number 16", "one six"),
+            ("number 9", "nine"),
+            ("number 10086", "one zero zero eight six"),
+        )
+    ]
+
+
 def test_text_messages_are_sent_with_their_digits():
     imported = of(x="<Response><Sms>Your code is 42.</Sms><Say>Sent.</Say></Response>")
 
@@ -185,10 +215,30 @@ def test_text_messages_are_sent_with_their_digits():
 
 
 def test_text_messages_may_go_to_another_number_after_words():
-    imported = of(x="<Response><Say>Hello.</Say><Sms to='+1 415 555 0134'>Hi.</Sms></Response>")
+    imported = of(x="<Response><Say>Hello.</Say><Sms to='13900000002'>Hi.</Sms></Response>")
 
-    assert "to: '\"14155550134\"'" in imported.text
+    assert "to: '\"13900000002\"'" in imported.text
     assert not differs(flow_of(imported), "hears: Hello.", "line_ends")
+
+
+@pytest.mark.parametrize("number", ["+8613900000002", "+86 139 0000 0002", "008613900000002", "86-13900000002", "139 0000 0002"])
+def test_a_chinese_mobile_number_is_written_as_in_china(number: str):
+    imported = of(x=f"<Response><Sms to='{number}'>Hi.</Sms></Response>")
+
+    assert "to: '\"13900000002\"'" in imported.text
+    assert told(imported) == []
+
+
+@pytest.mark.parametrize("number", ["+1 415 555 0134", "010-88880000", "+8612900000002", "10086", "86139000000021"])
+def test_a_text_message_to_any_other_number_is_not_sent_and_told(number: str):
+    """Not to the caller either, for whom it was not meant."""
+    imported = of(x=f"<Response><Sms to='{number}'>Hi.</Sms><Say>Hello.</Say></Response>")
+
+    assert "sms:" not in imported.text
+    assert not differs(flow_of(imported), "hears: Hello.", "line_ends")
+    assert told(imported) == [
+        f"x.xml:1:11: left out: text messages go to Chinese mobile numbers only, and '{number}' is none: this one is not sent"
+    ]
 
 
 def test_a_menu_that_may_not_be_cut_short_is_not():
