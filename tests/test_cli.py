@@ -77,6 +77,7 @@ def test_lint_tells_place_sentence_and_suggestion(tmp_path: Path, mistake: tuple
 
     assert linted.returncode == 1
     assert re.search(rf"broken.yaml:\d+:\d+: {re.escape(problem)}", linted.stdout), linted.stdout
+    assert re.search(r"^\d+ errors?(, \d+ warnings?)? in 1 flow$", linted.stdout.splitlines()[-1])
     assert "Traceback" not in linted.stderr
 
 

@@ -134,7 +134,7 @@ def test_a_call_becomes_a_test_that_holds_and_no_test_is_overwritten(home: Path)
     assert 'flow: "../1008611.yaml"\n' in path.read_text(encoding="utf-8")
     assert CALLER not in path.read_text(encoding="utf-8")
     held = do(home, "test", str(path))
-    assert held.stdout.startswith("1 conversations held"), held.stdout
+    assert held.stdout.startswith("1 conversation held"), held.stdout
     again = do(home, "replay", "a0", "--as-test", "-o", str(path))
     assert (again.returncode, again.stderr) == (1, f"ivr: {path} is there already, and a test is not overwritten\n")
     assert do(home, "replay", "a0", "--as-test").stdout == path.read_text(encoding="utf-8")

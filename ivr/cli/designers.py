@@ -38,7 +38,7 @@ def say(kind: str, value: str, language: str) -> None:
 def lint(flows: Sequence[Path], format_: str, explain: str | None) -> None:
     """Check FLOWS (all of flows/ unless named): every problem at once, with its place."""
     from ivr.bootstrap.conversations import lint_all
-    from ivr.tools.lint_report import as_json, as_sarif
+    from ivr.tools.lint_report import as_json, as_sarif, counted
     from ivr.tools.lint_report import explain as explained
 
     if explain is not None:
@@ -51,12 +51,11 @@ def lint(flows: Sequence[Path], format_: str, explain: str | None) -> None:
     if format_ == "text":
         for problem in linted.problems:
             click.echo(str(problem))
+        click.echo(counted(linted.problems, len(paths)))
     else:
         click.echo({"json": as_json, "sarif": as_sarif}[format_](linted.problems))
     if linted.errors:
         raise click.exceptions.Exit(1)
-    if format_ == "text":
-        click.echo(f"{len(paths)} flow{'s' * (len(paths) != 1)} checked, no errors")
 
 
 @click.command()
@@ -110,7 +109,8 @@ def test(scripts: Sequence[Path], verbose: bool, coverage: bool, min_coverage: f
         if coverage or flow.percent < (min_coverage or 0):
             click.echo("\n".join(report(flow)))
     failed = sum(one.outcome.problem is not None for one in held)
-    click.echo(f"{len(held) - failed} conversations held in {sum(one.seconds for one in held):.2f} s, {failed} failed")
+    well = len(held) - failed
+    click.echo(f"{well} conversation{'s' * (well != 1)} held in {sum(one.seconds for one in held):.2f} s, {failed} failed")
     too_little = [flow for flow in covered if flow.percent < (min_coverage or 0)]
     for flow in too_little:
         click.echo(f"{flow.flow.mark.path} is covered to {flow.percent:.1f} %, which is less than {min_coverage:g} %", err=True)

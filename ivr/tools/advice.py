@@ -29,8 +29,8 @@ def untaken(flow: Flow, edge: Edge) -> str:
             action = flow.universals[edge.label]
             return f"nobody pressed {edge.label} ({action if action in (BACK, REPEAT) else f'to {action}'})"
         case Kind.LOOKUP:
-            how = {THEN: "was answered", "not_found": "found nothing", "failed": "failed"}[edge.label]
-            return f"the look-up at '{edge.node}' never {how}"
+            how = {THEN: "was never answered", "not_found": "never found nothing", "failed": "never failed"}[edge.label]
+            return f"the look-up at '{edge.node}' {how}"
         case Kind.BRANCH:
             return f"'{edge.node}' never came to its else" if edge.label == ELSE else f"at '{edge.node}', {edge.label} never decided"
         case Kind.MESSAGE:

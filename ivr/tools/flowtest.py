@@ -79,7 +79,12 @@ def told(outcome: Outcome) -> Iterator[str]:
 def transcript_of(utterance: Utterance) -> str:
     """What a caller hears, as text."""
     between = "" if utterance.language.startswith("zh") else " "
-    said = "".join(f"{between}{part.text if isinstance(part, Text) else words(part, utterance.language)}" for part in utterance.parts)
+    said = ""
+    for part in utterance.parts:
+        piece = part.text if isinstance(part, Text) else words(part, utterance.language)
+        if said.endswith(".") and re.match(r"\s*\.(?!\.)", piece):
+            piece = piece.lstrip()[1:]  # "at eight a.m." ends its sentence
+        said += between + piece
     return re.sub(r" +([,.!?])", r"\1", re.sub(r"\s+", " ", said)).strip()
 
 

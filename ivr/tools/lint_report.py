@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from urllib.parse import quote
 
 from ivr.errors import UserError
-from ivr.language.problems import CODES, Problem, did_you_mean
+from ivr.language.problems import CODES, Problem, likely
 
 SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+SHORTEST = 3  # letters of a word that is looked for in the codes
 _RULES = {code: index for index, code in enumerate(CODES)}
 
 
 def explain(code: str) -> str:
     """How problems of a code come about, and what to do about them. Raises UserError for a code that there is not."""
     if code not in CODES:
-        raise UserError(f"there is no code '{code}'{did_you_mean(code, tuple(CODES)) or '; there are ' + ', '.join(CODES)}")
+        raise UserError(f"there is no code '{code}'{_near(code) or '; there are ' + ', '.join(CODES)}")
     return f"{code}: {CODES[code].cause}\nWhat to do: {CODES[code].cure}"
+
+
+def _near(code: str) -> str:
+    """Codes that someone may mean: those with the word in them, or else the one that is written nearly so."""
+    word = code.lower().replace("_", "-").replace(" ", "-")
+    holding = [f"'{known}'" for known in CODES if len(word) >= SHORTEST and word in known]
+    if not holding:
+        return likely(word, tuple(CODES))
+    *others, last = holding
+    return f"; did you mean {', '.join(others)}{' or ' * bool(others)}{last}?"
+
+
+def counted(problems: Sequence[Problem], flows: int) -> str:
+    """How many errors and warnings there are in so many flows."""
+    errors = sum(problem.severity == "error" for problem in problems)
+    warnings = len(problems) - errors
+    beside = f", {_many(warnings, 'warning')}" if warnings else ""
+    return f"{_many(errors, 'error')}{beside} in {_many(flows, 'flow')}" if errors else f"{_many(flows, 'flow')} checked, no errors{beside}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def as_json(problems: Iterable[Problem]) -> str:

@@ -153,6 +153,7 @@ def braced(step: str) -> str:
 @pytest.mark.parametrize(
     ("steps", "answers", "untaken"),
     [
+        (["hang_up"], "{account: {}}", "the look-up at 'look_up' was never answered: `back_office: {account: {…}}`"),
         (["line_ends"], "{account: not_found}", "the look-up at 'look_up' never found nothing: `back_office: {account: not_found}`"),
         (["line_ends"], "{account: deadline}", "the look-up at 'look_up' never failed: `back_office: {account: failed}`"),
         (["hang_up"], "{account: {suspended: true}}", "at 'quick', account.suspended never decided: come there with account.suspended"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import time
 
@@ -10,8 +11,9 @@ import pytest
 from adapters.backoffice.signatures import SIGNATURES
 from ivr.core.flow import Flow
 from ivr.core.state import Disposition
+from ivr.core.values import Kind, SpokenValue, Text, Utterance
 from ivr.tools.conversations import Script, read_script
-from ivr.tools.flowtest import Outcome, run, told
+from ivr.tools.flowtest import Outcome, run, told, transcript_of
 from tests.conftest import HOME, load
 
 SHIPPED = HOME / "flows" / "tests" / "1008611.yaml"
@@ -31,6 +33,21 @@ def held(quick_line: Flow, steps: str) -> str:
 def outcome(quick_line: Flow, steps: str) -> Outcome:
     text = f"flow: ../1008611.yaml\nconversations:\n  - name: one\n    back_office: {{account: {{language: zh-CN}}}}\n    steps:\n{steps}"
     return run(quick_line, script(text).conversations[0], lambda name, arguments: None)
+
+
+@pytest.mark.parametrize(
+    ("after", "heard"),
+    [
+        (".", "We open at eight a.m."),
+        (". Goodbye.", "We open at eight a.m. Goodbye."),
+        (", as ever.", "We open at eight a.m., as ever."),
+        ("...", "We open at eight a.m...."),
+    ],
+)
+def test_a_sentence_that_ends_with_a_time_has_one_full_stop(after: str, heard: str):
+    parts = (Text("We open at"), SpokenValue(Kind.TIME, dt.time(8)), Text(after))
+
+    assert transcript_of(Utterance("en-US", parts)) == heard
 
 
 def test_what_was_not_heard_is_told_beside_what_was(quick_line: Flow):

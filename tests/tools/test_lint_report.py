@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from ivr.core.marks import Mark
 from ivr.errors import UserError
 from ivr.language.problems import CODES, Problem
-from ivr.tools.lint_report import as_json, as_sarif, explain
+from ivr.tools.lint_report import as_json, as_sarif, counted, explain
 from tests.conftest import HOME, load
 from tests.test_cli import ivr
 
@@ -156,11 +156,29 @@ def test_a_code_is_explained_with_its_cause_and_its_cure():
     )
 
 
-def test_a_misspelt_code_is_told():
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("unreachabel", "'unreachable'"),
+        ("Missing_Key", "'missing-key'"),
+        ("loop", "'silent-loop'"),
+        ("key", "'duplicate-key', 'unknown-key' or 'missing-key'"),
+    ],
+)
+def test_a_code_that_is_nearly_one_is_told(asked: str, meant: str):
     with pytest.raises(UserError) as told:
-        explain("unreachabel")
+        explain(asked)
 
-    assert str(told.value) == "there is no code 'unreachabel'; did you mean 'unreachable'?"
+    assert str(told.value) == f"there is no code '{asked}'; did you mean {meant}?"
+
+
+def test_what_was_found_is_counted():
+    error, warning = PROBLEMS
+
+    assert counted((error, error, warning), 2) == "2 errors, 1 warning in 2 flows"
+    assert counted((error,), 1) == "1 error in 1 flow"
+    assert counted((warning, warning), 1) == "1 flow checked, no errors, 2 warnings"
+    assert counted((), 3) == "3 flows checked, no errors"
 
 
 def test_who_asks_for_another_code_is_told_all_of_them():
@@ -182,6 +200,6 @@ def test_the_command_explains_codes_and_prints_the_shipped_pages():
     explained, misspelt = ivr("lint", "--explain", "silent-only"), ivr("lint", "--explain", "silent")
 
     assert explained.stdout == explain("silent-only") + "\n"
-    assert (misspelt.returncode, misspelt.stderr) == (1, "ivr: there is no code 'silent'; did you mean 'silent-only'?\n")
+    assert (misspelt.returncode, misspelt.stderr) == (1, "ivr: there is no code 'silent'; did you mean 'silent-loop' or 'silent-only'?\n")
     assert ivr("schema").stdout == (HOME / "docs" / "flow.schema.json").read_text(encoding="utf-8")
     assert ivr("schema", "--reference").stdout == (HOME / "docs" / "flow-reference.md").read_text(encoding="utf-8")
