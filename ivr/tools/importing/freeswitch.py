@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ivr.language.loader import MAX_NODES
-from ivr.tools.importing.applications import Applications, parts_of
+from ivr.tools.importing.applications import Applications, Run, parts_of
 from ivr.tools.importing.carrying import Carrier
 from ivr.tools.importing.document import Element, NotReadable
 from ivr.tools.importing.draft import MAX_TRIES, Choices, Draft, Go, Said, Value, duration, file_of
 from ivr.tools.importing.menus import Menu, arrange, first_menu
 from ivr.tools.importing.patterns import Row, TooMany, rows_of
 from ivr.tools.importing.phrases import Phrases
-from ivr.tools.importing.report import Report
+from ivr.tools.importing.report import Report, in_rows
 from ivr.tools.importing.texts import stand_in
 
 TEMPLATES = re.compile(r"\$\{([^}]*)\}")
@@ -245,7 +245,8 @@ class FreeSwitch:
                 )
                 self._report.left_out(entry, sentence)
                 return ()
-            self._report.note(entry, f"the pattern {digits} became {len(rows)} choice{'s' * (len(rows) != 1)}, {_listed(rows)}")
+            told = in_rows(row.keys for row in rows)
+            self._report.note(entry, f"the pattern {digits} became {len(rows)} choice{'s' * (len(rows) != 1)}, {told}")
             return rows
         if not _KEYS.fullmatch(digits):
             why = "no keys" if not digits else f"'{digits[:20]}', and a menu has rows of one to four keys without #"
@@ -277,7 +278,8 @@ class FreeSwitch:
 
     def _action(self, menu: Menu, top: Menu, entry: Element, row: Row, then: str) -> str:
         action = entry.take("action") or ""
-        param = self._expanded(row.filled_in(entry.take("param") or ""))
+        written = entry.take("param") or ""
+        param = self._expanded(row.filled_in(written))
         entry.taken.add("description")
         match action:
             case "menu-exit":
@@ -289,7 +291,7 @@ class FreeSwitch:
             case "menu-sub":
                 return self._submenu(menu, param, entry)
             case "menu-exec-app":
-                return self._application(menu, param, entry, "param", then)
+                return self._application(menu, param, entry, "param", then, self._expanded(written))
             case "menu-play-sound" | "menu-say-phrase":
                 sound = param if action == "menu-play-sound" or param.startswith("phrase:") else f"phrase:{param}"
                 words = self._phrases.words(self._carry, sound, entry.place("param"))
@@ -312,11 +314,14 @@ class FreeSwitch:
         self._report.note(entry, f"from here a caller came to the menu '{name}' again: now to the first menu")
         return next(one.node for one in self._menus.values() if not one.scope)
 
-    def _application(self, menu: Menu, param: str, element: Element, attribute: str, then: str) -> str:
+    def _application(self, menu: Menu, param: str, element: Element, attribute: str, then: str, written: str = "") -> str:
+        """Where a key leads that runs an application; `written` is the param before the keys of a pattern were filled in."""
         application, data = parts_of(param)
+        same, as_written = parts_of(written)
         if application == "ivr":
             return self._submenu(menu, data, element)
-        return self._applications.target(menu.scope, application, data, element, attribute, then, menu.name)
+        run = Run(application, data, as_written if same == application else data)
+        return self._applications.target(menu.scope, run, element, attribute, then, menu.name)
 
     def _expanded(self, text: str) -> str:
         """A text with the global variables that the files set."""
@@ -332,7 +337,3 @@ def _rows(digits: str) -> tuple[Row, ...]:
     except TooMany:
         return ()
     return rows if all(_KEYS.fullmatch(row.keys) for row in rows) else ()
-
-
-def _listed(rows: Sequence[Row]) -> str:
-    return rows[0].keys if len(rows) == 1 else f"{rows[0].keys} to {rows[-1].keys}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -96,6 +97,30 @@ class Report:
     def _add(self, place: Element | Mark, kind: Kind, sentence: str) -> None:
         mark = place.mark if isinstance(place, Element) else place
         self._items.setdefault(Item(mark, kind, sentence))
+
+
+def in_rows(names: Iterable[str], quote: str = "") -> str:
+    """Names told in short: '1001 to 1019, 1025 and 1030'. A row has a first and a last name, and all that are between them."""
+    rows: list[list[tuple[str, str]]] = []
+    for before, number in sorted((_numbered(name) for name in names), key=lambda name: (name[0], len(name[1]), name[1])):
+        last = rows[-1][-1] if rows else ("", "")
+        follows = number and last[1] and last[0] == before and len(last[1]) == len(number) and int(last[1]) + 1 == int(number)
+        if follows:
+            rows[-1].append((before, number))
+        else:
+            rows.append([(before, number)])
+    told: list[str] = []
+    for row in rows:
+        named = [f"{quote}{before}{number}{quote}" for before, number in row]
+        told += named if len(named) < 3 else [f"{named[0]} to {named[-1]}"]
+    return " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))
+
+
+def _numbered(name: str) -> tuple[str, str]:
+    """What is before the number at a name's end, and the number."""
+    number = re.search(r"[0-9]*$", name)
+    assert number is not None
+    return name[: number.start()], number[0]
 
 
 def _and_more(element: Element) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.backoffice.signatures import SIGNATURES
-from ivr.core.flow import Flow
+from ivr.core.flow import Flow, TransfersCall
 from ivr.errors import UserError
 from ivr.tools.modelcheck import prove
 from tests.tools.importing import differs, flow_of, of, sample, told
@@ -217,6 +217,79 @@ def test_a_pattern_for_too_many_rows_is_told_and_not_guessed():
 
     assert len(flow_of(imported).nodes) == 5
     assert any("stands for more rows of keys than a menu can have" in line for line in told(imported))
+
+
+def test_the_extensions_to_add_are_told_in_true_rows():
+    imported = of(
+        x=menu(
+            '<entry action="menu-exec-app" digits="/^(2[0-4]|2[67]|3[01])$/" param="transfer $1"/>'
+            '<entry action="menu-exec-app" digits="4" param="conference room1"/>'
+            '<entry action="menu-exec-app" digits="5" param="park room1"/>'
+        )
+    )
+
+    assert [line.partition("note: ")[2] for line in told(imported)] == [
+        "the pattern /^(2[0-4]|2[67]|3[01])$/ became 9 choices, 20 to 24, 26, 27, 30 and 31",
+        "add the extensions 'ext_20' to 'ext_24', 'ext_26', 'ext_27', 'ext_30' and 'ext_31' to the context 'transfer' of the dialplan, "
+        "9 of them: 'ext_20' stands for 'transfer 20'",
+        "add the extension 'room1' to the context 'transfer' of the dialplan: it stands for 'conference room1'",
+        "add the extension 'room1_2' to the context 'transfer' of the dialplan: it stands for 'park room1'",
+    ]
+
+
+def test_a_user_is_one_extension_whether_bridged_or_transferred_to():
+    imported = of(
+        x=menu(
+            '<entry action="menu-exec-app" digits="2" param="bridge user/1000@${domain_name}"/>'
+            '<entry action="menu-exec-app" digits="/^(10[0-4][0-9])$/" param="transfer $1 XML default"/>'
+            '<entry action="menu-exec-app" digits="3" param="bridge sofia/gateway/far/1000"/>'
+        )
+    )
+
+    flow = flow_of(imported)
+
+    assert {node.destination for node in flow.nodes.values() if isinstance(node, TransfersCall)} == {
+        *(f"ext_{number}" for number in range(1000, 1050)),
+        "ext_1000_2",
+    }
+    assert [line.partition("note: ")[2] for line in told(imported) if "add the" in line] == [
+        "add the extension 'ext_1000' to the context 'transfer' of the dialplan: "
+        "it stands for 'bridge user/1000@${domain_name}' and 'transfer 1000 XML default'",
+        "add the extensions 'ext_1000' to 'ext_1049' to the context 'transfer' of the dialplan, 50 of them: "
+        "'ext_1000' stands for 'transfer 1000 XML default'",
+        "add the extension 'ext_1000_2' to the context 'transfer' of the dialplan: it stands for 'bridge sofia/gateway/far/1000'",
+    ]
+    assert not differs(flow, "press: '2'", "answered", "hears: Press one.")
+    assert not differs(flow, "press: '1000'", "answered", "line_ends")
+
+
+@pytest.mark.parametrize(
+    ("param", "nodes", "extensions"),
+    [
+        ("transfer 5000 XML default", 1, 1),
+        ("bridge {dialled=$1}[a=b]user/5000", 1, 1),
+        ("bridge user/$1", 50, 50),
+        ("transfer 5000 XML to_$1", 50, 50),
+        ("bridge ${number_$1}", 50, 50),
+        ("lua directory.lua $1", 0, 0),
+    ],
+)
+def test_a_pattern_becomes_as_many_nodes_as_it_has_destinations(param: str, nodes: int, extensions: int):
+    imported = of(x=menu(f'<entry action="menu-exec-app" digits="/^(10[0-4][0-9])$/" param="{param}"/>'))
+
+    made = [node.destination for node in flow_of(imported).nodes.values() if isinstance(node, TransfersCall)]
+
+    assert (len(made), len(set(made))) == (nodes, extensions)
+    assert len(told(imported)) == 2  # what the pattern became, and what is to be done for all of its keys
+
+
+def test_a_program_for_all_keys_of_a_pattern_is_told_once_as_it_was_written():
+    imported = of(x=menu('<entry action="menu-exec-app" digits="/^(10[0-4][0-9])$/" param="lua directory.lua $1"/>'))
+
+    assert told(imported)[1] == (
+        "x.xml:1:81: left out: the program 'lua directory.lua $1' is not run, and callers come to a message instead: "
+        "write nodes that do what it did"
+    )
 
 
 def test_chinese_menus_become_a_chinese_line():
