@@ -21,6 +21,8 @@ SOME_DAY = dt.date(2026, 3, 5)  # a date that was left out
 OTHERWISE = ("not_found", "failed", "deadline")
 _VOLUME = re.compile(r"(\d+(?:\.\d+)?)(B|KB|MB|GB|TB)")
 _DURATION = re.compile(r"(\d+)(s|min|h)")
+_UNITS = ("B", "KB", "MB", "GB", "TB")
+_SECONDS = {"h": 3600, "min": 60, "s": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,9 @@ def _value(kind: Kind, text: str) -> Value:
         case Kind.NUMBER | Kind.MONEY:
             return Decimal(text)
         case Kind.VOLUME if match := _VOLUME.fullmatch(text):
-            return int(Decimal(match[1]) * 1024 ** ("B", "KB", "MB", "GB", "TB").index(match[2]))
+            return int(Decimal(match[1]) * 1024 ** _UNITS.index(match[2]))
         case Kind.DURATION if match := _DURATION.fullmatch(text):
-            return dt.timedelta(seconds=int(match[1]) * {"s": 1, "min": 60, "h": 3600}[match[2]])
+            return dt.timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
         case Kind.DATE:
             return dt.date.fromisoformat(text)
         case Kind.MONTH:
@@ -128,3 +130,20 @@ def _value(kind: Kind, text: str) -> Value:
             return dt.time.fromisoformat(text)
         case _:
             raise ValueError(text)
+
+
+def volume_in_words(size: int) -> str:
+    """A volume as an answer writes it, in the largest unit that needs no more than two decimals: 2.5GB."""
+    for power in range(len(_UNITS) - 1, 0, -1):
+        unit = 1024**power
+        if size >= unit and size * 100 % unit == 0:
+            whole, hundredths = divmod(size * 100 // unit, 100)
+            return f"{whole}.{hundredths:02}".rstrip("0").rstrip(".") + _UNITS[power]
+    return f"{size}B"
+
+
+def duration_in_words(time: dt.timedelta) -> str:
+    """A duration of whole seconds as an answer writes it, in the largest unit that it is whole in: 75min."""
+    seconds = time // dt.timedelta(seconds=1)
+    unit = next(unit for unit, size in _SECONDS.items() if size == 1 or (seconds and seconds % size == 0))
+    return f"{seconds // _SECONDS[unit]}{unit}"

@@ -33,7 +33,7 @@ from ivr.core.notes import NodeEntered
 from ivr.core.state import CallState, Phase
 from ivr.core.values import Kind, ListOf, Record, Scalar, Text, Type, Value
 from ivr.tools.abstraction import TRIES, Abstraction
-from ivr.tools.answers import SOME_DAY
+from ivr.tools.answers import SOME_DAY, duration_in_words, volume_in_words
 from ivr.tools.conversations import NOON
 from ivr.tools.endings import silent
 from ivr.tools.exploring import Advance, Decided, Finding, Happened, Search, Watch
@@ -200,7 +200,7 @@ class Refuter:
             waited = int((one.event.at - before).total_seconds()) - 1
             before = one.event.at
             if waited > 0 and isinstance(one.asked, AskDigits | TakeMessage | Transfer):
-                told.steps += [f"later: {seconds}s" for seconds in _in_days(waited)]
+                told.steps += [f"later: {duration_in_words(dt.timedelta(seconds=seconds))}" for seconds in _in_days(waited)]
             elif waited > 0:
                 told.untold.append(f"{waited} seconds pass {_during(one.asked)}")
             self._tell(told, one)
@@ -404,13 +404,13 @@ def _scalar(type_: Scalar, value: Value) -> str | None:
         case bool():
             return "true" if value else "false"
         case int():
-            return f"{value}B" if type_.kind is Kind.VOLUME else str(value)
+            return volume_in_words(value) if type_.kind is Kind.VOLUME else str(value)
         case Decimal():
             return format(value, "f")
         case str():
             return _quoted(value)
         case dt.timedelta():
-            return f"{int(value.total_seconds())}s"
+            return duration_in_words(value)
         case dt.date():
             return value.strftime("%Y-%m" if type_.kind is Kind.MONTH else "%Y-%m-%d")
         case dt.time():

@@ -26,6 +26,7 @@ from ivr.core.events import (
 from ivr.core.flow import Flow, LookUp
 from ivr.core.notes import MilestoneReached, NodeEntered
 from ivr.core.values import ListOf, LookupSignature, Record, Scalar, Type, Value
+from ivr.tools.answers import duration_in_words
 from ivr.tools.conversations import Conversation, read_script
 from ivr.tools.coverage import Passage
 from ivr.tools.flowtest import Outcome, run, transcript_of
@@ -94,8 +95,8 @@ class _Teller:
         before = self._events[0].at
         for passage, event in zip(passages, self._events, strict=False):
             if event.at - before >= _WAITED:
-                seconds = f"{int((event.at - before).total_seconds())}s"
-                self._acts.append(_Act(f"later: {seconds}", needed=False, remark=f"left out: {seconds} that passed"))
+                waited = duration_in_words(event.at - before)
+                self._acts.append(_Act(f"later: {waited}", needed=False, remark=f"left out: {waited} that passed"))
             before = event.at
             if keys := getattr(event, "keys", ""):
                 remark = f"left out: {keys}, pressed ahead" if keys.strip("0") else ""  # noughts fell to a secret form

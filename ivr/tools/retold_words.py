@@ -12,6 +12,7 @@ from decimal import Decimal
 from ivr.core.commands import Command, Lookup, Play, SendText, TakeMessage
 from ivr.core.events import CallStarted, CommandFailed, DigitsEntered, Event, LookupAnswered, PromptPlayed, TextQueued
 from ivr.core.values import Kind, Value
+from ivr.tools.answers import duration_in_words, volume_in_words
 
 LONG_NUMBER = re.compile(r"[0-9]{7,}")
 
@@ -98,9 +99,9 @@ def scalar(kind: Kind, value: Value) -> str | None:
         case ((Kind.NUMBER | Kind.MONEY), (int() | Decimal())) if Decimal(value).is_finite():
             return format(Decimal(value), "f")
         case Kind.VOLUME, int() if value >= 0:
-            return f"{value}B"
+            return volume_in_words(value)
         case Kind.DURATION, dt.timedelta() if value >= dt.timedelta(0) and not value.microseconds:
-            return f"{int(value.total_seconds())}s"
+            return duration_in_words(value)
         case Kind.DATE, dt.date():
             return value.isoformat()
         case Kind.MONTH, dt.date() if value.day == 1:

@@ -27,6 +27,7 @@ from ivr.core.flow import Flow
 from ivr.core.interpreter import advance
 from ivr.core.state import CallState
 from ivr.core.values import Value
+from ivr.tools.answers import answers_in, duration_in_words, volume_in_words
 from ivr.tools.conversations import read_script
 from ivr.tools.flowtest import Outcome, run
 from ivr.tools.replay import PastCall, past_call
@@ -111,8 +112,8 @@ conversations:
     at: 2026-03-06T17:50:00+08:00
     back_office:
       account: {number: "13900000001", language: "zh-CN", balance: 35.62, suspended: false, senior: false, plan: "for 13900000001", """
-        """has_data: true, unlimited: false, data_left: 2684354560B, data_total: 8589934592B, data_used: 2147483648B, """
-        """minutes_left: 4500s, minutes_used: 7500s}
+        """has_data: true, unlimited: false, data_left: 2.5GB, data_total: 8GB, data_used: 2GB, """
+        """minutes_left: 75min, minutes_used: 125min}
     steps:
       - hears: "您好，欢迎致电自助查询专线。您的账户余额是三十五元六角二分，本月还剩流量二点五个G。查询话费请按一，"""
         """查询流量和通话请按二，查询账单请按三，英语服务请按四，留言请按五。重听请按九，人工服务请按零。"
@@ -237,3 +238,24 @@ def test_what_is_made_can_be_read_back_with_any_text_in_it(quick_line: Flow):
     assert script is not None
     assert script.conversations[0].answers["account"]["plan"] == odd  # type: ignore[index,call-overload]
     assert json.dumps(odd) not in text
+
+
+@given(st.integers(0, 2**50))
+def test_a_volume_is_read_as_it_was_written(size: int):
+    answer, problems = answers_in(f"{{data_left: {volume_in_words(size)}}}", SIGNATURES["account"])
+
+    assert (problems, answer["data_left"]) == ((), size)
+
+
+@given(st.integers(0, 10**9).map(lambda seconds: dt.timedelta(seconds=seconds)))
+def test_a_duration_is_read_as_it_was_written(time: dt.timedelta):
+    answer, problems = answers_in(f"{{minutes_left: {duration_in_words(time)}}}", SIGNATURES["account"])
+
+    assert (problems, answer["minutes_left"]) == ((), time)
+
+
+def test_volumes_and_durations_are_written_in_the_largest_unit_that_fits():
+    sizes = (0, 1000, 1536, 1024**2, 5 * 1024**3 // 2, 1024**4)
+
+    assert [volume_in_words(size) for size in sizes] == ["0B", "1000B", "1.5KB", "1MB", "2.5GB", "1TB"]
+    assert [duration_in_words(dt.timedelta(seconds=seconds)) for seconds in (0, 61, 4500, 7200)] == ["0s", "61s", "75min", "2h"]
