@@ -31,6 +31,28 @@ def run(once: bool, no_call: bool) -> None:
 
 
 @click.command()
+@click.argument("number")
+@click.option("--keys", default="", metavar="KEYS", help="What to press: groups with blanks between, each when the line has fallen silent.")
+@click.option("--from", "caller", default="13900001008", show_default=True, help="Who calls; `anonymous` withholds the number.")
+@click.option("--seconds", type=click.FloatRange(1, 3600), default=120, show_default=True, help="How long the call may last.")
+def call(number: str, keys: str, caller: str, seconds: float) -> None:
+    """Call NUMBER on the line that runs here, as a softphone would, and tell why the call went the way it did.
+
+    \b
+    ivr call 1008611 --keys "2 5"          2, listen until the line is silent, 5
+    ivr call 1008611 --keys "25"           both at once, as one who knows the menu
+    The caller hangs up when the line falls silent after the last key.
+    """
+    from ivr.bootstrap.calling import Dialling, call_line
+
+    dialling = Dialling(number, tuple(keys.split()), caller, seconds)
+    told = asyncio.run(call_line(read_settings(), dialling, click.echo))
+    click.echo()
+    for line in told:
+        click.echo(line)
+
+
+@click.command()
 @click.argument("call", required=False)
 def why(call: str | None) -> None:
     """Tell why CALL (the last one unless named by the beginning of its session) went the way it did, decision by decision."""
