@@ -263,5 +263,5 @@ def test_help_names_every_verb_with_a_whole_sentence():
 
     assert helped.returncode == 0
     assert helped.stdout.count("...") == 1  # of the usage line: no sentence is cut short
-    for verb in ("run", "serve", "why", "try", "lint", "test", "prove", "graph", "say", "prompts", "schema", "tickets"):
+    for verb in ("run", "serve", "call", "why", "try", "lint", "test", "prove", "graph", "lookups", "say", "prompts", "schema", "tickets"):
         assert re.search(rf"^  {verb} ", helped.stdout, re.MULTILINE), verb
