@@ -80,8 +80,8 @@ _PARCELS: Mapping[str, tuple[str, tuple[tuple[int, dt.time, str, str], ...]]] = 
     "730000000105": ("held", ((0, dt.time(11, 45), "上海", "派送未成功"), (0, dt.time(8, 30), "上海", "快递员正在派送"))),
 }
 
-_PATIENTS: Mapping[str, tuple[str, int]] = {"13900001008": ("05031980", 2), "13900001009": ("24121975", 9)}  # born; days from today
-_FREE = ((1, dt.time(9, 10)), (1, dt.time(14, 30)), (2, dt.time(10, 0)), (5, dt.time(11, 20)))  # days from today
+_PATIENTS: Mapping[str, tuple[str, int]] = {"13900001008": ("05031980", 2), "13900001009": ("24121975", 9)}  # born; working days from today
+_FREE = ((1, dt.time(9, 10)), (1, dt.time(14, 30)), (2, dt.time(10, 0)), (5, dt.time(11, 20)))  # working days from today
 _DOCTORS = ("Doctor Lin", "Doctor Baker")
 
 
@@ -127,7 +127,7 @@ def _transactions(connection: Connection, arguments: Mapping[str, str], now: dt.
     rows = _TRANSACTIONS.get(arguments["card"], ())
     return {
         "items": tuple(
-            {"on": now.date() - dt.timedelta(days=days), "what": zh if chinese else en, "amount": amount} for days, zh, en, amount in rows
+            {"date": now.date() - dt.timedelta(days=days), "what": zh if chinese else en, "amount": amount} for days, zh, en, amount in rows
         )
     }
 
@@ -144,8 +144,10 @@ def _parcel(connection: Connection, arguments: Mapping[str, str], now: dt.dateti
     if found is None:
         return None
     state, steps = found
-    history = tuple({"on": now.date() - dt.timedelta(days=days), "at": at, "what": f"{place}，{what}"} for days, at, place, what in steps)
-    return {"state": state, "place": steps[0][2], "on": history[0]["on"], "at": steps[0][1], "history": history}
+    history = tuple(
+        {"date": now.date() - dt.timedelta(days=days), "time": at, "what": f"{place}，{what}"} for days, at, place, what in steps
+    )
+    return {"state": state, "place": steps[0][2], "date": history[0]["date"], "time": steps[0][1], "history": history}
 
 
 # --- the surgery ---
@@ -157,7 +159,7 @@ def _booked(connection: Connection, arguments: Mapping[str, str], now: dt.dateti
             _appointment.c.phone == arguments["phone"], _appointment.c.born == arguments["born"], _appointment.c.cancelled.is_(False)
         )
     ).first()
-    return None if row is None else {"doctor": _DOCTORS[0], "on": now.date() + dt.timedelta(days=row.slot), "at": dt.time(10, 40)}
+    return None if row is None else {"doctor": _DOCTORS[0], "date": _working_day(now.date(), row.slot), "time": dt.time(10, 40)}
 
 
 def _cancel(connection: Connection, arguments: Mapping[str, str], now: dt.datetime) -> object:
@@ -170,8 +172,14 @@ def _cancel(connection: Connection, arguments: Mapping[str, str], now: dt.dateti
 def _free(connection: Connection, arguments: Mapping[str, str], now: dt.datetime) -> object:
     slots = enumerate(_FREE)
     return {
-        "items": tuple({"doctor": _DOCTORS[place % 2], "on": now.date() + dt.timedelta(days=days), "at": at} for place, (days, at) in slots)
+        "items": tuple({"doctor": _DOCTORS[place % 2], "date": _working_day(now.date(), days), "time": at} for place, (days, at) in slots)
     }
+
+
+def _working_day(today: dt.date, count: int) -> dt.date:
+    """The day so many working days from today."""
+    days = (today + dt.timedelta(days=ahead) for ahead in range(1, 2 * count + 3))
+    return [day for day in days if day.weekday() < 5][count - 1]
 
 
 LOOK_UPS: Mapping[str, LookUp] = {

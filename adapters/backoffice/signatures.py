@@ -89,7 +89,7 @@ _TRANSACTIONS = LookupSignature(
     name="transactions",
     arguments={**_CARD, "language": Scalar(Kind.TEXT)},
     answer=Record(
-        {"items": ListOf(Record({"on": Scalar(Kind.DATE), "what": Scalar(Kind.TEXT), "amount": Scalar(Kind.MONEY)}))}  # never negative
+        {"items": ListOf(Record({"date": Scalar(Kind.DATE), "what": Scalar(Kind.TEXT), "amount": Scalar(Kind.MONEY)}))}  # never negative
     ),
 )
 
@@ -101,15 +101,17 @@ _PARCEL = LookupSignature(
         {
             "state": Scalar(Kind.TEXT),  # accepted, moving, delivering, delivered or held
             "place": Scalar(Kind.TEXT),
-            "on": Scalar(Kind.DATE),
-            "at": Scalar(Kind.TIME),
-            "history": ListOf(Record({"on": Scalar(Kind.DATE), "at": Scalar(Kind.TIME), "what": Scalar(Kind.TEXT)})),  # the latest first
+            "date": Scalar(Kind.DATE),
+            "time": Scalar(Kind.TIME),
+            "history": ListOf(
+                Record({"date": Scalar(Kind.DATE), "time": Scalar(Kind.TIME), "what": Scalar(Kind.TEXT)})
+            ),  # the latest first
         }
     ),
 )
 
 _PATIENT = {"phone": Scalar(Kind.DIGITS), "born": Scalar(Kind.DIGITS)}  # born: day, month and year, eight digits
-_SLOT = {"doctor": Scalar(Kind.TEXT), "on": Scalar(Kind.DATE), "at": Scalar(Kind.TIME)}
+_SLOT = {"doctor": Scalar(Kind.TEXT), "date": Scalar(Kind.DATE), "time": Scalar(Kind.TIME)}
 
 _APPOINTMENT = LookupSignature(name="appointment", arguments=_PATIENT, not_found=True, answer=Record(_SLOT))
 

@@ -49,6 +49,16 @@ def flow_of(path: Path, home: Path) -> Flow:
     return linted.flows[str(path)]
 
 
+def folders_of(home: Path) -> tuple[Path, ...]:
+    """Where flows lie: those that are answered, and the examples."""
+    return tuple(folder for folder in (home / "flows", home / "flows" / "examples") if folder.is_dir())
+
+
+def flows_of(home: Path) -> tuple[Path, ...]:
+    """The flows that come with the project, the examples last."""
+    return tuple(path for folder in folders_of(home) for path in sorted(folder.glob("*.yaml")))
+
+
 def scripts_of(home: Path) -> tuple[Path, ...]:
     """The files of conversations that come with the project."""
     return tuple(sorted((home / "flows" / "tests").glob("*.yaml")))

@@ -36,8 +36,8 @@ def say(kind: str, value: str, language: str) -> None:
 @click.option("--format", "format_", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
 @click.option("--explain", metavar="CODE", help="Say how problems of this code come about, and what to do about them.")
 def lint(flows: Sequence[Path], format_: str, explain: str | None) -> None:
-    """Check FLOWS (all of flows/ unless named): every problem at once, with its place."""
-    from ivr.bootstrap.conversations import lint_all
+    """Check FLOWS (all of flows/ and flows/examples/ unless named): every problem at once, with its place."""
+    from ivr.bootstrap.conversations import folders_of, lint_all
     from ivr.tools.lint_report import as_json, as_sarif, counted
     from ivr.tools.lint_report import explain as explained
 
@@ -45,7 +45,7 @@ def lint(flows: Sequence[Path], format_: str, explain: str | None) -> None:
         click.echo(explained(explain))
         return
     settings = read_settings()
-    named = flows or (settings.home / "flows",)
+    named = flows or folders_of(settings.home)
     paths = [path for one in named for path in (sorted(one.glob("*.y*ml")) if one.is_dir() else (one,))]
     linted = lint_all(paths, settings.home)
     if format_ == "text":
@@ -122,16 +122,17 @@ def test(scripts: Sequence[Path], verbose: bool, coverage: bool, min_coverage: f
 @click.argument("flows", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people or programs.")
 def prove(flows: Sequence[Path], form: str) -> None:
-    """Explore every call that FLOWS (all of flows/ unless named) can have, and prove what must hold in each of them.
+    """Explore every call that FLOWS (all of flows/ and flows/examples/ unless named) can have, and prove what must hold in each of them.
 
     What does not hold is shown in the shortest call, as a conversation to save. Exit status 1 unless everything is proved.
     """
+    from ivr.bootstrap.conversations import flows_of
     from ivr.bootstrap.proofs import prove_all
     from ivr.tools.proofs import data_of, lines_of
 
     settings = read_settings()
     found = []
-    for one in prove_all(list(flows) or sorted((settings.home / "flows").glob("*.yaml")), settings.home):
+    for one in prove_all(list(flows) or flows_of(settings.home), settings.home):
         found.append(one)
         if form == "text":
             click.echo("\n".join(lines_of(one.path, one.proof)))
