@@ -53,6 +53,9 @@ def _event(event: Event, asked: Command | None) -> object:
 
 
 def _plain(thing: object) -> object:
+    kind = type(thing)
+    if names := _fields_of(kind):
+        return {"type": kind.__name__} | {name: _plain(getattr(thing, name)) for name in names}
     match thing:
         case None | bool() | int():
             return thing
@@ -74,7 +77,15 @@ def _plain(thing: object) -> object:
             return {str(key): "given" for key in thing}
         case tuple() | list():
             return [_plain(item) for item in thing]
-        case _ if is_dataclass(thing):
-            return {"type": type(thing).__name__} | {item.name: _plain(getattr(thing, item.name)) for item in fields(thing)}
         case _:
             return mask(str(thing))
+
+
+_FIELDS: dict[type, tuple[str, ...]] = dict.fromkeys((Mark, Utterance, Text, SpokenValue), ())  # these are written in ways of their own
+
+
+def _fields_of(kind: type) -> tuple[str, ...]:
+    """The fields of an event, a command or a note."""
+    if kind not in _FIELDS:
+        _FIELDS[kind] = tuple(item.name for item in fields(kind)) if is_dataclass(kind) else ()
+    return _FIELDS[kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -25,7 +26,7 @@ from ivr.core.events import (
 )
 from ivr.core.flow import Asks, Collect, Flow, HangsUp, LookUp, Node, Prompt, Slot, TakesMessage, prompts_of
 from ivr.core.interpreter import Step
-from ivr.core.notes import NodeEntered, StepFailed
+from ivr.core.notes import NodeEntered, Note, StepFailed
 from ivr.core.rendering import Parts
 from ivr.core.state import CallState, Phase
 from ivr.core.turn import MAX_TROUBLE
@@ -37,6 +38,10 @@ from ivr.tools.exploring import Advance, Happened
 from ivr.tools.happening import SESSION
 from ivr.tools.witnesses import CANARY, REFERENCE
 
+_NOTHING = NothingHeard(NOON)
+_SECRETS = frozenset(CANARY[start : start + 4] for start in range(len(CANARY) - 3))
+_DIGITS = re.compile(r"[0-9]{4,}")
+
 
 class Watcher:
     """Looks at each step that the search takes."""
@@ -45,6 +50,7 @@ class Watcher:
         self._flow = known.flow
         self._advance = advance
         self._promises = _promises(flow)
+        self._told: dict[tuple[tuple[Note, ...], Command | None], bool] = {}
         forms = [node for node in flow.nodes.values() if isinstance(node, Collect) and node.secret]
         self._short = {CANARY[:length] for node in forms for length in range(node.min_digits, node.max_digits + 1)}
         self._secrets = bool(forms) or _has_secrets(known)
@@ -109,13 +115,22 @@ class Watcher:
             yield "secret-stays-secret", "a secret is spoken"
         elif isinstance(step.command, SendText) and self._tells((*step.command.text.parts, Text(step.command.to))):
             yield "secret-stays-secret", "a secret is in a text message"
-        written = entry(happened.event, happened.asked, step)
-        if _leaks(json.dumps(written, ensure_ascii=False, default=str)):
+        event, asked, bare = happened.event, happened.asked, Step(step.state, None, ())
+        if self._journals(step) or _journaled(event, asked, bare):
             yield "secret-stays-secret", "a secret is written to the journal"
-        elif isinstance(happened.event, PromptPlayed):
-            ahead = replace(happened.event, keys=CANARY)
-            if _leaks(json.dumps(entry(ahead, happened.asked, step), ensure_ascii=False, default=str)):
-                yield "secret-stays-secret", "keys pressed ahead are written to the journal"
+        elif isinstance(event, PromptPlayed) and _journaled(replace(event, keys=CANARY), asked, bare):
+            yield "secret-stays-secret", "keys pressed ahead are written to the journal"
+
+    def _journals(self, step: Step) -> bool:
+        """Whether what is noted and commanded puts a secret into the journal. Most steps note and command what others did before."""
+        told = (step.notes, step.command)
+        try:
+            found = self._told.get(told)
+        except TypeError:  # a look-up, whose arguments are a mapping
+            return _journaled(_NOTHING, None, step)
+        if found is None:
+            found = self._told[told] = _journaled(_NOTHING, None, step)
+        return found
 
     def _tells(self, parts: Parts) -> bool:
         """Whether a secret is among what is said or written."""
@@ -219,6 +234,11 @@ def _has_secrets(known: Abstraction) -> bool:
     return any(isinstance(value, str) and _leaks(value) for value in values)
 
 
+def _journaled(event: Event, asked: Command | None, step: Step) -> bool:
+    """Whether the journal's entry has a secret in it."""
+    return _leaks(json.dumps(entry(event, asked, step), ensure_ascii=False, default=str))
+
+
 def _leaks(text: str) -> bool:
     """Whether four digits of a secret are in a text."""
-    return any(CANARY[start : start + 4] in text for start in range(len(CANARY) - 3))
+    return any(run[start : start + 4] in _SECRETS for run in _DIGITS.findall(text) for start in range(len(run) - 3))
