@@ -22,9 +22,9 @@ from decimal import Decimal
 
 from ivr.core.commands import Command
 from ivr.core.events import Event, LookupAnswered
-from ivr.core.flow import BACK, REPEAT, Flow, ReadsList
+from ivr.core.flow import BACK, REPEAT, Asks, Flow, ReadsList
 from ivr.core.interpreter import Step
-from ivr.core.notes import ChoiceMade, ValueCollected
+from ivr.core.notes import ChoiceMade, InputRejected, NodeEntered, ValueCollected
 from ivr.core.state import CallState, Passed, Phase
 from ivr.core.values import Value
 from ivr.tools.abstraction import Abstraction
@@ -150,9 +150,10 @@ class Search:
     def _outcomes(self, here: Seen, event: Event) -> Iterator[tuple[Happened, tuple[Decided, ...]]]:
         """What the interpreter does, for each way in which what it reads can be decided."""
         waiting: list[tuple[CallState, Event, tuple[Decided, ...]]] = [(here.state, event, ())]
-        waiting += [(state, event, (_LATE,)) for state in self._limited(here.state)]
+        limited, begun = tuple(self._limited(here.state)), event
         while waiting:
             state, event, decided = waiting.pop()
+            asks = False
             try:
                 step = self._advance(self._flow, state, event)
             except Undecided as open_:
@@ -166,8 +167,20 @@ class Search:
                     waiting.append((_redecided(state, old, new), _answered_so(event, old, new), more))
             except Exception as error:  # that it never raises is one of the things to prove
                 yield Happened(state, here.command, event, None, error), decided
+                asks = True
             else:
                 yield Happened(state, here.command, event, step, None), decided
+                asks = self._asks(step)
+            if limited and asks:
+                waiting += [(other, begun, (_LATE,)) for other in limited]
+                limited = ()
+
+    def _asks(self, step: Step) -> bool:
+        """Whether a limit was looked at in a step: it is where a caller is asked something, and nowhere else."""
+        return any(
+            isinstance(note, InputRejected) or (isinstance(note, NodeEntered) and isinstance(self._flow.nodes[note.node], Asks))
+            for note in step.notes
+        )
 
     def _limited(self, state: CallState) -> Iterator[CallState]:
         """The same state in a call that has come to a limit: it lasts too long, or one more failed try is one too many."""
