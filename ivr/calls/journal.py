@@ -54,7 +54,8 @@ def _event(event: Event, asked: Command | None) -> object:
 
 def _plain(thing: object) -> object:
     kind = type(thing)
-    if names := _fields_of(kind):
+    names = _fields_of(kind)
+    if names is not None:
         return {"type": kind.__name__} | {name: _plain(getattr(thing, name)) for name in names}
     match thing:
         case None | bool() | int():
@@ -81,11 +82,11 @@ def _plain(thing: object) -> object:
             return mask(str(thing))
 
 
-_FIELDS: dict[type, tuple[str, ...]] = dict.fromkeys((Mark, Utterance, Text, SpokenValue), ())  # these are written in ways of their own
+_FIELDS: dict[type, tuple[str, ...] | None] = dict.fromkeys((Mark, Utterance, Text, SpokenValue))  # these are written in ways of their own
 
 
-def _fields_of(kind: type) -> tuple[str, ...]:
-    """The fields of an event, a command or a note."""
+def _fields_of(kind: type) -> tuple[str, ...] | None:
+    """The fields of an event, a command or a note, which may have none; None for everything else."""
     if kind not in _FIELDS:
-        _FIELDS[kind] = tuple(item.name for item in fields(kind)) if is_dataclass(kind) else ()
+        _FIELDS[kind] = tuple(item.name for item in fields(kind)) if is_dataclass(kind) else None
     return _FIELDS[kind]
