@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import multiprocessing
 import os
-from collections.abc import Callable
+import random
+import signal
+from collections.abc import Callable, Iterator
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from adapters.memory import FixedClock, MemoryLiveCalls
@@ -21,6 +25,8 @@ from tests.contracts.stories import NOON, SPEECH, intent
 
 TAKE = TakeMessage("message", 1, "billing", "zh-CN", dt.timedelta(seconds=180), dt.timedelta(seconds=5))
 LATER = NOON + dt.timedelta(minutes=10)
+KILLS = int(os.environ.get("IVR_KILLS", "10"))  # how many engines die; the default is small enough for every run
+_FORK = multiprocessing.get_context("fork")
 
 
 class RecordingLine:
@@ -120,3 +126,19 @@ class Site:
             return asyncio.run(store.audit(LATER))
         finally:
             store.close()
+
+
+def kill_at_random(engine: Callable[[Site, int, Event], None], site: Site) -> Iterator[int]:
+    """Start engine after engine, and SIGKILL each at a random moment after it says that it is ready; yields after each death."""
+    chance = random.Random(20260305)
+    for life in range(KILLS):
+        ready = _FORK.Event()
+        process = _FORK.Process(target=engine, args=(site, life, ready))
+        process.start()
+        assert ready.wait(30)
+        process.join(chance.uniform(0, 0.15))
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join(30)
+        assert process.exitcode == -signal.SIGKILL
+        yield life

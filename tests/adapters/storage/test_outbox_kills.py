@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import random
-import signal
 import sqlite3
 from collections import Counter
 from multiprocessing.synchronize import Event
@@ -23,8 +20,7 @@ from adapters.storage.outbox import SqlTextOutbox
 from ivr.calls.ports import QueuedText, Sent, TextMessage, TextState
 from ivr.calls.texts import TextService
 from ivr.errors import OutboxFailed
-from tests.adapters.storage.lines import Site
-from tests.adapters.storage.test_random_kills import FORK, KILLS
+from tests.adapters.storage.lines import KILLS, Site, kill_at_random
 from tests.contracts.stories import CALLER, NOON
 from tests.contracts.test_text_outbox import text
 
@@ -62,17 +58,8 @@ def engine(site: Site, life: int, ready: Event) -> None:
 
 def test_no_message_is_lost_and_none_is_given_to_the_network_twice_however_engines_die(tmp_path: Path):
     site = Site(tmp_path)
-    chance = random.Random(20260305)
-    for life in range(KILLS):
-        ready = FORK.Event()
-        process = FORK.Process(target=engine, args=(site, life, ready))
-        process.start()
-        assert ready.wait(30)
-        process.join(chance.uniform(0, 0.15))
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
-        process.join(30)
-        assert process.exitcode == -signal.SIGKILL
+    for _ in kill_at_random(engine, site):
+        pass
 
     kept = {text.message.key: text for text in finished(site)}
     network = Counter(json.loads(line)["key"] for line in (site.root / "network").read_text(encoding="utf-8").splitlines())

@@ -6,11 +6,7 @@ IVR_KILLS sets how many engines die; the default is small enough for every run.
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import os
-import random
 import shutil
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -23,11 +19,9 @@ from adapters.memory import FixedClock
 from ivr.calls.capture import MessageCapture
 from ivr.calls.ports import TicketState
 from ivr.core.events import MessageKept
-from tests.adapters.storage.lines import LATER, TAKE, RecordingLine, Site
+from tests.adapters.storage.lines import KILLS, LATER, TAKE, RecordingLine, Site, kill_at_random
 from tests.contracts.stories import NOON, SPEECH, intent
 
-FORK = multiprocessing.get_context("fork")
-KILLS = int(os.environ.get("IVR_KILLS", "10"))
 AT_ONCE = 5
 
 
@@ -56,17 +50,7 @@ def engine(site: Site, life: int, ready: Event) -> None:
 
 def test_no_promise_is_lost_and_no_message_is_there_twice_however_engines_die(tmp_path: Path):
     site = Site(tmp_path)
-    chance = random.Random(20260305)
-    for life in range(KILLS):
-        ready = FORK.Event()
-        process = FORK.Process(target=engine, args=(site, life, ready))
-        process.start()
-        assert ready.wait(30)
-        process.join(chance.uniform(0, 0.15))
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
-        process.join(30)
-        assert process.exitcode == -signal.SIGKILL
+    for _ in kill_at_random(engine, site):
         assert site.recover().complete
 
     store = site.store()

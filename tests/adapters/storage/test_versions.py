@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -250,7 +251,7 @@ def test_whenever_it_is_killed_something_whole_answers(tmp_path: Path):
     assert len(published(store, note="last").name) > 5
 
 
-@pytest.mark.skipif(not Path("/usr/bin/strace").exists(), reason="strace is not installed")
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_a_version_is_durable_before_it_is_named_and_named_before_it_answers(tmp_path: Path):
     """What a power cut would show: the order of the system calls."""
     trace = tmp_path / "trace"
@@ -264,6 +265,7 @@ def test_a_version_is_durable_before_it_is_named_and_named_before_it_answers(tmp
     )
     if "ptrace" in done.stderr:
         pytest.skip("processes cannot be traced here")
+    assert done.returncode == 0, done.stderr
     calls = [line.split(" ", 1)[1].strip() for line in trace.read_text().splitlines()]
 
     def first(*words: str) -> int:
