@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ivr.core.events import Event
+from ivr.core.events import Event, Hypothesis
 from ivr.core.values import Value
 
 _EVENTS: Mapping[str, type[Event]] = {one.__name__: one for one in get_args(Event)}
@@ -39,9 +39,11 @@ def event_from(data: Mapping[str, Any]) -> Event:
         raise Unreadable(f"an event {known.__name__} of another version: {error}") from None
 
 
-def value_data(value: Value | dt.datetime) -> object:
+def value_data(value: Value | dt.datetime | Hypothesis) -> object:
     """A value as JSON can carry it."""
     match value:
+        case Hypothesis():
+            return ["hypothesis", value.text, value.confidence]
         case None | bool() | int() | str():
             return value
         case Decimal():
@@ -80,6 +82,8 @@ def value_from(data: Any) -> Any:
                 return dt.time.fromisoformat(text)
             case ["timedelta", days, seconds, microseconds]:
                 return dt.timedelta(days, seconds, microseconds)
+            case ["hypothesis", str(text), (float() | int()) as confidence]:
+                return Hypothesis(text, confidence)
             case ["list", *items]:
                 return tuple(value_from(item) for item in items)
     except Unreadable:

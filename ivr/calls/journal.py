@@ -60,6 +60,8 @@ def _plain(thing: object) -> object:
     match thing:
         case None | bool() | int():
             return thing
+        case float():
+            return round(thing, 3)
         case str():
             return mask(thing)
         case Mark():

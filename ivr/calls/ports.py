@@ -11,11 +11,23 @@ from pathlib import Path
 from typing import Protocol
 
 from ivr.core.commands import AskDigits, Play, Release, Transfer
-from ivr.core.events import CallerHungUp, CommandFailed, DigitsEntered, NothingHeard, PromptPlayed, Released, TransferEnded
+from ivr.core.events import (
+    CallerHungUp,
+    CommandFailed,
+    DigitsEntered,
+    NothingHeard,
+    PromptPlayed,
+    Released,
+    SpeechHeard,
+    SpeechUnavailable,
+    TransferEnded,
+)
 from ivr.core.values import LookupSignature, Utterance, Value
 
 LineCommand = Play | AskDigits | Transfer | Release
-LineEvent = PromptPlayed | DigitsEntered | NothingHeard | TransferEnded | CommandFailed | CallerHungUp | Released
+LineEvent = (
+    PromptPlayed | DigitsEntered | NothingHeard | SpeechHeard | SpeechUnavailable | TransferEnded | CommandFailed | CallerHungUp | Released
+)
 
 
 class Clock(Protocol):

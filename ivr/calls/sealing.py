@@ -14,7 +14,7 @@ from typing import Any
 
 from ivr.calls.events_as_data import Unreadable, event_data, event_from, value_data
 from ivr.core.commands import AskDigits, Command, Lookup, Play, SendText
-from ivr.core.events import CommandFailed, DigitsEntered, Event, LookupAnswered, PromptPlayed, TextQueued
+from ivr.core.events import CommandFailed, DigitsEntered, Event, LookupAnswered, PromptPlayed, SpeechUnavailable, TextQueued
 from ivr.core.flow import Collect, Flow
 from ivr.core.interpreter import Step, advance
 from ivr.core.notes import ChoiceMade, InputRejected
@@ -22,7 +22,7 @@ from ivr.core.state import CallState
 from ivr.core.turn import MAX_KEYS
 from ivr.core.values import SpokenValue, Utterance
 
-_Ahead = PromptPlayed | LookupAnswered | TextQueued | CommandFailed  # what keys may come with
+_Ahead = PromptPlayed | SpeechUnavailable | LookupAnswered | TextQueued | CommandFailed  # what keys may come with
 _NO_CHOICE = "**"  # what no form takes for an entry and no line for a universal key
 
 

@@ -1,14 +1,19 @@
-"""The caller's turn: menus, forms and lists, the keys that answer them, silence, wrong keys, and the keys that work everywhere."""
+"""The caller's turn: menus, forms and lists, the keys that answer them, silence, wrong keys, and the keys that work everywhere.
+
+What is said counts as the key it stands for. How it is understood is in `listening`.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 
+from ivr.core import listening
 from ivr.core.commands import AskDigits
 from ivr.core.evaluation import EvaluationFailed
+from ivr.core.events import Hypothesis
 from ivr.core.flow import BACK, REPEAT, Asks, Collect, Menu, ReadsList, Target
 from ivr.core.matching import first_choice, first_entry, fits, may_go_on
-from ivr.core.notes import ChoiceMade, InputRejected, PageTurned, TriesExhausted, ValueCollected
+from ivr.core.notes import ChoiceMade, InputRejected, ListeningFailed, PageTurned, PhraseHeard, TriesExhausted, ValueCollected
 from ivr.core.rendering import Parts
 from ivr.core.state import Passed, Phase
 from ivr.core.turn import Turn
@@ -31,14 +36,13 @@ def answered(turn: Turn, digits: str) -> None:
     node, begun = turn.node, turn.state.partial
     entry = (begun + (digits.removesuffix("#") if begun else digits)) or "#"  # where one key was missing, # came as a key of its own
     turn.set(partial="")
-    match node:
-        case Menu():
-            _choose(turn, node, entry)
-        case ReadsList():
-            _turn_page(turn, node, entry)
-        case _:
-            assert isinstance(node, Collect)
-            _fill_in(turn, node, entry)
+    assert isinstance(node, Asks)
+    if turn.state.offered:
+        _answer_offer(turn, node, entry)
+    elif isinstance(node, Collect):
+        _fill_in(turn, node, entry)
+    else:
+        _press(turn, node, entry)
 
 
 def unanswered(turn: Turn) -> None:
@@ -49,6 +53,87 @@ def unanswered(turn: Turn) -> None:
         answered(turn, "")
     else:
         _retry(turn, node, "noinput")
+
+
+# --- what is said ---
+
+
+def listens(turn: Turn) -> bool:
+    """Whether the caller may speak now."""
+    node = turn.node
+    return isinstance(node, Asks) and listening.grammar(turn.flow, turn.state, node) is not None
+
+
+def heard(turn: Turn, hypotheses: tuple[Hypothesis, ...]) -> None:
+    """The caller said something."""
+    node = turn.node
+    assert isinstance(node, Asks)
+    understood = listening.understood(turn.flow, turn.state, node, hypotheses)
+    if not understood:
+        _retry(turn, node, "nomatch")
+        return
+    best = understood[0]
+    if not best.phrase:
+        assert isinstance(node, Collect)
+        _fill_in(turn, node, best.entry)
+        return
+    turn.note(PhraseHeard(node.name, best.phrase, best.entry, best.confidence, best.sure))
+    if turn.state.offered:
+        _answer_offer(turn, node, best.entry)
+    elif best.sure:
+        _press(turn, node, best.entry)
+    else:
+        _offer(turn, node, listening.worth_offering(understood))
+
+
+def nobody_listens(turn: Turn, reason: str) -> None:
+    """The caller is asked to use the keys, and asked again what they were being asked."""
+    node, speech = turn.node, turn.flow.speech
+    assert isinstance(node, Asks)
+    assert speech is not None
+    turn.note(ListeningFailed(node.name, reason))
+    turn.set(deaf=True)
+    if turn.state.keys and turn.state.offered:
+        key, rest = turn.state.keys[0], turn.state.keys[1:]
+        turn.set(keys=rest)
+        _answer_offer(turn, node, key)
+    elif turn.state.keys:
+        _answer_ahead(turn, node)
+    else:
+        _ask(turn, node, turn.render(speech.use_keys) + turn.state.asked)
+
+
+def _offer(turn: Turn, node: Asks, keys: tuple[str, ...]) -> None:
+    """Ask whether that was meant."""
+    speech = turn.flow.speech
+    assert speech is not None
+    turn.set(offered=keys)
+    _ask(turn, node, turn.render(speech.did_you_mean, heard=listening.name_of(turn.flow, turn.state, node, keys[0])))
+
+
+def _answer_offer(turn: Turn, node: Asks, key: str) -> None:
+    speech, (meant, *others) = turn.flow.speech, turn.state.offered
+    assert speech is not None
+    turn.set(offered=())
+    if key == speech.yes:
+        _press(turn, node, meant)
+    elif key == speech.no and others:
+        _offer(turn, node, tuple(others))
+    elif key == speech.no:
+        _retry(turn, node, "nomatch")
+    else:
+        _universal_or_wrong(turn, node, key)
+
+
+def _press(turn: Turn, node: Asks, key: str) -> None:
+    """A key, however it came: what a menu or list does with it, or what it does everywhere."""
+    match node:
+        case Menu():
+            _choose(turn, node, key)
+        case ReadsList():
+            _turn_page(turn, node, key)
+        case Collect():
+            _universal_or_wrong(turn, node, key)
 
 
 # --- asking ---
@@ -74,14 +159,17 @@ def _words_of(turn: Turn, node: Asks) -> Parts:
 
 
 def _ask(turn: Turn, node: Asks, parts: Parts, digits: int = 0, timeout: dt.timedelta | None = None) -> None:
+    offering, begun = bool(turn.state.offered), bool(turn.state.partial)
     command = AskDigits(
         turn.utterance(parts),
-        max_digits=digits or _most_digits(node),
+        max_digits=1 if offering else digits or _most_digits(node),
         first_timeout=timeout or node.timing.timeout,
         digit_timeout=node.timing.digit_timeout,
         barge_in=isinstance(node, ReadsList) or node.barge_in,
         secret=isinstance(node, Collect) and node.secret,
+        grammar=None if begun else listening.grammar(turn.flow, turn.state, node),
     )
+    turn.set(asked=parts)
     turn.wait(Phase.ASKING, command)
 
 
@@ -98,11 +186,11 @@ def _most_digits(node: Asks) -> int:
 def _start_anew(turn: Turn, node: Target) -> None:
     place, history = Passed(node, turn.state.returns), turn.state.history
     kept = history[: history.index(place)] if place in history else history
-    turn.set(noinputs=0, nomatches=0, partial="", history=kept)
+    turn.set(noinputs=0, nomatches=0, partial="", offered=(), history=kept)
 
 
 def _retry(turn: Turn, node: Asks, reason: str) -> None:
-    turn.set(keys="")
+    turn.set(keys="", offered=())
     if reason == "noinput":
         turn.set(noinputs=turn.state.noinputs + 1)
         count, apologies = turn.state.noinputs, node.retry.noinput
@@ -136,7 +224,7 @@ def _answer_ahead(turn: Turn, node: Asks) -> None:
         case ReadsList():
             key, keys = turn.state.keys[0], turn.state.keys[1:]
             turn.set(keys=keys)
-            _turn_page(turn, node, key)
+            _press(turn, node, key)
 
 
 def _choose_ahead(turn: Turn, node: Menu) -> None:

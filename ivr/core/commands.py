@@ -18,11 +18,23 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
+class Grammar:
+    """What may be said in place of keys: one of the phrases, or, with `digits`, that many digits at most, said one by one."""
+
+    language: str
+    phrases: tuple[str, ...]
+    digits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AskDigits:
     """Say something and collect keys, as one act. Answer: DigitsEntered or NothingHeard.
 
     With `max_digits == 1` every one of the twelve keys answers at once, * and # included. Otherwise # ends the entry.
     An utterance without parts is silence: only the timeout runs.
+
+    With a `grammar`, the caller may speak instead, also while the line does: SpeechHeard. A key ends the listening and counts.
+    When nobody can listen: SpeechUnavailable, in place of any other answer.
     """
 
     utterance: Utterance
@@ -31,6 +43,7 @@ class AskDigits:
     digit_timeout: dt.timedelta
     barge_in: bool = True
     secret: bool = False
+    grammar: Grammar | None = None
 
 
 @dataclass(frozen=True, slots=True)

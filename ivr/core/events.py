@@ -48,6 +48,31 @@ class NothingHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What the caller may have said: a phrase of the grammar as it stands there, or digits as 0-9; and how sure that is, from 0 to 1."""
+
+    text: str = field(repr=False)
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechHeard:
+    """The caller spoke. The best hypothesis comes first; none: it was nothing that the grammar has."""
+
+    at: dt.datetime
+    hypotheses: tuple[Hypothesis, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechUnavailable:
+    """Nobody can listen, or nobody can any longer. `reason` is a short fixed word: full, gone, deadline, ..."""
+
+    at: dt.datetime
+    reason: str
+    keys: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class LookupAnswered:
     """The back office answered; None means "no such thing". `keys` were pressed meanwhile."""
 
@@ -121,6 +146,8 @@ Event = (
     | PromptPlayed
     | DigitsEntered
     | NothingHeard
+    | SpeechHeard
+    | SpeechUnavailable
     | LookupAnswered
     | CommandFailed
     | MessageKept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from ivr.core.expressions import Expression
 from ivr.core.marks import Mark as Mark
@@ -33,6 +34,8 @@ class Prompt:
 
 
 Prompts = tuple[Prompt, ...]
+Phrases = Mapping[str, Mapping[str, str]]  # language -> what may be said, as the flow writes it -> the key that it stands for
+NO_PHRASES: Phrases = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,13 @@ class Menu:
     barge_in: bool
     timing: Timing
     retry: Retry
+    phrases: Phrases = field(default_factory=dict)
+    asks_back: bool = True  # whether a phrase that was heard unsurely is asked about; it is not where the question is one of yes and no
 
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """Asks for a row of digits and keeps it in a variable."""
+    """Asks for a row of digits and keeps it in a variable. Where they may be `spoken`, what is heard is read back by the node after it."""
 
     name: str
     mark: Mark
@@ -94,6 +99,7 @@ class Collect:
     then: Target
     timing: Timing
     retry: Retry
+    spoken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,7 @@ class ReadsList:
     then: Target
     timing: Timing
     retry: Retry
+    phrases: Phrases = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +302,22 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Speech:
+    """How the line listens. What is heard with a confidence of `sure` or more counts as if its key had been pressed; below `unsure`
+    it counts as nomatch; between, `did_you_mean` asks, with what was `heard`, and `yes` or `no` answers. `use_keys` is for when nobody
+    listens.
+    """
+
+    sure: float
+    unsure: float
+    did_you_mean: Prompts
+    use_keys: Prompts
+    yes: str
+    no: str
+    answers: Phrases  # what is said for `yes` and `no`
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """A whole line. `universals` are keys that work in every menu and form: "back", "repeat" or a node's name.
 
@@ -314,6 +337,8 @@ class Flow:
     outcomes: Mapping[Target, str] = field(default_factory=dict)  # the last one that a call came to is the call's
     limits: Limits = Limits()
     remembers_language: bool = False  # a caller who comes back hears the language they chose
+    speech: Speech | None = None  # None: nothing can be said, only keyed
+    universal_phrases: Phrases = field(default_factory=dict)
 
 
 def targets(node: Node) -> tuple[Target, ...]:
@@ -361,3 +386,47 @@ def prompts_of(node: Node) -> Prompts:
             return (*node.prompts, *node.kept, *node.saved, *node.too_short, *node.not_kept)
         case Branch() | ChecksHours() | Set() | SendsText() | Goto() | Call() | Return():
             return ()
+
+
+def prompts_of_flow(flow: Flow) -> Prompts:
+    """Every prompt a call can hear: those of the nodes, and those with which the line asks what was said."""
+    of_nodes = tuple(prompt for node in flow.nodes.values() for prompt in prompts_of(node))
+    return of_nodes if flow.speech is None else (*of_nodes, *flow.speech.did_you_mean, *flow.speech.use_keys)
+
+
+def phrases_of(flow: Flow) -> Mapping[str, tuple[str, ...]]:
+    """Everything that may be said on the line, by language, each phrase once."""
+    sets = [phrases_at(node) for node in flow.nodes.values() if isinstance(node, Asks)]
+    sets += [flow.universal_phrases, *([flow.speech.answers] if flow.speech else [])]
+    return {language: tuple(dict.fromkeys(phrase for one in sets for phrase in one.get(language, ()))) for language in flow.languages}
+
+
+def names_of_choices(flow: Flow) -> Mapping[str, tuple[str, ...]]:
+    """What the line may say itself of phrases, by language: the first of each choice, when it asks whether that was meant."""
+    sets = [node.phrases for node in flow.nodes.values() if isinstance(node, Menu) and node.asks_back] + [flow.universal_phrases]
+    found: dict[str, dict[str, None]] = {language: {} for language in flow.languages}
+    for phrases in sets:
+        for language, meanings in phrases.items():
+            found[language].update(dict.fromkeys(name for key in meanings.values() if (name := said_for(meanings, key)) is not None))
+    return {language: tuple(names) for language, names in found.items()}
+
+
+def keys_at(node: Asks) -> tuple[str, ...]:
+    """The keys that mean something of their own at a question."""
+    match node:
+        case Menu():
+            return tuple(node.choices)
+        case ReadsList():
+            return (node.keys.forward, node.keys.backward, node.keys.stop)
+        case Collect():
+            return ()
+
+
+def phrases_at(node: Asks) -> Phrases:
+    """What may be said at a question beside what may be said everywhere."""
+    return NO_PHRASES if isinstance(node, Collect) else node.phrases
+
+
+def said_for(phrases: Mapping[str, str], key: str) -> str | None:
+    """What the line calls a key when it asks whether that was meant: the first of its phrases."""
+    return next((phrase for phrase, meant in phrases.items() if meant == key), None)

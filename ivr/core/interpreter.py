@@ -23,6 +23,8 @@ from ivr.core.events import (
     NothingHeard,
     PromptPlayed,
     Released,
+    SpeechHeard,
+    SpeechUnavailable,
     TextQueued,
     TransferEnded,
 )
@@ -95,6 +97,12 @@ def _happened(turn: Turn, event: Event) -> None:
         case Phase.ASKING, NothingHeard():
             _went_well(turn)
             asking.unanswered(turn)
+        case Phase.ASKING, SpeechHeard(hypotheses=hypotheses) if asking.listens(turn):
+            _went_well(turn)
+            asking.heard(turn, hypotheses)
+        case Phase.ASKING, SpeechUnavailable(reason=reason, keys=keys) if asking.listens(turn):
+            _went_well(turn, keys)
+            asking.nobody_listens(turn, reason)
         case Phase.LOOKING_UP, LookupAnswered():
             turn.keep(event.keys)
             _looked_up(turn, event.answer)

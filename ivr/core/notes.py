@@ -34,6 +34,25 @@ class ValueCollected:
 
 
 @dataclass(frozen=True, slots=True)
+class PhraseHeard:
+    """The caller said a phrase of the flow. `sure`: it counts; otherwise they are asked whether they meant it."""
+
+    node: str
+    phrase: str
+    key: str
+    confidence: float
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningFailed:
+    """Nobody could listen, so the caller is told to use the keys."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class InputRejected:
     """The caller was silent (`noinput`) or fitted no choice (`nomatch`)."""
 
@@ -132,6 +151,8 @@ Note = (
     NodeEntered
     | ChoiceMade
     | ValueCollected
+    | PhraseHeard
+    | ListeningFailed
     | InputRejected
     | TriesExhausted
     | ConditionHeld

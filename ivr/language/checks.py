@@ -82,6 +82,7 @@ def check(
     for name, node in flow.nodes.items():
         if name not in known and node.mark.path == flow.mark.path:  # of a shared file, not all need be used
             problems.append(Problem(node.mark, "unreachable", f"no call can come to node '{name}'", "warning"))
+    _check_speech(flow, typed, problems)
     check_calls(flow, problems)
     check_silent_loops(flow, problems)
     check_after_hangup(flow, problems)
@@ -358,6 +359,24 @@ def _check_uses(node: Node, around: _Around, problems: list[Problem]) -> None:
         for name in sorted(read - around.known - around.parameters.keys()):
             if name != use.also_known:
                 problems.append(Problem(use.mark, "maybe-unset", f"node '{node.name}': {_unset(short(name))}"))
+
+
+def _check_speech(flow: Flow, typed: Mapping[str, Type], problems: list[Problem]) -> None:
+    """What the line asks about speech belongs to no node, so it knows what is heard, and what every call has."""
+    if flow.speech is None:
+        return
+    always = {name: typed[name] for name in ("call", "language")}
+    for prompts, known in ((flow.speech.did_you_mean, {**always, "heard": Scalar(Kind.TEXT)}), (flow.speech.use_keys, always)):
+        for prompt in prompts:
+            for slot in (piece for pieces in prompt.pieces.values() for piece in pieces if isinstance(piece, Slot)):
+                use = _Use(slot.expression, prompt.mark or flow.mark, spoken=slot.kind)
+                try:
+                    wrong = _wrong_type(use, type_of(slot.expression, known))
+                except ExpressionError as error:
+                    hint = did_you_mean(error.name, error.known) if error.name else ""
+                    wrong = ("unknown-name" if error.name else "bad-expression", f"in '{slot.expression.text}': {error}{hint}")
+                if wrong is not None:
+                    problems.append(Problem(use.mark, wrong[0], f"'speech': {wrong[1]}"))
 
 
 def _unset(name: str) -> str:

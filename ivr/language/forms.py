@@ -58,6 +58,12 @@ FLOW = Form(
         Key("milestones", Takes.WORDS, "What the line counts on the way, so that figures outlive a redesign.", "[balance_told]"),
         Key("outcomes", Takes.WORDS, "What a call can come to; the last one it reached counts.", "[contained, promised]"),
         Key("limits", Takes.LIMITS, "How much one call may be, and how many calls at once.", "{duration: 10min, exceeded: too_long}"),
+        Key(
+            "speech",
+            Takes.SPEECH,
+            "How the line listens. Needed where something may be said in place of a key.",
+            "{did_you_mean: '您是说{{ heard | text }}吗？是，请按一；不是，请按二。', use_keys: 请使用按键。}",
+        ),
         Key("hours", Takes.HOURS, "When somebody is there.", "{desk: {week: {mon-fri: 08:30-18:00}}}"),
         Key("universals", Takes.UNIVERSALS, "Keys that work in every menu and form.", '{"*": back, "9": repeat, "0": person}'),
         Key("defaults", Takes.DEFAULTS, "What every menu and form has unless it says otherwise.", "{tries: 2, exhausted: need_help}"),
@@ -108,6 +114,54 @@ LIMITS = Form(
     ),
     """\
 limits: {duration: 10min, tries: 8, exceeded: bye, calls: 60, crowded: bye}
+""",
+)
+
+SPEECH = Form(
+    "speech",
+    "How the line listens to what may be said in place of keys. Each phrase and each digit is heard with a confidence. From `sure` on it "
+    "counts as if its key had been pressed; below `unsure` it counts as a key that fits nothing; between, the caller is asked whether that "
+    "was meant, which they answer with `yes` or `no`, spoken or keyed. Digits are read back in any case.",
+    (
+        Key("sure", Takes.SHARE, "From this confidence on, a phrase counts at once.", "0.8", default="0.7"),
+        Key("unsure", Takes.SHARE, "Below this confidence, it counts as `nomatch`.", "0.5", default="0.4"),
+        Key(
+            "did_you_mean",
+            Takes.PROMPTS,
+            "Asks whether that was meant; `heard` is the first phrase of the choice.",
+            "'您是说{{ heard | text }}吗？是，请按一；不是，请按二。'",
+            required=True,
+        ),
+        Key(
+            "use_keys",
+            Takes.PROMPTS,
+            "Heard before the question, once in a call, when nobody can listen; from then on only keys count.",
+            "请使用按键。",
+            required=True,
+        ),
+        Key("yes", Takes.ONE_KEY, "The key for yes.", "1", default="1"),
+        Key("no", Takes.ONE_KEY, "The key for no.", "2", default="2"),
+    ),
+    """\
+speech:
+  sure: 0.8
+  did_you_mean: 您是说{{ heard | text }}吗？是，请按一；不是，请按二。
+  use_keys: 暂时无法识别语音，请使用按键。
+""",
+)
+
+CHOICE = Form(
+    "A choice",
+    "Where a key leads, with what may be said in its place. The line then listens where the key counts, also while it speaks itself. "
+    "`speech` at the head of the flow says how.",
+    (
+        Key("then", Takes.NODE, "Where it leads; for a key that works everywhere, `back` or `repeat` as well.", "balance", required=True),
+        Key("say", Takes.PHRASES, "What may be said for it. The first phrase is its name when the line asks.", "[查话费, 话费]"),
+    ),
+    """\
+choices:
+  1: {then: tell, say: [查话费, 话费]}
+  2: {then: bye, say: {zh-CN: 结束}}
 """,
 )
 
@@ -227,6 +281,7 @@ tell: {say: balance, then: main}
             Key("min", Takes.COUNT, "The fewest digits.", "4", default="1", bounds=(1, 32)),
             Key("max", Takes.COUNT, "The most digits.", "8", default="32", bounds=(1, 32)),
             Key("secret", Takes.TRUTH, "Whether the digits are never spoken, logged or journaled.", "true", default="false"),
+            Key("spoken", Takes.TRUTH, "Whether the digits may be spoken, too. They need `confirm` then.", "true", default="false"),
             Key("again", Takes.PROMPTS, "What is asked after a failure instead.", "{zh-CN: 请再输入一次。}"),
             Key(
                 "confirm",
@@ -271,6 +326,13 @@ ask:
             Key("forward", Takes.ONE_KEY, "The key for the next page.", "1", default="1"),
             Key("backward", Takes.ONE_KEY, "The key for the page before.", "2", default="2"),
             Key("stop", Takes.ONE_KEY, "The key that goes on at `then`.", "3", default="3"),
+            Key(
+                "spoken",
+                Takes.TRUTH,
+                "Whether pages are turned by voice, too: 下一页, 上一页, 结束; *next*, *previous*, *stop*.",
+                "true",
+                default="false",
+            ),
             Key("empty", Takes.NODE, "Where the call goes when there is nothing in the list; to `then` unless given.", "none"),
             _THEN,
             *RETRIES,

@@ -21,10 +21,13 @@ class Takes(Enum):
     NODES = ("nodes", "A mapping of names to nodes, one at least. No node is named `back` or `repeat`.")
     SUBFLOWS = ("sub-flows", "A mapping of names to sub-flows.")
     SUBFLOW = ("a sub-flow", "The name of a sub-flow of this file.")
-    UNIVERSALS = ("single keys and nodes", "A mapping of single keys (`0` to `9`, `*`, `#`) to `back`, `repeat` or a node.")
+    UNIVERSALS = (
+        "single keys and nodes",
+        "A mapping of single keys (`0` to `9`, `*`, `#`) to `back`, `repeat` or a node, or to a [choice](#a-choice) with one of these.",
+    )
     CHOICES = (
         "keys and nodes",
-        "A mapping of keys to nodes. A key is one of `0` to `9`, `*`, `#`, or a row of two to four without `#`.",
+        "A mapping of keys to nodes or [choices](#a-choice). A key is one of `0` to `9`, `*`, `#`, or a row of two to four without `#`.",
     )
     DEFAULTS = ("defaults", "A mapping, see [defaults](#defaults).")
     PROMPTS = ("prompts", "A prompt or a list of prompts, see [prompts](#prompts).")
@@ -47,6 +50,9 @@ class Takes(Enum):
     WORDS = ("names", "A list of names, each of letters, digits and `_`.")
     WORD = ("one of these names", "One of the names that the head of the flow declares.")
     FILES = ("files", "A file's name or a list of them, as seen from the flow's own file.")
+    PHRASES = ("phrases", "A phrase or a list of phrases, or these by language. A phrase is words, without digits and marks.")
+    SHARE = ("a share", "A number from `0` to `1`, with a point.")
+    SPEECH = ("speech", "A mapping, see [speech](#speech).")
     LIMITS = ("limits", "A mapping, see [limits](#limits).")
     HOURS = ("opening hours", "A mapping of names to [opening hours](#opening-hours).")
     WEEK = (

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ivr.core.flow import BACK, REPEAT, Flow, HangsUp, Limits, Node, Timing
+from ivr.core.flow import BACK, REPEAT, Flow, HangsUp, Limits, Node, Phrases, Speech, Timing
 from ivr.core.marks import Mark
 from ivr.core.schedule import Schedule
 from ivr.core.values import Kind, LookupSignature, Scalar
 from ivr.language import forms
 from ivr.language.checks import check
 from ivr.language.hours import read_hours
-from ivr.language.nodes import KEY, read_node
+from ivr.language.nodes import KEY, different_keys, read_node
 from ivr.language.problems import MAX_HINTS, Problem, did_you_mean, in_order
 from ivr.language.prompts import LANGUAGES, Catalogue
 from ivr.language.reader import Reader, bad_name, duration, kind_of
 from ivr.language.scope import ALWAYS_KNOWN, Defaults, Scope, Subflow, Whole, target_name
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source, read_yaml
+from ivr.language.spoken import YES_AND_NO, Phrasebook, known_words
 
 VERSION = "1"
 MAX_NODES = 1000
@@ -103,7 +104,8 @@ def _read_flow(
     whole.targets += [(target_name("", source.text), source.mark) for source in (start, on_failure, on_hangup) if source]
     remembers_language = reader.boolean("remember_language")
     limits = _limits(reader, whole)
-    universals = _universals(reader, whole.targets)
+    universals, universal_phrases = _universals(reader, whole)
+    speech = _speech(reader, whole)
     plain = Defaults(Timing(*(_plain_duration(name) for name in ("timeout", "digit_timeout"))), int(forms.DEFAULTS["tries"].default))
     defaults = _defaults(reader, Scope("defaults", "", plain, whole))
     nodes: dict[str, Node | None] = {}
@@ -123,10 +125,13 @@ def _read_flow(
         reader.problem(reader.key_mark("nodes"), "yaml-limit", f"a flow may have {MAX_NODES} nodes at most; this one has {len(nodes)}")
         return None
     if nodes:
-        everywhere = frozenset(source.mark for _, source in reader.mapping("universals").values())
+        everywhere = frozenset(source.mark for source in _leading(reader.mapping("universals")))
         _check_targets(whole.targets, nodes, tuple(subflows), everywhere, problems)
     if start is None or on_failure is None:
         return None
+    if whole.spoken_at and not reader.has("speech"):
+        sentence = "what may be said needs 'speech' at the head of the flow: what is asked when the line is not sure, or cannot listen"
+        reader.problem(whole.spoken_at[0], "missing-key", sentence)
     starts = [one.start for one in whole.subflows.values()]
     all_nodes: dict[str, Node] = {name: node or HangsUp(name, root.mark, ()) for name, node in nodes.items()}
     all_nodes |= {name: HangsUp(name, root.mark, ()) for name in (*starts, *(name for name, _ in whole.targets)) if name not in nodes}
@@ -145,6 +150,8 @@ def _read_flow(
         outcomes=whole.outcomes_at,
         limits=limits,
         remembers_language=remembers_language,
+        speech=speech,
+        universal_phrases=universal_phrases,
     )
     parameters = {f"{name}/{given}": type_ for name, subflow in whole.subflows.items() for given, type_ in subflow.takes.items()}
     unsound = {f"{name}/{given}" for name, subflow in whole.subflows.items() for given in subflow.unsound}
@@ -302,19 +309,44 @@ def _languages(reader: Reader) -> tuple[str, ...]:
     return tuple(languages) or LANGUAGES[:1]
 
 
-def _universals(reader: Reader, targets: list[tuple[str, Mark]]) -> dict[str, str]:
+def _universals(reader: Reader, whole: Whole) -> tuple[dict[str, str], Phrases]:
     universals: dict[str, str] = {}
+    book = Phrasebook(whole.languages, reader.problems, whole.languages_unsure)
     for key, (name, source) in reader.mapping("universals").items():
         if KEY.fullmatch(key) is None or len(key) != 1:
             reader.problem(name.mark, "bad-value", f"'{key}' is not a key: write one of 0-9, * and #")
-        elif not isinstance(source, ScalarSource) or source.is_null:
+        elif isinstance(source, ListSource) or (isinstance(source, ScalarSource) and source.is_null):
             reader.problem(source.mark, "wrong-type", f"universal {key} must be 'back', 'repeat' or a node")
-        else:
-            universals[key] = source.text
-            if source.text not in (BACK, REPEAT):
-                universals[key] = target_name("", source.text)
-                targets.append((universals[key], source.mark))
-    return universals
+        elif (target := book.choice(key, source)) is not None:
+            universals[key] = target.text
+            if target.text not in (BACK, REPEAT):
+                universals[key] = target_name("", target.text)
+                whole.targets.append((universals[key], target.mark))
+    whole.spoken_at += [book.first] if book.first else []
+    return universals, book.phrases
+
+
+def _leading(choices: Mapping[str, tuple[ScalarSource, Source]]) -> Iterator[Source]:
+    """What stands where a key leads, in a mapping of its own or not."""
+    for _, source in choices.values():
+        yield from (value for key, value in source.entries if key.text == "then") if isinstance(source, MappingSource) else (source,)
+
+
+def _speech(reader: Reader, whole: Whole) -> Speech | None:
+    source = reader.source("speech")
+    if source is None:
+        return None
+    inner = Reader(source, "'speech'", reader.problems, form=forms.SPEECH)
+    if not inner.readable:
+        return None
+    scope = Scope("speech", "", Defaults(Timing(dt.timedelta(0), dt.timedelta(0)), 0), whole)
+    sure, unsure = inner.share("sure"), inner.share("unsure")
+    if unsure > sure:
+        reader.problem(inner.key_mark("unsure"), "bad-value", f"'unsure' ({unsure:g}) is more than 'sure' ({sure:g})")
+    did_you_mean, use_keys = scope.prompts(inner, "did_you_mean"), scope.prompts(inner, "use_keys")
+    yes, no = different_keys(inner, scope, "yes", "no")
+    inner.done()
+    return Speech(sure, unsure, did_you_mean, use_keys, yes, no, known_words(YES_AND_NO, whole.languages, (yes, no)))
 
 
 def _defaults(reader: Reader, scope: Scope) -> Defaults:

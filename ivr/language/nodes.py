@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from ivr.core.expressions import Expression, parse
 from ivr.core.flow import (
+    NO_PHRASES,
     Branch,
     Call,
     ChecksHours,
@@ -34,6 +35,7 @@ from ivr.language.problems import did_you_mean
 from ivr.language.reader import Reader, bad_name
 from ivr.language.scope import ALWAYS_KNOWN, Scope
 from ivr.language.source import ListSource, MappingSource, ScalarSource, Source
+from ivr.language.spoken import PAGES, YES_AND_NO, Phrasebook, known_words
 
 KEY = re.compile(r"[0-9*#]{1,4}")
 RESERVED = ALWAYS_KNOWN
@@ -50,20 +52,22 @@ def _menu(reader: Reader, scope: Scope) -> Node | None:
     prompts = scope.prompts(reader, "menu")
     again = scope.prompts(reader, "again")
     choices: dict[str, str] = {}
+    book = Phrasebook(scope.whole.languages, scope.problems, scope.whole.languages_unsure)
     for key, (name, source) in reader.mapping("choices").items():
         if KEY.fullmatch(key) is None:
             scope.problem(name.mark, "bad-value", f"'{key}' is not a key: write one to four of 0-9, * and #")
         elif len(key) > 1 and "#" in key:
             scope.problem(name.mark, "bad-value", f"'{key}' cannot be keyed: # ends a row of keys")
-        elif not isinstance(source, ScalarSource) or source.is_null:
+        elif isinstance(source, ScalarSource) and source.is_null:
             scope.problem(source.mark, "wrong-type", f"choice {key} must name a node")
-        else:
-            choices[key] = scope.go(source)
+        elif (target := book.choice(key, source)) is not None:
+            choices[key] = scope.go(target)
+    _listens(scope, book.first)
     if not choices and isinstance(reader.source("choices"), MappingSource) and not reader.mapping("choices"):
         scope.problem(reader.key_mark("choices"), "bad-value", "a menu needs at least one choice")
     barge_in = reader.boolean("barge_in")
     timing, retry = _timing(reader, scope), _retry(reader, scope)
-    return Menu(scope.name, reader.mark, prompts, again, choices, barge_in, timing, retry) if retry else None
+    return Menu(scope.name, reader.mark, prompts, again, choices, barge_in, timing, retry, book.phrases) if retry else None
 
 
 def _collect(reader: Reader, scope: Scope) -> Node | None:
@@ -79,22 +83,39 @@ def _collect(reader: Reader, scope: Scope) -> Node | None:
         scope.problem(reader.key_mark("min"), "bad-value", f"'min' ({shortest}) is more than 'max' ({longest})")
     secret = reader.boolean("secret")
     barge_in = reader.boolean("barge_in")
+    spoken = reader.boolean("spoken")
     confirm = scope.prompts(reader, "confirm")
-    yes, no = _keys(reader, scope, "yes", "no")
+    yes, no = different_keys(reader, scope, "yes", "no")
     then = scope.target(reader, "then")
     timing, retry = _timing(reader, scope), _retry(reader, scope)
     if not confirm:
         _pointless(reader, scope, ("yes", "no"), "'{key}' is a key of 'confirm', which is not there")
+    if spoken:
+        _listens(scope, reader.key_mark("spoken"))
+        if secret:
+            scope.problem(reader.key_mark("spoken"), "bad-value", "a secret is keyed, never spoken; leave out 'spoken'")
+        elif not reader.has("confirm"):
+            sentence = "digits that are spoken must be read back before they count: 'spoken' needs 'confirm'"
+            scope.problem(reader.key_mark("spoken"), "missing-key", sentence)
     if variable is None or then is None or retry is None:
         return None
     if confirm:
-        asked = Menu(f"{scope.name}.confirm", reader.key_mark("confirm"), confirm, (), {yes: then, no: scope.name}, True, timing, retry)
+        answers = known_words(YES_AND_NO, scope.whole.languages, (yes, no)) if spoken else NO_PHRASES
+        name, choices = f"{scope.name}.confirm", {yes: then, no: scope.name}
+        asked = Menu(name, reader.key_mark("confirm"), confirm, (), choices, True, timing, retry, answers, asks_back=False)
         scope.whole.more_nodes.append(asked)
         then = asked.name
-    return Collect(scope.name, reader.mark, prompts, again, scope.own(variable), shortest, longest, secret, barge_in, then, timing, retry)
+    variable = scope.own(variable)
+    return Collect(scope.name, reader.mark, prompts, again, variable, shortest, longest, secret, barge_in, then, timing, retry, spoken)
 
 
-def _keys(reader: Reader, scope: Scope, *names: str) -> tuple[str, ...]:
+def _listens(scope: Scope, mark: Mark | None) -> None:
+    """Something may be said there, for which the head of the flow must say how the line listens."""
+    if mark is not None:
+        scope.whole.spoken_at.append(mark)
+
+
+def different_keys(reader: Reader, scope: Scope, *names: str) -> tuple[str, ...]:
     """Keys with different meanings, each one key."""
     found: list[str] = []
     for name in names:
@@ -120,13 +141,17 @@ def _read(reader: Reader, scope: Scope) -> Node | None:
     each = scope.knowing(written or "", variable).prompts(reader, "each")
     page = reader.integer("page")
     more, last = scope.prompts(reader, "more"), scope.prompts(reader, "last")
-    keys = PageKeys(*_keys(reader, scope, "forward", "backward", "stop"))
+    keys = PageKeys(*different_keys(reader, scope, "forward", "backward", "stop"))
+    spoken = reader.boolean("spoken")
+    if spoken:
+        _listens(scope, reader.key_mark("spoken"))
+    pages = known_words(PAGES, scope.whole.languages, (keys.forward, keys.backward, keys.stop)) if spoken else NO_PHRASES
     then = scope.target(reader, "then")
     empty = scope.target(reader, "empty") or then
     timing, retry = _timing(reader, scope), _retry(reader, scope)
     if items is None or written is None or then is None or empty is None or retry is None:
         return None
-    return ReadsList(scope.name, reader.mark, items, variable, each, page, more, last, keys, empty, then, timing, retry)
+    return ReadsList(scope.name, reader.mark, items, variable, each, page, more, last, keys, empty, then, timing, retry, pages)
 
 
 def _timing(reader: Reader, scope: Scope) -> Times:

@@ -19,6 +19,7 @@ _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|min|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _KEY = re.compile(r"[0-9*#]")
+_SHARE = re.compile(r"0(\.[0-9]{1,3})?|1(\.0{1,3})?")
 ANYWHERE = ("milestone", "outcome")  # keys that every node may have, which would crowd out those of its own in a hint
 MAX_DURATION = dt.timedelta(hours=24)
 
@@ -129,6 +130,14 @@ class Reader:
         value = value or default or duration(self._default(key))
         assert value is not None
         return value
+
+    def share(self, key: str) -> float:
+        """A number from 0 to 1; the form's default unless there is one."""
+        source = self.text(key)
+        if source is not None and _SHARE.fullmatch(source.text) is None:
+            self.problem(source.mark, "bad-value", f"'{key}' must be a number from 0 to 1, such as 0.7, not '{source.text[:40]}'")
+            source = None
+        return float(self._default(key) if source is None else source.text)
 
     def key(self, key: str) -> str:
         """A key of the telephone; the form's default unless there is one."""

@@ -18,6 +18,7 @@ from ivr.language.grammar import Form, Key, Takes
 from ivr.language.hours import DAYS, HOURS
 from ivr.language.nodes import RESERVED
 from ivr.language.prompts import LANGUAGES
+from ivr.language.spoken import MAX_PHRASE
 
 Schema = dict[str, object]
 _NODE_NAME = "[a-z][a-z0-9_]{0,63}"
@@ -37,6 +38,8 @@ def schema() -> Schema:
             "form_defaults": _mapping(forms.DEFAULTS),
             "form_subflow": _mapping(forms.SUBFLOW),
             "form_limits": _mapping(forms.LIMITS),
+            "form_speech": _mapping(forms.SPEECH),
+            "form_choice": _mapping(forms.CHOICE),
             "form_hours": _mapping(HOURS),
             "form_arm": _known_by("an arm", {"when": forms.WHEN_ARM, "else": forms.ELSE_ARM}, "arm"),
             "form_node": _known_by("a node", forms.NODES, "node"),
@@ -102,6 +105,7 @@ def _values() -> Mapping[str, Schema]:
     target: Schema = {"$ref": "#/$defs/node"}
     prompt: Schema = {"$ref": "#/$defs/prompt"}
     expression: Schema = {"$ref": "#/$defs/expression"}
+    choice: Schema = {"$ref": "#/$defs/form_choice"}
     several: Schema = {"type": "array", "items": prompt}
     found: dict[Takes, Schema] = {
         Takes.VERSION: {"enum": [1, "1"]},
@@ -111,8 +115,8 @@ def _values() -> Mapping[str, Schema]:
         Takes.NODES: _entries(_NAMES_OF_NODES, {"$ref": "#/$defs/form_node"}, 1),
         Takes.SUBFLOWS: _entries(_NAMES_OF_NODES, {"$ref": "#/$defs/form_subflow"}),
         Takes.SUBFLOW: {"type": "string", "pattern": f"^{_NODE_NAME}$"},
-        Takes.UNIVERSALS: _entries("^[0-9*#]$", {"anyOf": [{"enum": ["back", "repeat"]}, target]}),
-        Takes.CHOICES: _entries("^([0-9*#]|[0-9*]{2,4})$", target, 1),
+        Takes.UNIVERSALS: _entries("^[0-9*#]$", {"anyOf": [{"enum": ["back", "repeat"]}, target, choice]}),
+        Takes.CHOICES: _entries("^([0-9*#]|[0-9*]{2,4})$", {"anyOf": [target, choice]}, 1),
         Takes.DEFAULTS: {"$ref": "#/$defs/form_defaults"},
         Takes.PROMPTS: {"anyOf": [prompt, several | {"minItems": 1}]},
         Takes.PROMPTS_IN_TURN: {"anyOf": [prompt, {"type": "array", "items": {"anyOf": [prompt, several]}}]},
@@ -134,6 +138,8 @@ def _values() -> Mapping[str, Schema]:
         Takes.ARMS: {"type": "array", "items": {"$ref": "#/$defs/form_arm"}, "contains": {"required": ["else"]}},
     }
     name: Schema = {"type": "string", "pattern": _NAME}
+    phrase: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_PHRASE}
+    phrases: Schema = {"anyOf": [phrase, {"type": "array", "items": phrase, "minItems": 1}]}
     file: Schema = {"type": "string", "minLength": 1}
     span: Schema = {"type": "string", "pattern": f"^{_CLOCK}-({_CLOCK}|24:00)$"}
     kinds = [*(kind.value for kind in Kind), *(f"secret {kind.value}" for kind in Kind)]
@@ -145,6 +151,14 @@ def _values() -> Mapping[str, Schema]:
         Takes.WORD: name,
         Takes.FILES: {"anyOf": [file, {"type": "array", "items": file}]},
         Takes.LIMITS: {"$ref": "#/$defs/form_limits"},
+        Takes.SPEECH: {"$ref": "#/$defs/form_speech"},
+        Takes.SHARE: {"type": "number", "minimum": 0, "maximum": 1},
+        Takes.PHRASES: {
+            "anyOf": [
+                *phrases["anyOf"],  # type: ignore[misc]
+                {"type": "object", "properties": dict.fromkeys(LANGUAGES, phrases), "additionalProperties": False, "minProperties": 1},
+            ]
+        },
         Takes.HOURS: _entries({"pattern": _NAME}, {"$ref": "#/$defs/form_hours"}),
         Takes.WEEK: _entries({"pattern": f"^(daily|{_DAY}(-{_DAY})?)$"}, {"anyOf": [span, {"type": "array", "items": span}]}, 1),
         Takes.WEEKDAY: {"enum": list(DAYS)},

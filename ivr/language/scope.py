@@ -63,6 +63,7 @@ class Whole:
     outcomes: tuple[str, ...]
     on_failure: str
     problems: list[Problem]
+    spoken_at: list[Mark] = field(default_factory=list)  # where something may be said
     targets: list[tuple[str, Mark]] = field(default_factory=list)
     more_nodes: list[Node] = field(default_factory=list)  # which one node of the file stands for
     unsure: set[str] = field(default_factory=set)  # values of which nothing is said

@@ -5,8 +5,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 
-from ivr.core.flow import BACK, REPEAT, Branch, Call, ChecksHours, Collect, Flow, LookUp, Menu, ReadsList, SendsText, Target
-from ivr.tools.edges import ELSE, THEN, Edge, Kind, edges_of, subflow_of, wrong_entry
+from ivr.core.flow import (
+    BACK,
+    REPEAT,
+    Branch,
+    Call,
+    ChecksHours,
+    Collect,
+    Flow,
+    LookUp,
+    Menu,
+    ReadsList,
+    SendsText,
+    Target,
+    phrases_at,
+    said_for,
+)
+from ivr.tools.edges import DID_YOU_MEAN, ELSE, THEN, USE_KEYS, Edge, Kind, edges_of, subflow_of, wrong_entry
 from ivr.tools.opening import moments_of, written_duration, written_moment
 
 
@@ -19,6 +34,12 @@ def untaken(flow: Flow, edge: Edge) -> str:
             return f"nobody pressed {edge.label} at '{edge.node}'"
         case Kind.ENTRY:
             return f"nobody filled in '{edge.node}'"
+        case Kind.SPOKEN:
+            said = _to_say(flow, edge)
+            return f"nobody said {said} at '{edge.node}'" if edge.node else f"nobody said {said} (everywhere)"
+        case Kind.SPEECH:
+            asked = {USE_KEYS: "nobody was asked to use the keys", DID_YOU_MEAN: "nobody was asked whether they meant what was heard"}
+            return f"{asked[edge.label]} (speech)"
         case Kind.NOINPUT:
             return f"nobody was silent at '{edge.node}'"
         case Kind.NOMATCH:
@@ -88,6 +109,10 @@ def _step(flow: Flow, edge: Edge) -> str:
             return _step_of_list(flow, edge, node)
         case Kind.CHOICE, _:
             return f'there, `press: "{edge.label}"`'
+        case Kind.SPOKEN, _:
+            return f"{'there' if edge.node else 'at any menu'}, `say: {_to_say(flow, edge)}`"
+        case Kind.SPEECH, _:
+            return f"where something may be said, `{'nobody_listens' if edge.label == USE_KEYS else 'say_unclearly: …'}`"
         case Kind.ENTRY, Collect():
             fewest, most = node.min_digits, node.max_digits
             return f"there, `press` {fewest if fewest == most else f'{fewest} to {most}'} digits"
@@ -155,6 +180,15 @@ def _step_of_limit(flow: Flow, limit: str) -> str:
             return f"`silence` in menus and forms, {flow.limits.tries} times in all"
         case _:
             return "`crowded: true`"
+
+
+def _to_say(flow: Flow, edge: Edge) -> str:
+    """What may be said to take an edge, in the flow's first language that has something."""
+    node = flow.nodes.get(edge.node)
+    if isinstance(node, Collect):
+        return "digits"
+    phrases = phrases_at(node) if isinstance(node, Menu | ReadsList) else flow.universal_phrases
+    return next(said for language in flow.languages if (said := said_for(phrases.get(language, {}), edge.label)) is not None)
 
 
 def _when(node: Branch, label: str) -> str:

@@ -38,9 +38,10 @@ from ivr.tools.answers import InTurn, read_answers
 NOON = dt.datetime(2026, 3, 5, 12, 0, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 USUAL_CALLER = "13900001008"
 EXPECTED = ("hears", "not_hears", "sms", "milestone")  # steps that look at what the line has done since the caller last did something
-WITH_TEXT = (*EXPECTED, "press", "later")  # steps written as `kind: text`
+WITH_TEXT = (*EXPECTED, "press", "say", "say_unclearly", "later")  # steps written as `kind: text`
 WORDS = (
     "silence",
+    "nobody_listens",
     "hang_up",
     "leave_message",
     "message_saved",

@@ -25,6 +25,7 @@ from ivr.core.flow import (
     Mark,
     Menu,
     Node,
+    Phrases,
     ReadsList,
     Return,
     Say,
@@ -33,6 +34,7 @@ from ivr.core.flow import (
     TakesMessage,
     Target,
     TransfersCall,
+    keys_at,
 )
 from ivr.core.matching import fits
 from ivr.tools.opening import moments_of
@@ -41,6 +43,7 @@ KEYS = "1234567890*#"
 ELSE = "else"
 THEN = "then"
 ON_FAILURE = "on_failure"
+USE_KEYS, DID_YOU_MEAN = "use_keys", "did_you_mean"
 
 
 class Kind(StrEnum):
@@ -48,6 +51,7 @@ class Kind(StrEnum):
 
     NODE = "nodes"
     CHOICE = "choices"
+    SPOKEN = "phrases"
     ENTRY = "entries"
     NOINPUT = "silences"
     NOMATCH = "wrong keys"
@@ -63,6 +67,7 @@ class Kind(StrEnum):
     RETURN = "returns"
     FAILURE = "failures"
     HANG_UP = "hang-ups"
+    SPEECH = "speech"
     LIMIT = "limits"
     THEN = "then"  # the only way on from a node; drawn, but not counted: it says no more than its two nodes
 
@@ -95,9 +100,13 @@ def edges_from(flow: Flow, node: Node) -> Iterator[Edge]:
             yield Edge(Kind.THEN, name, THEN, node.then)
         case Menu():
             yield from (Edge(Kind.CHOICE, name, key, target) for key, target in node.choices.items())
+            if node.asks_back:
+                yield from (Edge(Kind.SPOKEN, name, key, node.choices[key]) for key in _spoken(node.phrases))
             yield from _mistakes(flow, node)
         case Collect():
             yield Edge(Kind.ENTRY, name, node.variable, node.then)
+            if node.spoken:
+                yield Edge(Kind.SPOKEN, name, node.variable, node.then)
             yield from _mistakes(flow, node)
         case ReadsList():
             yield Edge(Kind.CHOICE, name, node.keys.forward, name)
@@ -147,6 +156,11 @@ def _of_the_line(flow: Flow) -> Iterator[Edge]:
     for key, action in flow.universals.items():
         if any(not means_something(node, key) for node in asking):
             yield Edge(Kind.UNIVERSAL, "", key, None if action in (BACK, REPEAT) else action)
+    yield from (Edge(Kind.SPOKEN, "", key) for key in _spoken(flow.universal_phrases))
+    if flow.speech is not None and asking:
+        yield Edge(Kind.SPEECH, "", USE_KEYS)
+        if flow.universal_phrases or any(isinstance(node, Menu) and node.asks_back and node.phrases for node in asking):
+            yield Edge(Kind.SPEECH, "", DID_YOU_MEAN)
     waiting = dict.fromkeys(kind for node in flow.nodes.values() if (kind := waits_as(node)))
     yield from (Edge(Kind.HANG_UP, "", kind, flow.on_hangup) for kind in waiting)
     for limit, there, target in limits_of(flow):
@@ -166,10 +180,15 @@ def limits_of(flow: Flow) -> tuple[tuple[str, bool, Target | None], ...]:
     )
 
 
+def _spoken(phrases: Phrases) -> Iterator[str]:
+    """The keys for which something may be said, in whatever language."""
+    yield from dict.fromkeys(key for meanings in phrases.values() for key in meanings.values())
+
+
 def wrong_entry(flow: Flow, node: Asks) -> str | None:
     """Keys that the node understands as nothing; None when there are none, because every key means something."""
     if isinstance(node, ReadsList):
-        unused = (key for key in reversed(KEYS) if key not in (*page_keys(node), *flow.universals))
+        unused = (key for key in reversed(KEYS) if key not in (*keys_at(node), *flow.universals))
         return next(unused, node.keys.backward if node.keys.backward not in flow.universals else None)  # on the first page
     if isinstance(node, Menu):
         taken = {key[0] for key in node.choices} | set(flow.universals)
@@ -180,15 +199,10 @@ def wrong_entry(flow: Flow, node: Asks) -> str | None:
     return next((key for key in "*#" if key not in flow.universals), None)
 
 
-def page_keys(node: ReadsList) -> tuple[str, ...]:
-    """The keys that turn the pages of a list, or leave it."""
-    return node.keys.forward, node.keys.backward, node.keys.stop
-
-
 def means_something(node: Asks, key: str) -> bool:
     """Whether a menu, form or list takes a key for its own, before it can be a universal one."""
     if isinstance(node, ReadsList):
-        return key in page_keys(node)
+        return key in keys_at(node)
     return key in node.choices if isinstance(node, Menu) else fits(key, node.min_digits, node.max_digits)
 
 

@@ -7,6 +7,7 @@ Three things are bounded:
 
 - Keys pressed ahead: one key, choice or entry at a time, and not `back`. More of them, and `back`, do what they do when they are pressed at
   the question.
+- What is said: a phrase that is heard surely does what its key does, so only the unsure one is tried, alone and with one other.
 - Where `back` leads: a state knows the last menu passed, not all of them. Where the one below it comes to light, every menu that was
   ever passed below it is tried; so more calls are looked at than can happen, never fewer.
 - The number of states, by `limit`. A search that was cut short says so.
@@ -205,6 +206,8 @@ class Search:
             started_at=None,
             limited=state.limited and state.phase is not Phase.OVER,
             rejected=state.rejected if counted else 0,
+            asked=(),
+            deaf=False,  # where keys are all that counts, nothing can happen that cannot happen where speech does too
             page=state.page if state.phase is Phase.ASKING and isinstance(self._flow.nodes[state.node], ReadsList) else 0,
         )
         came = Came(origin, event, decided)
@@ -255,7 +258,8 @@ class Search:
         return (
             state.phase, state.node, state.language, state.returns, state.history, state.trouble, state.hung_up, bool(state.references),
             state.transferred, state.keys, state.partial, bool(state.pending), self._repeats and bool(state.heard),
-            (state.noinputs, state.nomatches, state.page) if asking else None, state.limited, state.rejected, self._values(state),
+            (state.noinputs, state.nomatches, state.page, state.offered) if asking else None, state.limited, state.rejected,
+            self._values(state),
         )  # fmt: skip
 
     def _values(self, state: CallState) -> object:

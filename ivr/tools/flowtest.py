@@ -8,23 +8,27 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, SendText, TakeMessage, Transfer
+from ivr.calls.hearing import interpretation
+from ivr.core.commands import AskDigits, Command, Grammar, Lookup, Play, Release, SendText, TakeMessage, Transfer
 from ivr.core.events import (
     CallerHungUp,
     CallStarted,
     CommandFailed,
     DigitsEntered,
     Event,
+    Hypothesis,
     LookupAnswered,
     MessageKept,
     MessageNotKept,
     NothingHeard,
     PromptPlayed,
     Released,
+    SpeechHeard,
+    SpeechUnavailable,
     TextQueued,
     TransferEnded,
 )
-from ivr.core.flow import Flow, Mark
+from ivr.core.flow import Flow, Mark, Speech
 from ivr.core.interpreter import Step, advance
 from ivr.core.notes import MilestoneReached
 from ivr.core.state import CallState
@@ -86,6 +90,12 @@ def transcript_of(utterance: Utterance) -> str:
             piece = piece.lstrip()[1:]  # "at eight a.m." ends its sentence
         said += between + piece
     return re.sub(r" +([,.!?])", r"\1", re.sub(r"\s+", " ", said)).strip()
+
+
+def hypotheses(grammar: Grammar, speech: Speech, said: str, *, unclear: bool = False) -> tuple[Hypothesis, ...]:
+    """What a recogniser would make of these words: one of the grammar's phrases, or digits; nothing where they are none."""
+    meaning = interpretation(grammar, said)
+    return () if meaning is None else (Hypothesis(meaning, (speech.unsure + speech.sure) / 2 if unclear else 1.0),)
 
 
 def run(flow: Flow, conversation: Conversation, answers: Answers) -> Outcome:
@@ -296,6 +306,8 @@ class _Caller:
                 return NothingHeard(self._at)
             if act.kind == "line_fails":
                 return self._fail()
+            if act.kind in ("say", "say_unclearly", "nobody_listens"):
+                return self._speech(command, act)
             if act.kind != "press":
                 raise _Differs(act.mark, f"the line asks for a key {self._place}, so the caller cannot do '{act.kind}' here")
             self._do(f"presses {act.text if not command.secret else '*' * len(act.text)}")
@@ -309,6 +321,21 @@ class _Caller:
             return DigitsEntered(self._at, entry, terminated=True)
         self._keys, entry = self._keys[command.max_digits :], self._keys[: command.max_digits]
         return DigitsEntered(self._at, entry)
+
+    def _speech(self, command: AskDigits, act: Act) -> Event:
+        """What the line hears of what the caller says."""
+        if command.grammar is None or self._flow.speech is None:
+            raise _Differs(act.mark, f"the line does not listen {self._place}, so the caller cannot do '{act.kind}' here")
+        if act.kind == "nobody_listens":
+            self._line("cannot listen")
+            return SpeechUnavailable(self._at, "full")
+        unclear = act.kind == "say_unclearly"
+        self._do(f"says {'unclearly ' if unclear else ''}'{act.text}'")
+        heard = hypotheses(command.grammar, self._flow.speech, act.text, unclear=unclear)
+        if unclear and not heard:
+            known = ", ".join(f"'{phrase}'" for phrase in command.grammar.phrases) or "digits"
+            raise _Differs(act.mark, f"'{act.text}' is nothing that the line listens for {self._place}; that is: {known}")
+        return SpeechHeard(self._at, heard)
 
     def _look_up(self, command: Lookup) -> Event:
         """A failed try is tried again as the driver does it: so often, after pauses that double, as long as the deadline has not come."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
+from ivr.core import listening
 from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, SendText, TakeMessage, Transfer
 from ivr.core.events import (
     CallerHungUp,
@@ -16,16 +17,19 @@ from ivr.core.events import (
     CommandFailed,
     DigitsEntered,
     Event,
+    Hypothesis,
     LookupAnswered,
     MessageKept,
     MessageNotKept,
     NothingHeard,
     PromptPlayed,
     Released,
+    SpeechHeard,
+    SpeechUnavailable,
     TextQueued,
     TransferEnded,
 )
-from ivr.core.flow import BACK, Collect, Menu, ReadsList
+from ivr.core.flow import BACK, Asks, Collect, Menu, ReadsList, keys_at
 from ivr.core.state import CallState, Phase
 from ivr.tools.abstraction import Abstraction
 from ivr.tools.moments import WHENEVER
@@ -58,6 +62,7 @@ class Happening:
                 yield CallerHungUp(WHENEVER), UNTOLD
             case AskDigits():
                 yield from ((event, 1) for event in self._entries(state, command))
+                yield from self._said(state)
                 yield NothingHeard(WHENEVER), 1
                 yield CallerHungUp(WHENEVER), 1
                 yield from ((CommandFailed(WHENEVER, "audio", key), UNTOLD if key else RARE) for key in ("", *self._may_press(state)))
@@ -113,10 +118,31 @@ class Happening:
         if not state.hung_up:
             yield CallerHungUp(WHENEVER), UNTOLD
 
+    def _said(self, state: CallState) -> Iterator[tuple[Event, int]]:
+        """What is heard where the line listens: nothing that fits, and each phrase so unsurely that the caller is asked about it."""
+        node, speech = self._flow.nodes[state.node], self._flow.speech
+        assert isinstance(node, Asks)
+        grammar = listening.grammar(self._flow, state, node)
+        if grammar is None or speech is None:
+            return
+        yield SpeechHeard(WHENEVER), RARE
+        yield SpeechUnavailable(WHENEVER, "full"), RARE
+        unsure = [Hypothesis(phrase, (speech.unsure + speech.sure) / 2) for phrase in grammar.phrases]
+        unsure = [one for one in unsure if not any(found.sure for found in listening.understood(self._flow, state, node, (one,)))]
+        by_key = {found.entry: one for one in unsure for found in listening.understood(self._flow, state, node, (one,))}
+        for number, one in enumerate(by_key.values()):
+            yield SpeechHeard(WHENEVER, (one,)), RARE
+            if number:
+                yield SpeechHeard(WHENEVER, (one, next(iter(by_key.values())))), UNTOLD
+
     def _entries(self, state: CallState, command: AskDigits) -> Iterator[DigitsEntered]:
         node, begun = self._flow.nodes[state.node], state.partial
-        if isinstance(node, Menu | ReadsList):
-            choices = _choices(node)
+        if state.offered and self._flow.speech is not None:
+            answers = (self._flow.speech.yes, self._flow.speech.no)
+            entries = [*answers, *(key for key in self._flow.universals if key not in answers)]
+            entries += [next(key for key in "8" + KEYS if key not in entries)]
+        elif isinstance(node, Menu | ReadsList):
+            choices = keys_at(node)
             entries = [*choices, *(key for key in self._flow.universals if key not in choices)]
             wrong = self._no_choice(node)
             entries += [wrong] if wrong is not None else []
@@ -139,7 +165,7 @@ class Happening:
             yield DigitsEntered(WHENEVER, "8")
 
     def _no_choice(self, node: Menu | ReadsList) -> str | None:
-        taken = (*_choices(node), *self._flow.universals)
+        taken = (*keys_at(node), *self._flow.universals)
         return next((key for key in "8" + KEYS if not any(one.startswith(key) for one in taken)), None)
 
     def _may_press(self, state: CallState) -> tuple[str, ...]:
@@ -149,7 +175,7 @@ class Happening:
         """What something may be waiting for: each key, choice and entry that has a meaning somewhere, and a key that has none."""
         menus = [node for node in self._flow.nodes.values() if isinstance(node, Menu | ReadsList)]
         back = {key for key, action in self._flow.universals.items() if action == BACK}
-        choices = {choice for node in menus for choice in _choices(node)} | self._flow.universals.keys()
+        choices = {choice for node in menus for choice in keys_at(node)} | self._flow.universals.keys()
         entries: set[str] = set()
         for name, found in self._known.entries.items():
             form = self._flow.nodes[name]
@@ -158,7 +184,3 @@ class Happening:
         keys = choices | entries | {one[0] for one in choices | entries}
         other = next((key for key in "8" + KEYS if key not in keys), "")
         return tuple(sorted(key for key in {*keys, other} - {""} if key[0] not in back))
-
-
-def _choices(node: Menu | ReadsList) -> tuple[str, ...]:
-    return tuple(node.choices) if isinstance(node, Menu) else (node.keys.forward, node.keys.backward, node.keys.stop)

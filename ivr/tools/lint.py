@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.core.flow import Flow, prompts_of
+from ivr.core.flow import Flow, names_of_choices, prompts_of_flow
 from ivr.core.values import LookupSignature, Text
 from ivr.errors import UserError
 from ivr.language.loader import load_flow
@@ -92,8 +92,9 @@ def lint(paths: Iterable[Path], home: Path, signatures: Mapping[str, LookupSigna
 def fixed_texts(flow: Flow) -> Mapping[str, tuple[str, ...]]:
     """The fixed words a flow says, per language: what recordings should exist for."""
     texts: dict[str, dict[str, None]] = {language: {} for language in flow.languages}
-    for node in flow.nodes.values():
-        for prompt in prompts_of(node):
-            for language, pieces in prompt.pieces.items():
-                texts[language].update({piece.text: None for piece in pieces if isinstance(piece, Text)})
+    for prompt in prompts_of_flow(flow):
+        for language, pieces in prompt.pieces.items():
+            texts[language].update({piece.text: None for piece in pieces if isinstance(piece, Text)})
+    for language, phrases in names_of_choices(flow).items():
+        texts[language].update(dict.fromkeys(phrases))
     return {language: tuple(found) for language, found in texts.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ivr.calls.utterances import Piece, pieces_of_text
-from ivr.core.flow import Flow, Slot, prompts_of
+from ivr.core.flow import Flow, Slot, names_of_choices, prompts_of_flow
 from ivr.core.values import Text
 from ivr.language.prompts import Catalogue
 from ivr.speech import LANGUAGES, inventory
@@ -18,9 +18,12 @@ def needed(catalogue: Catalogue, flows: Iterable[Flow] = ()) -> dict[str, tuple[
     templates: dict[str, list[Template]] = {
         language: [prompt.pieces for prompt in texts.values()] for language, texts in catalogue.texts.items()
     }
-    for prompt in (prompt for flow in flows for node in flow.nodes.values() for prompt in prompts_of(node)):
-        for language, template in prompt.pieces.items():
-            templates.setdefault(language, []).append(template)
+    for flow in flows:
+        for prompt in prompts_of_flow(flow):
+            for language, template in prompt.pieces.items():
+                templates.setdefault(language, []).append(template)
+        for language, names in names_of_choices(flow).items():
+            templates.setdefault(language, []).extend((Text(name),) for name in names)
     return {language: recordings(of_language, language) for language, of_language in templates.items()}
 
 

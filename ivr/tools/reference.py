@@ -48,11 +48,12 @@ def schema_text() -> str:
 def reference() -> str:
     """The reference page."""
     parts = [_HEAD, *_form(forms.FLOW, "## The file"), *_form(forms.DEFAULTS, "### defaults"), *_form(forms.LIMITS, "### limits")]
+    parts += _form(forms.SPEECH, "### speech")
     parts += [*_form(HOURS, "### Opening hours"), *_form(forms.SUBFLOW, "### A sub-flow"), *_form(forms.SHARED, "### A shared file")]
     parts += [_NODES, _keys(forms.EVERYWHERE)]
     for name, form in forms.NODES.items():
         parts += _form(form, f"### {name}")
-        parts += _arms() if name == "branch" else ()
+        parts += _arms() if name == "branch" else _form(forms.CHOICE, "#### A choice") if name == "menu" else ()
     parts += ["## Values\n", _table(("what", "how it is written"), ((one.words, one.written) for one in _kinds())), _PROMPTS, _CODES]
     parts.append(_table(("code", "cause", "cure"), ((f"`{name}`", code.cause, code.cure) for name, code in CODES.items())))
     return "\n".join(parts)

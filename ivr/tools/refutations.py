@@ -24,6 +24,8 @@ from ivr.core.events import (
     NothingHeard,
     PromptPlayed,
     Released,
+    SpeechHeard,
+    SpeechUnavailable,
     TextQueued,
     TransferEnded,
 )
@@ -39,6 +41,7 @@ from ivr.tools.endings import silent
 from ivr.tools.exploring import Advance, Decided, Finding, Happened, Search, Watch
 from ivr.tools.liveness import FREE
 from ivr.tools.moments import CLOCK, LATE, WHENEVER, Moments
+from ivr.tools.retold_words import said
 from ivr.tools.witnesses import MANY_PAGES, Answer, Path
 
 
@@ -237,6 +240,10 @@ class Refuter:
                 told.steps.append(f"press: {_quoted(digits + '#' * terminated)}")
             case NothingHeard():
                 told.steps.append("silence")
+            case SpeechHeard(hypotheses=hypotheses):
+                told.steps.append(said(hypotheses, self._flow.speech))
+            case SpeechUnavailable():
+                told.steps.append("nobody_listens")
             case CallerHungUp() if isinstance(asked, AskDigits | Transfer):
                 told.steps.append("hang_up")
             case CallerHungUp():

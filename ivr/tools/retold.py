@@ -21,6 +21,8 @@ from ivr.core.events import (
     MessageKept,
     MessageNotKept,
     NothingHeard,
+    SpeechHeard,
+    SpeechUnavailable,
     TransferEnded,
 )
 from ivr.core.flow import Flow, LookUp
@@ -31,7 +33,7 @@ from ivr.tools.conversations import Conversation, read_script
 from ivr.tools.coverage import Passage
 from ivr.tools.flowtest import Outcome, run, transcript_of
 from ivr.tools.replay import PastCall, replay
-from ivr.tools.retold_words import Draft, Samples, during, quoted, scalar
+from ivr.tools.retold_words import Draft, Samples, during, quoted, said, scalar
 
 _SENDS = "sends a text message: "  # as transcripts say it
 _WAITED = dt.timedelta(minutes=1)  # what passes between two acts without being worth a word
@@ -115,6 +117,10 @@ class _Teller:
                 )
             case NothingHeard(), _:
                 return self._act("silence")
+            case SpeechHeard(hypotheses=hypotheses), AskDigits():
+                return self._act(said(hypotheses, self._flow.speech))
+            case SpeechUnavailable(), _:
+                return self._act("nobody_listens")
             case CallerHungUp(), (AskDigits() | Transfer()):
                 return self._act("hang_up")
             case CallerHungUp(), _:

@@ -10,7 +10,19 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from ivr.core.commands import Command, Lookup, Play, SendText, TakeMessage
-from ivr.core.events import CallStarted, CommandFailed, DigitsEntered, Event, LookupAnswered, PromptPlayed, TextQueued
+from ivr.core.events import (
+    CallStarted,
+    CommandFailed,
+    DigitsEntered,
+    Event,
+    Hypothesis,
+    LookupAnswered,
+    PromptPlayed,
+    SpeechHeard,
+    SpeechUnavailable,
+    TextQueued,
+)
+from ivr.core.flow import Speech
 from ivr.core.values import Kind, Value
 from ivr.tools.answers import duration_in_words, volume_in_words
 
@@ -58,7 +70,9 @@ class Samples:
                 return replace(event, digits=self._text(event.digits))
             case LookupAnswered():
                 return replace(event, answer=self._value(event.answer), keys=self._text(event.keys))
-            case PromptPlayed() | TextQueued() | CommandFailed():
+            case SpeechHeard():
+                return replace(event, hypotheses=tuple(replace(one, text=self._text(one.text)) for one in event.hypotheses))
+            case PromptPlayed() | SpeechUnavailable() | TextQueued() | CommandFailed():
                 return replace(event, keys=self._text(event.keys))
             case _:
                 return event
@@ -82,6 +96,14 @@ class Samples:
         if set(number) == {"0"}:
             return number  # of a secret form
         return self._known.setdefault(number, f"139{len(self._known) + 1:0{len(number) - 3}}")
+
+
+def said(hypotheses: Sequence[Hypothesis], speech: Speech | None) -> str:
+    """What was heard, as a step; what was nothing that fits has no words."""
+    best = max(hypotheses, key=lambda one: one.confidence, default=Hypothesis("?", 1.0))
+    if speech is not None and best.confidence < speech.unsure:
+        return 'say: "?"'
+    return f"{'say' if speech is None or best.confidence >= speech.sure else 'say_unclearly'}: {quoted(best.text)}"
 
 
 def in_turn(answers: Sequence[str]) -> str:

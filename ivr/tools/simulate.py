@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ivr.core import notes as facts
-from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, SendText, TakeMessage, Transfer
+from ivr.core.commands import AskDigits, Command, Grammar, Lookup, Play, Release, SendText, TakeMessage, Transfer
 from ivr.core.events import (
     CallerHungUp,
     CallStarted,
@@ -25,6 +25,8 @@ from ivr.core.events import (
     NothingHeard,
     PromptPlayed,
     Released,
+    SpeechHeard,
+    SpeechUnavailable,
     TextQueued,
     TransferEnded,
 )
@@ -36,22 +38,32 @@ from ivr.language.problems import did_you_mean, likely
 from ivr.language.reader import duration
 from ivr.speech.written import written
 from ivr.tools.answers import Failure, InTurn, answers_in
-from ivr.tools.flowtest import REFERENCE, SESSION, Answers, transcript_of
+from ivr.tools.flowtest import REFERENCE, SESSION, Answers, hypotheses, transcript_of
 
 _KEYS = re.compile(r"[0-9*#]{1,64}")
 _LATER = re.compile(r"later\s+(?P<time>\S+)")
 _WHAT_IF = re.compile(r"what\s+(?P<what>\w+)\s+(?P<outcome>.+)")
 _AS_USUAL, _SMS = "as_usual", "sms"
 _TOO_MANY = re.compile(r"[0-9*#]{65,}")
+_SAID = re.compile(r"(?P<how>say|unclearly)\s+(?P<words>.+)")
 _ALWAYS = ("hang", "back", "quit", "later 10min")
-_TYPED = {"keys": _ALWAYS, "message": ("leave", "short", "full", *_ALWAYS), "transfer": ("yes", "no", *_ALWAYS)}
+_TYPED = {
+    "keys": _ALWAYS,
+    "speech": ("say balance", "unclearly balance", "deaf", *_ALWAYS),
+    "message": ("leave", "short", "full", *_ALWAYS),
+    "transfer": ("yes", "no", *_ALWAYS),
+}
+_FOR_KEYS = ("keys", "speech")
 _ELSEWHERE = {
+    "say": "the line does not listen here", "unclearly": "the line does not listen here", "deaf": "the line does not listen here",
     "leave": "there is no message to leave here", "short": "there is no message to leave here", "full": "there is no message to leave here",
     "yes": "nobody is being called here who could answer", "no": "nobody is being called here who could answer",
     "later": "say how much: later 10min", "what": "say what is to happen: what account failed",
 }  # fmt: skip
 HELP = {
     "keys": "keys (12#), Enter for silence, hang, back (one step), later 10min, "
+    "what LOOK-UP failed|deadline|not_found|{field: value}|as_usual, what sms failed, quit, ?",
+    "speech": "keys (12#), say WORDS, unclearly WORDS, deaf (nobody can listen), Enter for silence, hang, back (one step), later 10min, "
     "what LOOK-UP failed|deadline|not_found|{field: value}|as_usual, what sms failed, quit, ?",
     "message": "leave, short (say nothing), hang (keeps the message), full (no room on the disk), back, quit, ?",
     "transfer": "yes (somebody answers), no, hang, back, quit, ?",
@@ -200,6 +212,8 @@ class TryOut:
                 return NothingHeard(at)
             case AskDigits(), keys if _KEYS.fullmatch(keys):
                 return self._entered(command, keys)
+            case AskDigits(grammar=Grammar() as grammar), _:
+                return self._heard(grammar, typed)
             case TakeMessage(), "leave":
                 return MessageKept(at, REFERENCE)
             case TakeMessage(), "short" | "full":
@@ -208,6 +222,14 @@ class TryOut:
                 return TransferEnded(at, answered=typed == "yes")
             case _:
                 return None
+
+    def _heard(self, grammar: Grammar, typed: str) -> Event | None:
+        speech, said = self._flow.speech, _SAID.fullmatch(typed)
+        if typed == "deaf":
+            return SpeechUnavailable(self._now(), "full")
+        if said is None or speech is None:
+            return None
+        return SpeechHeard(self._now(), hypotheses(grammar, speech, said["words"], unclear=said["how"] == "unclearly"))
 
     def _entered(self, command: AskDigits, keys: str) -> DigitsEntered:
         at = self._now()
@@ -285,6 +307,8 @@ class _Said:
 
 
 def _wants(command: Command) -> str:
+    if isinstance(command, AskDigits) and command.grammar is not None:
+        return "speech"
     return {TakeMessage: "message", Transfer: "transfer"}.get(type(command), "keys")
 
 
@@ -294,11 +318,11 @@ def _refused(command: Command, typed: str) -> str:
     word = typed.partition(" ")[0]
     if word in _ELSEWHERE:
         return _ELSEWHERE[word]
-    if wants != "keys" and (not typed or _KEYS.fullmatch(typed)):
+    if wants not in _FOR_KEYS and (not typed or _KEYS.fullmatch(typed)):
         return "the line asks for no key here"
     if _TOO_MANY.fullmatch(typed):
         return "at most 64 keys at once"
-    kind = "no key, and nothing" if wants == "keys" else "nothing"
+    kind = "no key, and nothing" if wants in _FOR_KEYS else "nothing"
     return f"'{typed}' is {kind} that can be typed here{likely(typed, _TYPED[wants])}"
 
 
@@ -311,6 +335,10 @@ def _told(note: facts.Note) -> str:
             return f"  {note.key} → {note.target}{' (universal)' if note.universal else ''}"
         case facts.ValueCollected():
             return f"  {note.length} digits"
+        case facts.PhraseHeard():
+            return f"  '{note.phrase}' ({note.confidence:.2f}){'' if note.sure else ', not sure'} → {note.key}"
+        case facts.ListeningFailed():
+            return f"  nobody listens ({note.reason}): keys only"
         case facts.InputRejected():
             return f"  {note.reason}, {note.tries} so far"
         case facts.TriesExhausted():

@@ -9,11 +9,38 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ivr.core import notes as facts
-from ivr.core.events import CallerHungUp, CommandFailed, Event, LookupAnswered, MessageKept, MessageNotKept, TextQueued, TransferEnded
-from ivr.core.flow import BACK, Asks, Call, Collect, Flow, Goto, LookUp, ReadsList, Return, Say, Set, TakesMessage, Target
+from ivr.core.events import (
+    CallerHungUp,
+    CommandFailed,
+    Event,
+    LookupAnswered,
+    MessageKept,
+    MessageNotKept,
+    SpeechHeard,
+    TextQueued,
+    TransferEnded,
+)
+from ivr.core.flow import (
+    BACK,
+    NO_PHRASES,
+    Asks,
+    Call,
+    Collect,
+    Flow,
+    Goto,
+    LookUp,
+    Menu,
+    ReadsList,
+    Return,
+    Say,
+    Set,
+    TakesMessage,
+    Target,
+    phrases_at,
+)
 from ivr.core.interpreter import Step
 from ivr.core.state import CallState, Phase
-from ivr.tools.edges import ELSE, ON_FAILURE, THEN, Edge, Kind, subflow_of, waits_as
+from ivr.tools.edges import DID_YOU_MEAN, ELSE, ON_FAILURE, THEN, USE_KEYS, Edge, Kind, subflow_of, waits_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +76,8 @@ class _Follower:
         before: facts.Note | None = None
         for number, note in enumerate(passage.step.notes):
             yield from _by_note(self._flow, note)
+            if isinstance(passage.event, SpeechHeard) and not passage.before.offered:
+                yield from _by_voice(self._flow, note)
             match note:
                 case facts.NodeEntered(node=name):
                     if self._goes_back(before):
@@ -131,6 +160,26 @@ def _by_event(flow: Flow, passage: Passage) -> Iterator[Edge]:
             pass
 
 
+def _by_voice(flow: Flow, note: facts.Note) -> Iterator[Edge]:
+    """What a note tells of something said; yes and no, and the words for pages, belong to no flow."""
+    match note:
+        case facts.PhraseHeard(node=name, phrase=phrase, key=key, sure=sure):
+            node = flow.nodes[name]
+            own = phrases_at(node) if isinstance(node, Asks) else NO_PHRASES
+            if not any(phrase in meanings for meanings in own.values()):
+                yield Edge(Kind.SPOKEN, "", key)
+            elif isinstance(node, Menu) and node.asks_back:
+                yield Edge(Kind.SPOKEN, name, key)
+            if not sure:
+                yield Edge(Kind.SPEECH, "", DID_YOU_MEAN)
+        case facts.ValueCollected(node=name):
+            form = flow.nodes[name]
+            assert isinstance(form, Collect)
+            yield Edge(Kind.SPOKEN, name, form.variable)
+        case _:
+            pass
+
+
 def _by_note(flow: Flow, note: facts.Note) -> Iterator[Edge]:
     """What a note tells by itself."""
     match note:
@@ -156,5 +205,7 @@ def _by_note(flow: Flow, note: facts.Note) -> Iterator[Edge]:
             yield Edge(Kind.LIST, name, "one page")
         case facts.LimitExceeded(limit=limit):
             yield Edge(Kind.LIMIT, "", limit)
+        case facts.ListeningFailed():
+            yield Edge(Kind.SPEECH, "", USE_KEYS)
         case _:
             pass

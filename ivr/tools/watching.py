@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ivr.calls.journal import entry
+from ivr.core import listening
 from ivr.core.commands import AskDigits, Command, Lookup, Play, SendText
 from ivr.core.events import (
     CallerHungUp,
@@ -21,6 +22,8 @@ from ivr.core.events import (
     NothingHeard,
     PromptPlayed,
     Released,
+    SpeechHeard,
+    SpeechUnavailable,
     TextQueued,
     TransferEnded,
 )
@@ -137,10 +140,14 @@ class Watcher:
         words = [str(part.value) if isinstance(part, SpokenValue) else part.text for part in parts]
         return any(_leaks(word) or word in self._short for word in words)
 
+    def _listens(self, state: CallState) -> bool:
+        node = self._flow.nodes[state.node]
+        return isinstance(node, Asks) and listening.grammar(self._flow, state, node) is not None
+
     def _impossible(self, state: CallState) -> Iterator[tuple[str, str]]:
         """An event that the call cannot have caused is refused, and nothing else."""
         for event in _EVENTS:
-            if _possible(state.phase, event):
+            if _possible(state.phase, event) and (self._listens(state) or not isinstance(event, SpeechHeard | SpeechUnavailable)):
                 continue
             try:
                 self._advance(self._flow, state, event)
@@ -158,6 +165,8 @@ _EVENTS: tuple[Event, ...] = (
     PromptPlayed(NOON),
     DigitsEntered(NOON, "1"),
     NothingHeard(NOON),
+    SpeechHeard(NOON),
+    SpeechUnavailable(NOON, "full"),
     LookupAnswered(NOON, None),
     CommandFailed(NOON, "audio"),
     MessageKept(NOON, REFERENCE),
@@ -169,7 +178,7 @@ _EVENTS: tuple[Event, ...] = (
 )
 _ANSWERS: Mapping[Phase, tuple[type, ...]] = {
     Phase.SPEAKING: (PromptPlayed,),
-    Phase.ASKING: (DigitsEntered, NothingHeard),
+    Phase.ASKING: (DigitsEntered, NothingHeard, SpeechHeard, SpeechUnavailable),
     Phase.LOOKING_UP: (LookupAnswered,),
     Phase.RECORDING: (MessageKept, MessageNotKept),
     Phase.TEXTING: (TextQueued,),

@@ -88,6 +88,10 @@ def told_event(event: Entry) -> str:
             return f"the caller enters {digits}{'#' if event.get('terminated') else ''}"
         case "NothingHeard":
             return "the caller is silent"
+        case "SpeechHeard":
+            return f"the caller says {_heard(event)}"
+        case "SpeechUnavailable":
+            return f"nobody can listen: {event.get('reason')}{_keys(event)}"
         case "CallerHungUp":
             return "the caller hangs up"
         case "LookupAnswered":
@@ -112,6 +116,12 @@ def told_event(event: Entry) -> str:
             return str(other)
 
 
+def _heard(event: Entry) -> str:
+    """What a recogniser made of it, with how sure it was, from 0 to 1."""
+    told = (f"'{one.get('text')}' ({one.get('confidence')})" for one in event.get("hypotheses") or ())
+    return " or ".join(told) or "something that nothing fits"
+
+
 def _keys(event: Entry) -> str:
     count = event.get("keys")
     return f"; {count} key{'s' * (count != 1)} pressed meanwhile" if isinstance(count, int) and count else ""
@@ -126,6 +136,11 @@ def told_note(note: Entry) -> str:
             return f"key {note.get('key')} is {'universal' if note.get('universal') else 'a choice'}: {note.get('target')}"
         case "ValueCollected":
             return f"an entry of {note.get('length')} digits"
+        case "PhraseHeard":
+            asks = "" if note.get("sure") else ", not sure: asks whether that was meant"
+            return f"'{note.get('phrase')}' stands for key {note.get('key')}{asks}"
+        case "ListeningFailed":
+            return "only keys are asked for from here on"
         case "InputRejected":
             return f"{note.get('reason')}, {note.get('tries')} so far"
         case "TriesExhausted":

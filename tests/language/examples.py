@@ -55,6 +55,11 @@ EXAMPLES = {
     "the file": forms.FLOW.example,
     "defaults": nodes("ask: {menu: main_menu, choices: {1: bye}}\n") + forms.DEFAULTS.example,
     "limits": nodes("ask: {menu: main_menu, choices: {1: bye}, exhausted: bye}\n") + forms.LIMITS.example,
+    "speech": nodes("ask: {menu: main_menu, choices: {1: {then: bye, say: 话费}}, exhausted: bye}\n") + forms.SPEECH.example,
+    "a choice": nodes(
+        "ask:\n  menu: main_menu\n  exhausted: bye\n" + indent(forms.CHOICE.example, "  ") + "tell: {say: balance, then: ask}\n"
+    )
+    + forms.SPEECH.example,
     "opening hours": nodes("ask: {hours: desk, open: bye, closed: bye}\n") + HOURS.example,
     "a sub-flow": nodes("ask: {call: thanks, with: {number: call.caller_id}, then: bye}\n") + forms.SUBFLOW.example,
 }

@@ -30,6 +30,7 @@ CORPUS = sorted((HOME / "tests" / "corpus" / "flows").glob("*.yaml"))
 OF_STRUCTURE = frozenset(("unknown-key", "missing-key", "wrong-type", "bad-value", "unknown-type"))
 ONLY_LINT_KNOWS = {  # what a schema, which sees one value at a time, cannot tell
     "branch_else_not_last": "the order of arms",
+    "speech_missing": "which keys need one another",
     "collect_length_and_max": "which keys exclude one another",
     "lookup_same_name_two_types": "types",
     "lookup_wrong_arguments": "what a look-up needs",
@@ -52,6 +53,8 @@ ALL_FORMS = {
     "the file": forms.FLOW,
     "defaults": forms.DEFAULTS,
     "limits": forms.LIMITS,
+    "speech": forms.SPEECH,
+    "a choice": forms.CHOICE,
     "opening hours": HOURS,
     "a sub-flow": forms.SUBFLOW,
     "when": forms.WHEN_ARM,
@@ -97,6 +100,8 @@ def test_the_schema_has_the_keys_of_the_table():
         "the file": schema(),
         "defaults": definitions["form_defaults"],
         "limits": definitions["form_limits"],
+        "speech": definitions["form_speech"],
+        "a choice": definitions["form_choice"],
         "opening hours": definitions["form_hours"],
         "a sub-flow": definitions["form_subflow"],
         "when": definitions["arm_when"],
@@ -182,6 +187,9 @@ WRONG: dict[Takes, list[str]] = {
     Takes.WORD: ["[]", "{}"],
     Takes.FILES: ["{}", "[[a.yaml]]", "~"],
     Takes.LIMITS: ["[]", "5", "{duration: soon}"],
+    Takes.PHRASES: ["[]", "~", "[[话费]]", "{zh-CN: []}", "[话费, ~]"],
+    Takes.SHARE: ["2", "-1", "much", "~", "[]"],
+    Takes.SPEECH: ["[]", "5", "{}"],
     Takes.HOURS: ["[]", "5"],
     Takes.WEEK: ["[]", "{}", "{monday: 08:30-12:00}", "{mon: 8}", "{mon: 08:30-25:00}", "{mon: [[08:30-12:00]]}"],
     Takes.WEEKDAY: ["monday", "[]", "~"],
@@ -200,12 +208,21 @@ def _around(name: str, written: dict[str, str]) -> str:
     subflow = "subflows: {ask: {start: end, takes: {number: digits}, nodes: {end: {return: {told: true}}}}}\n"
     flow = "{" + ", ".join(f"{key}: {value}" for key, value in written.items()) + "}"
     head = {"selfline": "1", "line": "x", "languages": "[zh-CN]", "start": "look", "on_failure": "bye"}
-    head |= {"milestones": "[balance_told]", "outcomes": "[contained]", "hours": "{desk: {week: {daily: 08:30-18:00}}}"}
+    head |= {
+        "speech": forms.FLOW["speech"].example,
+        "milestones": "[balance_told]",
+        "outcomes": "[contained]",
+        "hours": "{desk: {week: {daily: 08:30-18:00}}}",
+    }
     match name:
         case "the file":
             return "".join(f"{key}: {value}\n" for key, value in written.items())
         case "limits":
             return _around("the file", head | {"limits": flow, "nodes": "{look: {hangup: }}"})
+        case "speech":
+            return _around("the file", head | {"speech": flow, "nodes": "{look: {hangup: }}"})
+        case "a choice":
+            return _around("menu", _whole("menu", forms.NODES["menu"]) | {"choices": f"{{1: {flow}}}"})
         case "opening hours":
             return _around("the file", head | {"hours": f"{{desk: {flow}}}", "nodes": "{look: {hangup: }}"})
         case "defaults":
@@ -230,8 +247,9 @@ def _targets() -> set[str]:
 
 
 def _whole(name: str, form: Form) -> dict[str, str]:
-    """All keys with their examples; of `length`, `min` and `max`, the last two."""
-    return {key: form[key].example for key in form if key != "length"}
+    """All keys with their examples; of `length`, `min` and `max`, the last two; of `secret` and `spoken`, the last one."""
+    written = {key: form[key].example for key in form if key != "length"}
+    return written | {"secret": "false"} if {"secret", "spoken"} <= written.keys() else written
 
 
 def _opinions(text: str) -> tuple[bool, bool]:
