@@ -12,7 +12,9 @@ _BETWEEN = re.compile(r"[\s，。！？、；：,.!?;:'’\"“”-]+")
 def interpretation(grammar: Grammar, text: str) -> str | None:
     """What these words mean at a question; None when the grammar has nothing like them."""
     said = _bare(text)
-    return next((phrase for phrase in grammar.phrases if _bare(phrase) == said), None)
+    if (phrase := next((phrase for phrase in grammar.phrases if _bare(phrase) == said), None)) is not None:
+        return phrase
+    return said if said.isascii() and said.isdigit() and len(said) <= grammar.digits else None
 
 
 def _bare(text: str) -> str:

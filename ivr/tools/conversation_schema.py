@@ -22,7 +22,7 @@ STEPS: Mapping[str, str] = {
     "milestone": "A milestone that the call has reached since the caller last did something.",
     "press": "The caller presses these keys.",
     "say": "The caller says it, and it is heard surely; what no choice has is nothing that fits.",
-    "say_unclearly": "The caller says it, and it is heard so unsurely that the line asks back.",
+    "say_unclearly": "The caller says it, and it is heard so unsurely that the line asks back; it may be one / or the other.",
     "nobody_listens": "Nobody can listen to what the caller says, so the line asks for keys.",
     "later": "So much time passes before the next step.",
     "silence": "The caller is silent until the line goes on.",

@@ -106,7 +106,9 @@ def _renamed(old: Flow, new: Flow, was: Mapping[str, Mapping[str, str]], now: Ma
 def _head(flow: Flow) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for item in fields(flow):
-        if item.name not in (*_SELF, "nodes", "variables"):
+        if item.name == "speech" and flow.speech is not None:
+            found.update((f"speech: {label}", value) for label, value in _facets_of_fields(flow.speech) if not label.startswith("answers"))
+        elif item.name not in (*_SELF, "nodes", "variables"):
             found.update(_facets(_label(item.name), getattr(flow, item.name)))
     return found
 

@@ -93,9 +93,16 @@ def transcript_of(utterance: Utterance) -> str:
 
 
 def hypotheses(grammar: Grammar, speech: Speech, said: str, *, unclear: bool = False) -> tuple[Hypothesis, ...]:
-    """What a recogniser would make of these words: one of the grammar's phrases, or digits; nothing where they are none."""
-    meaning = interpretation(grammar, said)
-    return () if meaning is None else (Hypothesis(meaning, (speech.unsure + speech.sure) / 2 if unclear else 1.0),)
+    """What a recogniser would make of these words: one of the grammar's phrases, or digits; nothing where they are none.
+
+    What is said unclearly may be several things, written with a slash between them, the likeliest first.
+    """
+    if not unclear:
+        meaning = interpretation(grammar, said)
+        return () if meaning is None else (Hypothesis(meaning, 1.0),)
+    meanings = [meaning for one in said.split("/") if (meaning := interpretation(grammar, one)) is not None]
+    steps = (speech.sure - speech.unsure) / (len(meanings) + 1)
+    return tuple(Hypothesis(meaning, speech.sure - number * steps) for number, meaning in enumerate(meanings, 1))
 
 
 def run(flow: Flow, conversation: Conversation, answers: Answers) -> Outcome:

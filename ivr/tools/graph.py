@@ -31,6 +31,7 @@ from ivr.core.flow import (
     TakesMessage,
     Target,
     TransfersCall,
+    said_for,
 )
 from ivr.tools.edges import ELSE, THEN, Edge, Kind, edges_from, edges_of, subflow_of
 from ivr.tools.graph_words import first_words, hours_in_words, limits_in_words
@@ -224,6 +225,11 @@ def _label(node: Node, edge: Edge) -> str:
         case Kind.ENTRY, Collect():
             digits = f"{node.min_digits}" if node.min_digits == node.max_digits else f"{node.min_digits}-{node.max_digits}"
             return f"{digits} digits"
+        case Kind.SPOKEN, Menu():
+            names = (said_for(meanings, edge.label) for meanings in node.phrases.values())
+            return next((f"“{name}”" for name in names if name), "")
+        case Kind.SPOKEN, _:
+            return "spoken"
         case Kind.BRANCH, _:
             return ELSE if edge.label == ELSE else edge.label
         case _:

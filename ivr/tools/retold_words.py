@@ -100,10 +100,13 @@ class Samples:
 
 def said(hypotheses: Sequence[Hypothesis], speech: Speech | None) -> str:
     """What was heard, as a step; what was nothing that fits has no words."""
-    best = max(hypotheses, key=lambda one: one.confidence, default=Hypothesis("?", 1.0))
-    if speech is not None and best.confidence < speech.unsure:
+    sure, unsure = (speech.sure, speech.unsure) if speech is not None else (0.0, 0.0)
+    likely = sorted((one for one in hypotheses if one.confidence >= unsure), key=lambda one: -one.confidence)
+    if not likely:
         return 'say: "?"'
-    return f"{'say' if speech is None or best.confidence >= speech.sure else 'say_unclearly'}: {quoted(best.text)}"
+    if likely[0].confidence >= sure:
+        return f"say: {quoted(likely[0].text)}"
+    return f"say_unclearly: {quoted(' / '.join(one.text for one in likely))}"
 
 
 def in_turn(answers: Sequence[str]) -> str:

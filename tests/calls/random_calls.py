@@ -32,7 +32,7 @@ from ivr.core.flow import Flow
 from ivr.core.interpreter import Step, advance
 from ivr.core.state import CallState
 from tests.core.phone import compiled
-from tests.core.test_properties import ANSWERS, CALLER, KEYS, PIN, SECRETIVE
+from tests.core.test_properties import ANSWERS, CALLER, KEYS, PIN, SECRETIVE, spoken
 
 __all__ = ["CALLER", "EVERYTHING", "NIGHT", "PIN", "SECRETIVE", "SESSION", "Happened", "a_call", "journal_of"]
 
@@ -44,7 +44,14 @@ EVERYTHING = compiled(
   tell: {say: <<{{ account.balance | money }}, {{ account.data_left | volume }}, {{ account.minutes_left | duration }}.>>, then: main}
   main:
     menu: <<Main.>>
-    choices: {1: bundles, 2: desk, 3: text, 4: other, 5: pin, 6: number, 77: person}
+    choices:
+      1: {then: bundles, say: <<bundles>>}
+      2: {then: desk, say: {en-US: [the desk, a person], zh-CN: [人工台, 人工]}}
+      3: text
+      4: {then: other, say: <<language>>}
+      5: pin
+      6: number
+      77: person
     nomatch: <<What?>>
     exhausted: leave
   bundles: {lookup: bundles, with: {number: call.caller_id}, then: read}
@@ -53,6 +60,7 @@ EVERYTHING = compiled(
     as: bundle
     each: <<{{ bundle.name | text }} has {{ bundle.left | volume }} until {{ bundle.expires | date }}.>>
     page: 1
+    spoken: true
     more: <<More?>>
     last: <<All.>>
     empty: main
@@ -85,13 +93,22 @@ milestones: [asked]
 outcomes: [put_off, told]
 limits: {duration: 10min, tries: 6, exceeded: long, calls: 3, crowded: leave}
 hours: {desk: {week: {mon-fri: 09:00-18:00}}}
-universals: {"*": back, "9": repeat, "0": person}""",
+speech: {did_you_mean: <<Do you mean {{ heard | text }}?>>, use_keys: <<Use the keys.>>}
+universals: {"*": back, "9": {then: repeat, say: <<repeat>>}, "0": person}""",
     """
 subflows:
   ask:
     start: number
     nodes:
-      number: {collect: <<Which number?>>, as: number, min: 3, max: 11, confirm: <<{{ number | digits }}?>>, then: end, exhausted: /leave}
+      number:
+        collect: <<Which number?>>
+        as: number
+        min: 3
+        max: 11
+        spoken: true
+        confirm: <<{{ number | digits }}?>>
+        then: end
+        exhausted: /leave
       end: {return: {number: number}}
 """,
 )
@@ -149,7 +166,8 @@ def _answer(command: Command, draw: st.DrawFn) -> Event:
             likely = st.sampled_from("123456") if longest < 3 else st.sampled_from(["13800001111", "12345", "77"[:longest]])
             digits = draw(st.one_of(st.text(alphabet, min_size=1, max_size=longest), likely, likely, likely))
             keyed = DigitsEntered(at, digits)
-            return draw(st.sampled_from([keyed, keyed, keyed, replace(keyed, terminated=True), NothingHeard(at)]))
+            said = spoken(command, draw)
+            return draw(st.sampled_from([keyed, keyed, keyed, replace(keyed, terminated=True), NothingHeard(at), *said]))
         case Lookup(name=name):
             if draw(st.integers(0, 5)) == 0:
                 return draw(

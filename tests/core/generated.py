@@ -21,6 +21,8 @@ outcomes: [done]
 hours: {desk: {week: {mon-fri: [08:30-12:00, 14:00-18:00]}}}
 """
 SAMPLE_CONDITIONS = ('call.caller_id == ""', 'call.caller_id.startsWith("139")', 'language == "zh-CN"', "size(call.dialled) > 3")
+SPEECH = "speech: {{did_you_mean: {asks}, use_keys: {keys}}}\n"
+WORDS = ("apple", "pear", "plum", "fig")
 NUMBERS = ("nought", "one", "two", "three", "four", "five", "six")
 KINDS = (
     *("say", "menu", "form", "secret", "confirmed", "list", "lookup", "branch", "hours", "set", "language", "message", "sms", "goto"),
@@ -35,8 +37,9 @@ def said(words: str) -> str:
 class _Flow:
     """One flow being written: a line of `count` nodes, or a sub-flow of them."""
 
-    def __init__(self, draw: st.DrawFn, count: int, calls: tuple[str, ...]) -> None:
+    def __init__(self, draw: st.DrawFn, count: int, calls: tuple[str, ...], *, listens: bool) -> None:
         self._draw = draw
+        self._listens = listens
         self._count = count
         self._calls = calls
         self.lines: list[str] = []
@@ -52,6 +55,13 @@ class _Flow:
 
     def _anywhere(self) -> str:
         return f"n{self._draw(st.integers(0, self._count - 1))}"
+
+    def _choice(self, place: int, listens: bool) -> str:
+        target = self._anywhere()
+        return f"{{then: {target}, say: {said(WORDS[place])}}}" if listens and self._draw(st.booleans()) else target
+
+    def _spoken(self) -> str:
+        return f"spoken: {'true' if self._listens and self._draw(st.booleans()) else 'false'}, "
 
     def _retry(self, number: int) -> str:
         tries, again = self._draw(st.integers(1, 3)), said("again")
@@ -71,20 +81,21 @@ class _Flow:
                 self._add(name, f"say: {words}, {barge_in}, then: {then}{counted}")
             case "menu":
                 keys = draw(st.lists(st.sampled_from(["1", "2", "3", "44", "45", "0", "*"]), min_size=1, max_size=4, unique=True))
-                choices = ", ".join(f'"{key}": {self._anywhere()}' for key in keys)
+                choices = ", ".join(f'"{key}": {self._choice(place, self._listens)}' for place, key in enumerate(keys))
                 self._add(name, f"menu: {words}, choices: {{{choices}}}, {barge_in}, {self._retry(number)}{counted}")
             case "form" | "secret":
                 secret = "secret: true, " if kind == "secret" else ""
                 self._add(name, f"collect: {words}, as: v{number}, {secret}min: 2, max: 6, {barge_in}, then: {then}, {self._retry(number)}")
             case "confirmed":
                 read_back = said(f"{{{{ v{number} | digits }}}}.")
-                self._add(name, f"collect: {words}, as: v{number}, length: 4, confirm: {read_back}, then: {then}, {self._retry(number)}")
+                form = f"collect: {words}, as: v{number}, length: 4, {self._spoken()}confirm: {read_back}"
+                self._add(name, f"{form}, then: {then}, {self._retry(number)}")
             case "list":
                 items, each = f"l{number}", said("{{ item.name | text }}")
                 self._add(name, f"lookup: bundles, with: {{number: call.caller_id}}, as: {items}, failed: {then}, then: {name}r{counted}")
                 page, question = draw(st.integers(1, 2)), said("more?")
                 reading = f"read: {items}.items, each: {each}, page: {page}, more: {question}, last: {question}"
-                self._add(f"{name}r", f"{reading}, empty: {self._on(number)}, then: {then}, {self._retry(number)}")
+                self._add(f"{name}r", f"{self._spoken()}{reading}, empty: {self._on(number)}, then: {then}, {self._retry(number)}")
             case "lookup":
                 retries = draw(st.integers(0, 2))
                 ways = f"not_found: {self._on(number)}, failed: {self._on(number)}, then: {name}t"
@@ -121,16 +132,27 @@ class _Flow:
 @st.composite
 def flow_texts(draw: st.DrawFn) -> str:
     """The text of a flow with nothing wrong in it."""
-    universals = draw(st.sampled_from(["{}", '{"*": back, "9": repeat}', '{"*": back, "9": repeat, "0": sorry, "7": n0}']))
+    listens = draw(st.booleans())
+    spoken = [f'{{"9": {{then: repeat, say: {said("again")}}}, "0": {{then: sorry, say: {said("help")}}}}}'] if listens else []
+    universals = draw(st.sampled_from(["{}", '{"*": back, "9": repeat}', '{"*": back, "9": repeat, "0": sorry, "7": n0}', *spoken]))
+    speech = SPEECH.format(asks=said("{{ heard | text }}?"), keys=said("Keys.")) if listens else ""
     limits = draw(st.sampled_from(["", "limits: {duration: 10min, tries: 4, exceeded: sorry, calls: 3, crowded: sorry}\n"]))
     on_hangup = draw(st.sampled_from(["", "on_hangup: gone\n"]))
-    nodes = _Flow(draw, draw(st.integers(1, 7)), ("inner", "outer")).write()
+    nodes = _Flow(draw, draw(st.integers(1, 7)), ("inner", "outer"), listens=listens).write()
     last = ["sorry: {say: " + said("Sorry.") + ", then: last}", "last: {hangup: " + said("Bye.") + "}"]
     gone = ["gone: {sms: " + said("Gone.") + ", then: end}", "end: {hangup: }"] if on_hangup else []
-    text = HEAD + f"universals: {universals}\n" + limits + on_hangup + "nodes:\n" + "".join(f"  {one}\n" for one in (*nodes, *last, *gone))
+    text = (
+        HEAD
+        + f"universals: {universals}\n"
+        + speech
+        + limits
+        + on_hangup
+        + "nodes:\n"
+        + "".join(f"  {one}\n" for one in (*nodes, *last, *gone))
+    )
     text += "subflows:\n"
     for name, calls in (("outer", ("inner",)), ("inner", ())):
-        inside = [*_Flow(draw, draw(st.integers(1, 4)), calls).write(), "last: {return: {number: number + 1}}"]
+        inside = [*_Flow(draw, draw(st.integers(1, 4)), calls, listens=listens).write(), "last: {return: {number: number + 1}}"]
         text += f"  {name}:\n    start: n0\n    takes: {{number: number}}\n    nodes:\n" + "".join(f"      {one}\n" for one in inside)
     return text
 

@@ -22,12 +22,15 @@ from ivr.core.events import (
     CommandFailed,
     DigitsEntered,
     Event,
+    Hypothesis,
     LookupAnswered,
     MessageKept,
     MessageNotKept,
     NothingHeard,
     PromptPlayed,
     Released,
+    SpeechHeard,
+    SpeechUnavailable,
     TextQueued,
     TransferEnded,
 )
@@ -182,6 +185,17 @@ def _answers(type_: Type) -> st.SearchStrategy[Value]:
 ANSWERS = {name: _answers(signature.answer) for name, signature in SIGNATURES.items()}
 
 
+def spoken(command: AskDigits, draw: st.DrawFn) -> tuple[Event, ...]:
+    """What may come of listening, where the line does."""
+    grammar = command.grammar
+    if grammar is None:
+        return ()
+    texts = [*grammar.phrases, *("5" * length for length in range(1, grammar.digits + 1))]
+    heard = st.builds(Hypothesis, st.sampled_from(texts), st.floats(0, 1))
+    said = SpeechHeard(NOON, tuple(draw(st.lists(heard, max_size=3))))
+    return said, said, said, SpeechUnavailable(NOON, "full", draw(KEYS))
+
+
 def _fitting(step: Step, draw: st.DrawFn) -> Event:
     """Something the channel could answer."""
     if draw(st.integers(0, 19)) == 0:
@@ -193,7 +207,8 @@ def _fitting(step: Step, draw: st.DrawFn) -> Event:
             digits = (
                 PIN[:longest] if secret else draw(st.text("0123456789*#" if longest == 1 else "0123456789*", min_size=1, max_size=longest))
             )
-            return draw(st.sampled_from([DigitsEntered(NOON, digits), DigitsEntered(NOON, digits, True), NothingHeard(NOON)]))
+            said = spoken(step.command, draw)
+            return draw(st.sampled_from([DigitsEntered(NOON, digits), DigitsEntered(NOON, digits, True), NothingHeard(NOON), *said]))
         case Lookup(name=name):
             answer = draw(st.one_of(st.none(), ANSWERS[name], st.just({})))
             return draw(st.sampled_from([LookupAnswered(NOON, answer, draw(KEYS)), CommandFailed(NOON, "deadline", draw(KEYS))]))
@@ -214,6 +229,12 @@ ANY_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(PromptPlayed, st.just(NOON), KEYS),
     st.builds(DigitsEntered, st.just(NOON), KEYS, st.booleans()),
     st.just(NothingHeard(NOON)),
+    st.builds(
+        SpeechHeard,
+        st.just(NOON),
+        st.lists(st.builds(Hypothesis, st.sampled_from(["apple", "again", "yes", "no", "1234"]), st.floats(0, 1)), max_size=3).map(tuple),
+    ),
+    st.builds(SpeechUnavailable, st.just(NOON), st.just("full"), KEYS),
     st.builds(LookupAnswered, st.just(NOON), st.one_of(st.none(), *ANSWERS.values()), KEYS),
     st.builds(CommandFailed, st.just(NOON), st.just("audio"), KEYS),
     st.builds(MessageKept, st.just(NOON), st.sampled_from(["481625", None]), st.booleans()),

@@ -18,6 +18,7 @@ subflows:
         collect: {en-US: Please enter the number.}
         as: keyed
         length: 11
+        spoken: true
         confirm: {en-US: "{{ keyed | digits }}. If that is right, press one. To enter it again, press two."}
         then: end
       end: {return: {number: keyed}}
@@ -38,7 +39,8 @@ limits: {duration: 10min, tries: 4, exceeded: long, calls: 60, crowded: full}
 hours:
   desk: {week: {mon-fri: 09:00-17:00}, holidays: calendars/days.ics}
   always: {week: {daily: 00:00-24:00}}
-universals: {"*": back, "9": repeat, "0": person}
+speech: {did_you_mean: {en-US: "Do you mean {{ heard | text }}?"}, use_keys: {en-US: Please use the keys.}}
+universals: {"*": back, "9": repeat, "0": {then: person, say: operator}}
 defaults: {exhausted: sorry}
 nodes:
   open_now: {hours: desk, open: always, closed: shut, holiday: feast}
@@ -47,7 +49,7 @@ nodes:
   always: {hours: always, open: main, closed: full}
   main:
     menu: {en-US: "For your bundles, press one. For another number, press two. To leave a message, press three."}
-    choices: {1: mine, 2: other, 3: take}
+    choices: {1: {then: mine, say: [my bundles, bundles]}, 2: other, 3: {then: take, say: message}}
   mine: {lookup: bundles, with: {number: call.caller_id}, retries: 1, failed: sorry, then: list}
   other: {call: number, with: {usual: call.caller_id}, as: asked, then: theirs}
   theirs: {lookup: bundles, with: {number: asked.number}, as: bundles, failed: sorry, then: list}
@@ -56,6 +58,7 @@ nodes:
     as: bundle
     each: {en-US: "{{ bundle.name | text }}, {{ bundle.left | volume }} left."}
     page: 2
+    spoken: true
     more: {en-US: "To go on, press one. To go back, press two. To stop, press three."}
     last: {en-US: "That is all. To go back, press two. To stop, press three."}
     empty: none
