@@ -11,13 +11,13 @@ from ivr.core import listening
 from ivr.core.commands import AskDigits
 from ivr.core.evaluation import EvaluationFailed
 from ivr.core.events import Hypothesis
-from ivr.core.flow import BACK, REPEAT, Asks, Collect, Menu, ReadsList, Target
+from ivr.core.flow import ACTIONS, BACK, LOUDER, SLOWER, Asks, Collect, Menu, ReadsList, Target
 from ivr.core.matching import first_choice, first_entry, fits, may_go_on
-from ivr.core.notes import ChoiceMade, InputRejected, ListeningFailed, PageTurned, PhraseHeard, TriesExhausted, ValueCollected
+from ivr.core.notes import ChoiceMade, InputRejected, ListeningFailed, MannerChosen, PageTurned, PhraseHeard, TriesExhausted, ValueCollected
 from ivr.core.rendering import Parts
 from ivr.core.state import Passed, Phase
 from ivr.core.turn import Turn
-from ivr.core.values import Value
+from ivr.core.values import Manner, Value
 
 
 def enter(turn: Turn, node: Asks) -> None:
@@ -288,11 +288,21 @@ def _universal(turn: Turn, node: Asks, key: str) -> None:
         *earlier, place = turn.state.history
         turn.set(history=tuple(earlier), returns=place.returns, heard=())
         turn.go(place.node)
-    elif action in (BACK, REPEAT):
+    elif action in ACTIONS:
+        if action in (SLOWER, LOUDER):
+            _change_manner(turn, node, action)
         _say_again(turn, node)
     else:
         turn.passed(node.name)
         turn.go(action)
+
+
+def _change_manner(turn: Turn, node: Asks, action: str) -> None:
+    """Slower, or louder; as it was, when it is that already."""
+    old = turn.state.manner
+    new = Manner(old.slower != (action == SLOWER), old.louder != (action == LOUDER))
+    turn.note(MannerChosen(node.name, new.slower, new.louder))
+    turn.set(manner=new)
 
 
 def _say_again(turn: Turn, node: Asks) -> None:

@@ -12,7 +12,8 @@ from ivr.core.values import Value
 class CallStarted:
     """A caller is on the line. `caller_id` is what the network says, which is identification, never proof; "" when withheld.
 
-    `language` is what this caller chose in an earlier call, "" when nothing is remembered; `crowded`: the line has all the calls it may.
+    `language` is what this caller chose in an earlier call, "" when nothing is remembered; `slower` and `louder`, how they wanted to be
+    spoken to; `crowded`: the line has all the calls it may.
     """
 
     at: dt.datetime
@@ -21,6 +22,8 @@ class CallStarted:
     dialled: str
     language: str = ""
     crowded: bool = False
+    slower: bool = False
+    louder: bool = False
 
 
 @dataclass(frozen=True, slots=True)

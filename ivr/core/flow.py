@@ -13,7 +13,8 @@ from ivr.core.schedule import Schedule
 from ivr.core.values import Kind, Text, Type
 
 Target = str  # the name of a node; inside a sub-flow it is "subflow/node"
-BACK, REPEAT = "back", "repeat"  # what a universal key can do besides going to a node
+BACK, REPEAT, SLOWER, LOUDER = "back", "repeat", "slower", "louder"
+ACTIONS = (BACK, REPEAT, SLOWER, LOUDER)  # what a universal key can do besides going to a node
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +320,7 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A whole line. `universals` are keys that work in every menu and form: "back", "repeat" or a node's name.
+    """A whole line. `universals` are keys that work in every menu and form: one of ACTIONS or a node's name.
 
     A value of a sub-flow is named "subflow/name", and a sub-flow knows no other values than its own, `call`, `ticket` and `language`.
     """

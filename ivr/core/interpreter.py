@@ -29,6 +29,8 @@ from ivr.core.events import (
     TransferEnded,
 )
 from ivr.core.flow import (
+    LOUDER,
+    SLOWER,
     Asks,
     Branch,
     Call,
@@ -49,7 +51,7 @@ from ivr.core.schedule import holiday_at, is_open, opens_next
 from ivr.core.state import CallState, Phase
 from ivr.core.turn import Step as Step
 from ivr.core.turn import Turn
-from ivr.core.values import Utterance, Value
+from ivr.core.values import Manner, Utterance, Value
 from ivr.errors import UnexpectedEvent
 
 MAX_SILENT_STEPS = 500  # nodes entered between two events; the checks refuse flows that could loop in silence
@@ -128,7 +130,9 @@ def _begin(turn: Turn, event: CallStarted) -> None:
     remembered = flow.remembers_language and event.language in flow.languages
     call: Value = {"caller_id": event.caller_id, "dialled": event.dialled, "remembered": remembered}
     turn.assign("call", call)
-    turn.set(started_at=event.at)
+    offers = flow.universals.values()
+    manner = Manner(event.slower and SLOWER in offers, event.louder and LOUDER in offers)  # who cannot undo it is not spoken to so
+    turn.set(started_at=event.at, manner=manner)
     turn.speak(event.language if remembered else flow.languages[0])
     if event.crowded and flow.limits.crowded is not None:
         turn.note(facts.LimitExceeded("", "calls", flow.limits.crowded))
@@ -331,7 +335,7 @@ def _work(turn: Turn) -> None:
 
 def _look_up(turn: Turn, node: LookUp) -> None:
     arguments, comfort = turn.values(node.arguments), turn.render(node.comfort)
-    spoken = Utterance(turn.state.language, comfort) if comfort and not turn.state.hung_up else None
+    spoken = Utterance(turn.state.language, comfort, turn.state.manner) if comfort and not turn.state.hung_up else None
     turn.wait(Phase.LOOKING_UP, Lookup(node.lookup, arguments, node.deadline, spoken, retries=node.retries, backoff=node.backoff))
 
 

@@ -122,6 +122,15 @@ class LanguageChosen:
 
 
 @dataclass(frozen=True, slots=True)
+class MannerChosen:
+    """The caller is spoken to in another manner from here on."""
+
+    node: str
+    slower: bool
+    louder: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LimitExceeded:
     """The call has become too much: `limit` is duration, tries or calls."""
 
@@ -161,6 +170,7 @@ Note = (
     | MilestoneReached
     | OutcomeReached
     | LanguageChosen
+    | MannerChosen
     | LimitExceeded
     | StepFailed
     | TicketPromised

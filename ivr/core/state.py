@@ -9,7 +9,7 @@ from enum import StrEnum
 from operator import attrgetter
 
 from ivr.core.flow import Target
-from ivr.core.values import SpokenValue, Text, Value
+from ivr.core.values import AS_USUAL, Manner, SpokenValue, Text, Value
 
 
 class Phase(StrEnum):
@@ -51,6 +51,7 @@ class CallState:
     phase: Phase = Phase.NEW
     node: Target = ""
     language: str = ""
+    manner: Manner = AS_USUAL
     variables: Mapping[str, Value] = field(default_factory=dict, repr=False)
     pending: tuple[Text | SpokenValue, ...] = field(default=(), repr=False)  # to be said with what comes next
     heard: tuple[Text | SpokenValue, ...] = field(default=(), repr=False)  # said since the caller's last key: what "repeat" repeats

@@ -121,7 +121,7 @@ class Turn:
         """What the line says now. A caller who is told a value has been served."""
         if any(isinstance(part, SpokenValue) for part in parts):
             self.set(served=True)
-        return Utterance(self.state.language, parts)
+        return Utterance(self.state.language, parts, self.state.manner)
 
     # --- the state ---
 

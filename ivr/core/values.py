@@ -83,8 +83,20 @@ class SpokenValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How the line speaks to this caller, who may ask for it: as it is recorded, slower, louder, or both."""
+
+    slower: bool = False
+    louder: bool = False
+
+
+AS_USUAL = Manner()
+
+
+@dataclass(frozen=True, slots=True)
 class Utterance:
     """One turn of the line: everything the caller hears before it is their turn. It becomes one audio file."""
 
     language: str  # BCP 47: zh-CN, en-US
     parts: tuple[Text | SpokenValue, ...]
+    manner: Manner = AS_USUAL

@@ -155,7 +155,13 @@ CHOICE = Form(
     "Where a key leads, with what may be said in its place. The line then listens where the key counts, also while it speaks itself. "
     "`speech` at the head of the flow says how.",
     (
-        Key("then", Takes.NODE, "Where it leads; for a key that works everywhere, `back` or `repeat` as well.", "balance", required=True),
+        Key(
+            "then",
+            Takes.NODE,
+            "Where it leads; for a key that works everywhere, `back`, `repeat`, `slower` or `louder` as well.",
+            "balance",
+            required=True,
+        ),
         Key("say", Takes.PHRASES, "What may be said for it. The first phrase is its name when the line asks.", "[查话费, 话费]"),
     ),
     """\

@@ -18,12 +18,13 @@ class Takes(Enum):
     LINE = ("a line's name", "Up to 32 letters, digits, `-` and `_`. One that is all digits may stand without quotes.")
     LANGUAGES = ("languages", "A list of `zh-CN` and `en-US`, each once.")
     NODE = ("a node", "A node's name: small letters, digits and `_`, a letter first. In a sub-flow, `/name` is a node of the line itself.")
-    NODES = ("nodes", "A mapping of names to nodes, one at least. No node is named `back` or `repeat`.")
+    NODES = ("nodes", "A mapping of names to nodes, one at least. No node is named `back`, `repeat`, `slower` or `louder`.")
     SUBFLOWS = ("sub-flows", "A mapping of names to sub-flows.")
     SUBFLOW = ("a sub-flow", "The name of a sub-flow of this file.")
     UNIVERSALS = (
         "single keys and nodes",
-        "A mapping of single keys (`0` to `9`, `*`, `#`) to `back`, `repeat` or a node, or to a [choice](#a-choice) with one of these.",
+        "A mapping of single keys (`0` to `9`, `*`, `#`) to `back`, `repeat`, `slower`, `louder` or a node, or to a "
+        "[choice](#a-choice) with one of these. `slower` and `louder` say it again so, and go on so; a second time, they undo it.",
     )
     CHOICES = (
         "keys and nodes",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ivr.core.flow import BACK, REPEAT, Flow, HangsUp, Limits, Node, Phrases, Speech, Timing
+from ivr.core.flow import ACTIONS, Flow, HangsUp, Limits, Node, Phrases, Speech, Timing
 from ivr.core.marks import Mark
 from ivr.core.schedule import Schedule
 from ivr.core.values import Kind, LookupSignature, Scalar
@@ -316,10 +316,10 @@ def _universals(reader: Reader, whole: Whole) -> tuple[dict[str, str], Phrases]:
         if KEY.fullmatch(key) is None or len(key) != 1:
             reader.problem(name.mark, "bad-value", f"'{key}' is not a key: write one of 0-9, * and #")
         elif isinstance(source, ListSource) or (isinstance(source, ScalarSource) and source.is_null):
-            reader.problem(source.mark, "wrong-type", f"universal {key} must be 'back', 'repeat' or a node")
+            reader.problem(source.mark, "wrong-type", f"universal {key} must be 'back', 'repeat', 'slower', 'louder' or a node")
         elif (target := book.choice(key, source)) is not None:
             universals[key] = target.text
-            if target.text not in (BACK, REPEAT):
+            if target.text not in ACTIONS:
                 universals[key] = target_name("", target.text)
                 whole.targets.append((universals[key], target.mark))
     whole.spoken_at += [book.first] if book.first else []
@@ -372,8 +372,9 @@ def _read_nodes(reader: Reader, prefix: str, nodes: dict[str, Node | None], scop
 
 
 def _check_name(key: ScalarSource, problems: list[Problem], what: str) -> None:
-    if _NODE_NAME.fullmatch(key.text) is None or key.text in (BACK, REPEAT):
-        sentence = f"'{key.text}' cannot name a {what}: small letters, digits and _ only, a letter first, and not 'back' or 'repeat'"
+    if _NODE_NAME.fullmatch(key.text) is None or key.text in ACTIONS:
+        letters, taken = "small letters, digits and _ only, a letter first", "'back', 'repeat', 'slower' or 'louder'"
+        sentence = f"'{key.text}' cannot name a {what}: {letters}, and not {taken}"
         problems.append(Problem(key.mark, "bad-value", sentence))
 
 
@@ -399,7 +400,7 @@ def _check_targets(
             elif slash and written in nodes:
                 hint = f"; the line's own node is written '/{written}'"
             else:
-                known = [*([BACK, REPEAT] if mark in everywhere else []), *scopes.get(prefix, [])]
+                known = [*(ACTIONS if mark in everywhere else ()), *scopes.get(prefix, [])]
                 hint = did_you_mean(written, known) if len(problems) < MAX_HINTS else ""
             where = f" in sub-flow '{prefix}'" if slash else ""
             problems.append(Problem(mark, "unknown-target", f"no node named '{written}'{where}{hint}"))

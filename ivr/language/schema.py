@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import yaml
 
 from ivr.core.expressions import KEYWORDS
+from ivr.core.flow import ACTIONS
 from ivr.core.values import Kind
 from ivr.language import forms
 from ivr.language.grammar import Form, Key, Takes
@@ -25,7 +26,7 @@ _NODE_NAME = "[a-z][a-z0-9_]{0,63}"
 _DAY = f"({'|'.join(DAYS)})"
 _CLOCK = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 _NAME = "^[A-Za-z_][A-Za-z0-9_]{0,63}$"
-_NAMES_OF_NODES: Schema = {"pattern": f"^{_NODE_NAME}$", "not": {"enum": ["back", "repeat"]}}
+_NAMES_OF_NODES: Schema = {"pattern": f"^{_NODE_NAME}$", "not": {"enum": list(ACTIONS)}}
 
 
 def schema() -> Schema:
@@ -115,7 +116,7 @@ def _values() -> Mapping[str, Schema]:
         Takes.NODES: _entries(_NAMES_OF_NODES, {"$ref": "#/$defs/form_node"}, 1),
         Takes.SUBFLOWS: _entries(_NAMES_OF_NODES, {"$ref": "#/$defs/form_subflow"}),
         Takes.SUBFLOW: {"type": "string", "pattern": f"^{_NODE_NAME}$"},
-        Takes.UNIVERSALS: _entries("^[0-9*#]$", {"anyOf": [{"enum": ["back", "repeat"]}, target, choice]}),
+        Takes.UNIVERSALS: _entries("^[0-9*#]$", {"anyOf": [{"enum": list(ACTIONS)}, target, choice]}),
         Takes.CHOICES: _entries("^([0-9*#]|[0-9*]{2,4})$", {"anyOf": [target, choice]}, 1),
         Takes.DEFAULTS: {"$ref": "#/$defs/form_defaults"},
         Takes.PROMPTS: {"anyOf": [prompt, several | {"minItems": 1}]},

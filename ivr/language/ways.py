@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from ivr.core.flow import (
-    BACK,
-    REPEAT,
+    ACTIONS,
     Asks,
     Branch,
     Call,
@@ -59,7 +58,7 @@ class _Known:
         self._flow = flow
         self._waiting = [flow.start, *([flow.limits.crowded] if flow.limits.crowded is not None else [])]
         self._known: dict[Target, frozenset[str]] = dict.fromkeys(self._waiting, ALWAYS_KNOWN)
-        self._anywhere = tuple(target for target in flow.universals.values() if target not in (BACK, REPEAT))
+        self._anywhere = tuple(target for target in flow.universals.values() if target not in ACTIONS)
         self._calls: dict[str, list[Call]] = {}
         self._ends: dict[str, list[Target]] = {}
         for node in flow.nodes.values():

@@ -6,8 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 
 from ivr.core.flow import (
-    BACK,
-    REPEAT,
+    ACTIONS,
     Branch,
     Call,
     ChecksHours,
@@ -48,7 +47,7 @@ def untaken(flow: Flow, edge: Edge) -> str:
             return f"nobody used up the tries of '{edge.node}'"
         case Kind.UNIVERSAL:
             action = flow.universals[edge.label]
-            return f"nobody pressed {edge.label} ({action if action in (BACK, REPEAT) else f'to {action}'})"
+            return f"nobody pressed {edge.label} ({action if action in ACTIONS else f'to {action}'})"
         case Kind.LOOKUP:
             how = {THEN: "was never answered", "not_found": "never found nothing", "failed": "never failed"}[edge.label]
             return f"the look-up at '{edge.node}' {how}"

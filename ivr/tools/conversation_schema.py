@@ -44,6 +44,8 @@ KEYS: Mapping[str, tuple[Schema, str]] = {
     "at": ({"type": "string"}, "When the call comes in, such as 2026-03-07T12:00."),
     "language": ({"enum": list(LANGUAGES)}, "The language that is remembered of the caller."),
     "crowded": ({"type": "boolean"}, "Whether the line has all the calls it may."),
+    "slower": ({"type": "boolean"}, "Whether it is remembered that the caller wants to be spoken to slower."),
+    "louder": ({"type": "boolean"}, "Whether it is remembered that the caller wants to be spoken to louder."),
     "back_office": ({"$ref": "#/$defs/back_office"}, "What look-ups answer. A list: each try takes the next answer, the last one stays."),
     "steps": ({"type": "array", "items": {"$ref": "#/$defs/step"}}, "What the caller does, and what the line must have done by then."),
     "ticket": ({"type": "string"}, "The topic of the ticket that the call must promise; 'none' for no ticket."),

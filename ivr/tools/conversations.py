@@ -79,6 +79,8 @@ class Conversation:
     disposition: str | None = None
     language: str = ""  # remembered from an earlier call
     crowded: bool = False
+    slower: bool = False  # remembered from an earlier call, too
+    louder: bool = False
     milestones: tuple[str, ...] | None = None
     outcome: str | None = None
     marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
@@ -117,7 +119,7 @@ def _read_conversation(source: Source, signatures: Mapping[str, LookupSignature]
     caller = _caller(reader)
     at = _moment(reader)
     language = reader.one_of("language", LANGUAGES)
-    crowded = reader.one_of("crowded", ("true", "false")) == "true"
+    crowded, slower, louder = (reader.one_of(key, ("true", "false")) == "true" for key in ("crowded", "slower", "louder"))
     answers: dict[str, Value | Failure | InTurn] = {}
     for lookup, (key, answer) in reader.mapping("back_office").items():
         if lookup not in signatures:
@@ -144,6 +146,8 @@ def _read_conversation(source: Source, signatures: Mapping[str, LookupSignature]
         disposition,
         language or "",
         crowded,
+        slower,
+        louder,
         milestones,
         outcome.text if outcome else None,
         {key: reader.key_mark(key) for key in reader.keys},

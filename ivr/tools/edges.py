@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ivr.core.flow import (
-    BACK,
-    REPEAT,
+    ACTIONS,
     Asks,
     Branch,
     Call,
@@ -155,7 +154,7 @@ def _of_the_line(flow: Flow) -> Iterator[Edge]:
     asking = [node for node in flow.nodes.values() if isinstance(node, Asks)]
     for key, action in flow.universals.items():
         if any(not means_something(node, key) for node in asking):
-            yield Edge(Kind.UNIVERSAL, "", key, None if action in (BACK, REPEAT) else action)
+            yield Edge(Kind.UNIVERSAL, "", key, None if action in ACTIONS else action)
     yield from (Edge(Kind.SPOKEN, "", key) for key in _spoken(flow.universal_phrases))
     if flow.speech is not None and asking:
         yield Edge(Kind.SPEECH, "", USE_KEYS)

@@ -23,7 +23,7 @@ from decimal import Decimal
 
 from ivr.core.commands import Command
 from ivr.core.events import Event, LookupAnswered
-from ivr.core.flow import BACK, REPEAT, Asks, Flow, ReadsList
+from ivr.core.flow import ACTIONS, BACK, Asks, Flow, ReadsList
 from ivr.core.interpreter import Step
 from ivr.core.notes import ChoiceMade, InputRejected, NodeEntered, ValueCollected
 from ivr.core.state import CallState, Passed, Phase
@@ -112,7 +112,7 @@ class Search:
         self._index: dict[object, int] = {}
         self._heap: list[tuple[int, int]] = []
         self._goes_back = BACK in self._flow.universals.values()
-        self._repeats = self._goes_back or REPEAT in self._flow.universals.values()
+        self._repeats = self._goes_back or any(action in self._flow.universals.values() for action in ACTIONS)
         self._below: dict[Passed, dict[Passed | None, None]] = {}  # for each menu, those that were passed right before it
         self._uncertain: dict[Passed, list[_Waiting]] = {}
         self._tokens: dict[object, tuple[Decisions, object]] = {}
@@ -299,7 +299,7 @@ class Search:
 
     def _passes(self, note: ChoiceMade) -> bool:
         if note.universal:
-            return note.target not in (BACK, REPEAT)
+            return note.target not in ACTIONS
         node = self._flow.nodes[note.node]
         return not isinstance(node, ReadsList) or note.key == node.keys.stop
 

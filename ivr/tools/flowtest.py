@@ -156,7 +156,7 @@ class _Caller:
 
     def _started(self) -> CallStarted:
         told = self._conversation
-        return CallStarted(self._at, SESSION, told.caller, self._flow.name, told.language, told.crowded)
+        return CallStarted(self._at, SESSION, told.caller, self._flow.name, told.language, told.crowded, told.slower, told.louder)
 
     def _check_names(self) -> None:
         """Milestones and outcomes that the line does not have would never be reached."""

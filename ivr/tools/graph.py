@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from ivr.core.flow import (
     BACK,
+    LOUDER,
     REPEAT,
+    SLOWER,
     Asks,
     Branch,
     Call,
@@ -151,7 +153,7 @@ class _Pencil:
 
     def legend(self) -> Iterator[str]:
         flow = self.flow
-        words = {BACK: "goes back", REPEAT: "repeats"}
+        words = {BACK: "goes back", REPEAT: "repeats", SLOWER: "speaks slower", LOUDER: "speaks louder"}
         keys = [f"{key} {words.get(action, f'→ {action}')}" for key, action in flow.universals.items()]
         if keys:
             yield f"in every menu: {',  '.join(keys)}"

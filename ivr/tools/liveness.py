@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ivr.core.expressions import Expression
 from ivr.core.flow import (
+    ACTIONS,
     BACK,
-    REPEAT,
     Asks,
     Branch,
     Call,
@@ -102,7 +102,7 @@ def _ways(flow: Flow, node: Node) -> Iterator[tuple[Target, frozenset[str]]]:
         case _:
             yield from ((target, nothing) for target in targets(node))
     if isinstance(node, Asks):
-        yield from ((target, nothing) for target in flow.universals.values() if target not in (BACK, REPEAT))
+        yield from ((target, nothing) for target in flow.universals.values() if target not in ACTIONS)
         if flow.limits.exceeded is not None:
             yield flow.limits.exceeded, nothing
     yield flow.on_failure, nothing

@@ -196,7 +196,12 @@ class _Teller:
                 if len(set(given)) > 1:
                     self._remarks.append(f"not to be said in a conversation: {name} was looked up again and answered otherwise")
                     del given[1:]
-        for known, line in ((first.language, f"language: {quoted(first.language)}"), (first.crowded, "crowded: true")):
+        remembered = (
+            (first.language, f"language: {quoted(first.language)}"),
+            (first.slower, "slower: true"),
+            (first.louder, "louder: true"),
+        )
+        for known, line in (*remembered, (first.crowded, "crowded: true")):
             if known and not self._try(draft, lambda one, line=line: one.head.append(line)):  # type: ignore[misc]
                 self._remarks.append(f"not to be said in a conversation: {line}")
 

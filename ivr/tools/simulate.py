@@ -39,6 +39,7 @@ from ivr.language.reader import duration
 from ivr.speech.written import written
 from ivr.tools.answers import Failure, InTurn, answers_in
 from ivr.tools.flowtest import REFERENCE, SESSION, Answers, hypotheses, transcript_of
+from ivr.tools.why import manner_in_words
 
 _KEYS = re.compile(r"[0-9*#]{1,64}")
 _LATER = re.compile(r"later\s+(?P<time>\S+)")
@@ -355,6 +356,8 @@ def _told(note: facts.Note) -> str:
             return f"  outcome {note.outcome}"
         case facts.LanguageChosen():
             return f"  language {note.language}"
+        case facts.MannerChosen():
+            return f"  {manner_in_words(note.slower, note.louder)}"
         case facts.LimitExceeded():
             return f"  too many {note.limit} → {note.target}" if note.limit != "duration" else f"  too long → {note.target}"
         case facts.StepFailed():

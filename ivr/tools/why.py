@@ -81,6 +81,7 @@ def told_event(event: Entry) -> str:
     match event.get("type"):
         case "CallStarted":
             known = f", who chose {event['language']} before" if event.get("language") else ""
+            known += f", and wants to be spoken to {manner_in_words(**wants)}" if any((wants := _wants(event)).values()) else ""
             crowded = ", when the line has all the calls it may" if event.get("crowded") else ""
             return f"{event.get('caller_id') or 'a withheld number'} calls {event.get('dialled')}{known}{crowded}"
         case "DigitsEntered":
@@ -114,6 +115,15 @@ def told_event(event: Entry) -> str:
             return "the line hangs up"
         case other:
             return str(other)
+
+
+def _wants(event: Entry) -> dict[str, bool]:
+    return {name: bool(event.get(name)) for name in ("slower", "louder")}
+
+
+def manner_in_words(slower: bool, louder: bool) -> str:
+    """How the line speaks to a caller."""
+    return " and ".join(word for word, wanted in (("slower", slower), ("louder", louder)) if wanted) or "as usual"
 
 
 def _heard(event: Entry) -> str:
@@ -158,6 +168,8 @@ def told_note(note: Entry) -> str:
             return f"outcome so far: {note.get('outcome')}"
         case "LanguageChosen":
             return f"the call goes on in {note.get('language')}"
+        case "MannerChosen":
+            return f"the line speaks {manner_in_words(bool(note.get('slower')), bool(note.get('louder')))} from here on"
         case "LimitExceeded":
             return f"{_LIMITS.get(str(note.get('limit')), note.get('limit'))}: {note.get('target')}"
         case "StepFailed":

@@ -69,6 +69,12 @@ class Phone:
         self.all_notes: list[Note] = []
         self.happens(CallStarted(NOON, "session", caller_id, "test"))
 
+    def happens_first(self, started: CallStarted) -> Phone:
+        """Another call, from its beginning."""
+        self.state = CallState()
+        self.all_notes.clear()
+        return self.happens(started)
+
     def happens(self, event: Event) -> Phone:
         self.step = advance(self.flow, self.state, event)
         self.state = self.step.state

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from ivr.core.flow import ACTIONS
 from ivr.core.marks import Mark
 from ivr.errors import UserError
 from ivr.language.loader import MAX_NODES
 
 MAX_TRIES = 9
-_RESERVED = ("back", "repeat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Draft:
         base = slug(wanted)
         prefix = f"{scope}/" if scope else ""
         number, name = 1, base
-        while prefix + name in self._names or name in _RESERVED:
+        while prefix + name in self._names or name in ACTIONS:
             number += 1
             name = f"{base[:58]}_{number}"
         self._names.add(prefix + name)
