@@ -15,7 +15,8 @@ from tests.conftest import HOME
 CHECK = jsonschema.Draft202012Validator(conversation_schema(SIGNATURES))
 STEP = {"press": "12#", "later": "10min"}
 VALUES = {
-    "name": "a", "caller": '"13900001008"', "withheld": "true", "at": '"2026-03-07T12:00"', "language": "en-US", "crowded": "true", "slower": "true", "louder": "true",
+    "name": "a", "caller": '"13900001008"', "withheld": "true", "at": '"2026-03-07T12:00"', "language": "en-US",
+    "crowded": "true", "slower": "true", "louder": "true",
     "back_office": "{account: [failed, {balance: 1.5}]}", "steps": "[hang_up]", "ticket": "none", "disposition": "failed",
     "milestones": "[told]", "outcome": "none",
 }  # fmt: skip
