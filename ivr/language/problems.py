@@ -121,6 +121,11 @@ CODES: Mapping[str, Code] = {
         "A sub-flow calls itself, by itself or through others, and would never come back as often as it was entered.",
         "Go on within the sub-flow with 'goto' instead of 'call'.",
     ),
+    "unheard": Code(
+        "A phrase has a word that the recogniser of its language does not know, so that it would never be heard. Found by 'ivr publish', "
+        "which asks the recogniser that is set up.",
+        "Say it in other words, or give the line a model that knows the word.",
+    ),
     "silent-only": Code(
         "After the caller has hung up, a node would speak, listen or transfer.",
         "Let only look-ups, branches, 'set', 'goto' and an empty 'hangup' follow 'on_hangup'.",

@@ -22,7 +22,7 @@ def digest_of(flow: Flow, files: Mapping[str, bytes]) -> str:
     for name, content in sorted(files.items()):
         if not name.startswith((_PROMPTS, _TESTS)):
             told.update(f"{name} {len(content)}\n".encode() + content)
-    said = {line for node in flow.nodes.values() for prompt in _prompts_in(node) for line in _words_of(prompt)}
+    said = {line for one in (*flow.nodes.values(), flow.speech) for prompt in _prompts_in(one) for line in _words_of(prompt)}
     for line in sorted(said):
         told.update(f"{line}\n".encode())
     return told.hexdigest()
