@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from ivr.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+TRANSCRIBERS = ("whisper", "vosk", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Settings:
     ami_port: int = 5038
     flow: str = "1008611"
     min_free_bytes: int = 64 * 1024 * 1024  # with less, no message is promised
+    transcriber: str = "whisper"  # who writes down messages: one of TRANSCRIBERS
+    vosk_models: Mapping[str, Path] = field(default_factory=dict)  # a folder for each language
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -55,6 +58,8 @@ class Settings:
             ami_port=port("IVR_AMI_PORT", 5038),
             flow=environment.get("IVR_FLOW", "1008611"),
             min_free_bytes=number("IVR_MIN_FREE_MB", 64) * 1024 * 1024,
+            transcriber=_transcriber(environment.get("IVR_TRANSCRIBER", "whisper")),
+            vosk_models=_vosk_models(environment.get("IVR_VOSK_MODELS", "")),
         )
 
     @property
@@ -101,3 +106,24 @@ class Settings:
     def asterisk(self) -> Path:
         """Asterisk's rendered configuration, run, log and database folders."""
         return self.var / "asterisk"
+
+
+def _transcriber(text: str) -> str:
+    if text not in TRANSCRIBERS:
+        raise SettingsError(f"IVR_TRANSCRIBER must be {', '.join(TRANSCRIBERS[:-1])} or {TRANSCRIBERS[-1]}, not {text!r}")
+    return text
+
+
+def _vosk_models(text: str) -> Mapping[str, Path]:
+    """`zh-CN=/folder;en-US=/folder`: where the model of each language lies."""
+    models: dict[str, Path] = {}
+    for part in filter(None, map(str.strip, text.split(";"))):
+        language, equals, folder = (piece.strip() for piece in part.partition("="))
+        if not (language and equals and folder):
+            raise SettingsError(f"IVR_VOSK_MODELS must look like zh-CN=/folder;en-US=/folder; {part!r} does not")
+        if language in models:
+            raise SettingsError(f"IVR_VOSK_MODELS names two models for {language}")
+        if not Path(folder).is_dir():
+            raise SettingsError(f"IVR_VOSK_MODELS: there is no folder {folder} with a model for {language}")
+        models[language] = Path(folder).resolve()
+    return models

@@ -12,6 +12,8 @@
     ├── StoreFailed          the database is away, locked or broken
     ├── OutboxFailed         a text message could not be put where it is safe
     ├── SendFailed           the network refused a text message
+    ├── TranscriberFailed    the recogniser made nothing of a recording
+    │   └── TranscriberAway  there is no recogniser that could
     └── SpoolFailed          the disk refused an intent or a recording
         └── MessageKeyTaken  a message of that key has been taken before
 
@@ -79,3 +81,11 @@ class SendFailed(SelflineError):
     def __init__(self, reason: str, *, temporary: bool) -> None:
         super().__init__(reason)
         self.temporary = temporary
+
+
+class TranscriberFailed(SelflineError):
+    """A recogniser made nothing of a recording. The text is a short word, and never what was said in it."""
+
+
+class TranscriberAway(TranscriberFailed):
+    """The recogniser does not start, whatever the recording. The text says why."""

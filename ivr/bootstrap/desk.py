@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from adapters.storage.tickets import SqlTicketStore
+from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.bootstrap.engine import now
 from ivr.calls.tickets import TicketDesk
 from ivr.config import Settings
@@ -24,7 +25,7 @@ def at_desk(settings: Settings, work: Callable[[TicketDesk], Awaitable[Result]])
 async def at_desk_now(settings: Settings, work: Callable[[TicketDesk], Awaitable[Result]]) -> Result:
     """The same, inside a running loop."""
     async with _store(settings) as store:
-        return await work(TicketDesk(store, now))
+        return await work(TicketDesk(store, now, SqlTranscriptStore(store.database, store.key, settings.recordings)))
 
 
 def audit(settings: Settings) -> tuple[str, ...]:

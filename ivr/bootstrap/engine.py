@@ -39,6 +39,7 @@ from adapters.telephony.asterisk_config import secret
 from adapters.telephony.fastagi_server import FastAgiServer
 from ivr.bootstrap.publishing import publish_first
 from ivr.bootstrap.serving import ServedLines
+from ivr.bootstrap.transcribing import make_transcripts
 from ivr.calls.callers import KnownCallers
 from ivr.calls.capture import MessageCapture
 from ivr.calls.driver import Services, run_call
@@ -170,6 +171,7 @@ class Engine:
         self._callers = KnownCallers(SqlCallerMemory(self._store.database, self._store.key))
         outbox = SqlTextOutbox(self._store.database, self._store.key)
         self._texts = TextService(outbox, FileTextSender(settings.texts, now), now)
+        self._transcripts = make_transcripts(settings, self._store, now)
         self._services = Services(make_back_office(settings), capture, self._journal, now, self._texts, self._callers)
         self._server = FastAgiServer(
             LOOPBACK,
@@ -189,6 +191,8 @@ class Engine:
         self._settings.heartbeat.touch()
         await self._tell_live({})
         self._tasks = [asyncio.create_task(task) for task in (self._recover(), self._beat(), self._follow(), self._texts.run())]
+        if self._transcripts is not None:
+            self._tasks.append(asyncio.create_task(self._transcripts.run()))
         _log.info("engine_ready", port=self._server.port, lines=sorted(self._lines.lines()))
 
     async def stop(self, drain: float = DRAIN) -> None:
@@ -220,6 +224,8 @@ class Engine:
                 disposition = await run_call(served.flow, channel, self._services, started, call.unique_id, name)
             finally:
                 self._lines.over(served.version)
+                if self._transcripts is not None:
+                    self._transcripts.look()
             _log.info("call_over", flow=name, disposition=disposition.value)
 
     async def _beat(self) -> None:

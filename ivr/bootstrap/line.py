@@ -222,5 +222,7 @@ def _as_environment(settings: Settings) -> Mapping[str, str]:
         "IVR_AMI_PORT": str(settings.ami_port),
         "IVR_FLOW": settings.flow,
         "IVR_MIN_FREE_MB": str(settings.min_free_bytes // 1024**2),
+        "IVR_TRANSCRIBER": settings.transcriber,
+        "IVR_VOSK_MODELS": ";".join(f"{language}={folder}" for language, folder in settings.vosk_models.items()),
         "PYTHONPATH": str(settings.home),
     }

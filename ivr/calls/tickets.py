@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from ivr.calls.ports import Clock, Message, Ticket, TicketState, TicketStore
-from ivr.errors import UnknownTicket
+import structlog
+
+from ivr.calls.ports import Clock, Message, MessageTranscript, Ticket, TicketState, TicketStore, TranscriptStore
+from ivr.errors import StoreFailed, UnknownTicket
 
 LINE_ZONE = dt.timezone(dt.timedelta(hours=8), "CST")  # Asia/Shanghai, which has known no summer time since 1991
 CALLING_HOURS = (dt.time(8), dt.time(21))
@@ -20,6 +23,8 @@ NEXT_MORNING = dt.time(10)
 LEASE = dt.timedelta(minutes=30)
 UNKNOWN_TOPIC = "unknown"
 TRIES_FOR_A_REFERENCE = 30
+
+_log = structlog.get_logger(__name__)
 
 
 def due_at(created: dt.datetime) -> dt.datetime:
@@ -143,9 +148,10 @@ ENDED = (TicketState.RESOLVED, TicketState.ABANDONED)
 class TicketDesk:
     """What an agent can do. Every method raises UnknownTicket for a reference that does not exist, StoreFailed without a database."""
 
-    def __init__(self, store: TicketStore, clock: Clock) -> None:
+    def __init__(self, store: TicketStore, clock: Clock, transcripts: TranscriptStore | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._transcripts = transcripts
 
     async def list(self, *, include_ended: bool = False) -> tuple[TicketLine, ...]:
         """Open and claimed tickets, the next due first; with `include_ended`, all."""
@@ -154,12 +160,12 @@ class TicketDesk:
 
     async def show(self, reference: str, agent: str | None = None) -> TicketDetails:
         """One ticket; the caller's whole number only if `agent` has claimed it."""
-        return self._details(await self._ticket(reference), agent)
+        return await self._details(await self._ticket(reference), agent)
 
     async def claim(self, reference: str, agent: str) -> Claimed | TakenByAnother | Ended:
         """Take a ticket from the queue, or renew one's own claim."""
         if ticket := await self._store.claim(reference, agent, self._clock()):
-            return Claimed(self._details(ticket, agent))
+            return Claimed(await self._details(ticket, agent))
         ticket = await self._ticket(reference)
         if ticket.state is TicketState.CLAIMED and ticket.assignee is not None:
             return TakenByAnother(reference, ticket.assignee)
@@ -195,15 +201,26 @@ class TicketDesk:
             raise UnknownTicket(f"there is no ticket {reference!r}")
         return ticket
 
-    def _details(self, ticket: Ticket, agent: str | None) -> TicketDetails:
+    async def _details(self, ticket: Ticket, agent: str | None) -> TicketDetails:
+        heard = await self._heard(ticket)
         theirs = agent is not None and ticket.state is TicketState.CLAIMED and ticket.assignee == agent
         return TicketDetails(
             line=_line(ticket, self._clock()),
             caller=ticket.caller_id if theirs else mask(ticket.caller_id),
-            messages=ticket.messages,
+            messages=tuple(replace(message, transcript=heard.get(message.key)) for message in ticket.messages),
             note=ticket.note,
             resolved_at=ticket.resolved_at,
         )
+
+    async def _heard(self, ticket: Ticket) -> Mapping[str, MessageTranscript]:
+        """What was transcribed of its messages. A ticket is shown without, rather than not at all."""
+        if self._transcripts is None:
+            return {}
+        try:
+            return await self._transcripts.transcripts([message.key for message in ticket.messages])
+        except StoreFailed as error:
+            _log.warning("transcripts_not_read", reason=str(error))
+            return {}
 
 
 def _line(ticket: Ticket, now: dt.datetime) -> TicketLine:

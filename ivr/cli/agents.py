@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ivr.calls.ports import MessageTranscript, TranscriptState
 from ivr.calls.tickets import LINE_ZONE, TicketDesk, TicketDetails, TicketLine
 from ivr.cli.common import fail
 from ivr.cli.common import settings as read_settings
@@ -156,8 +157,31 @@ def _print_details(details: TicketDetails, format_: str) -> None:
         at = message.recorded_at.astimezone(LINE_ZONE)
         click.echo(f"message   {at:%m-%d %H:%M}, {message.seconds:.1f} s{' (cut short)' if message.partial else ''}")
         click.echo(f"          play -t raw -r 8000 -e a-law -c 1 {message.path}")
+        for told in transcript_lines(message.transcript):
+            click.echo(f"          {told}")
     if details.note:
         click.echo(f"note      {details.note}")
+
+
+SURENESS = ((0.75, "高 high"), (0.5, "中 fair"), (0.0, "低 low"))
+TRUTH = "机器转写，以录音为准  machine transcript, the recording is the truth"
+
+
+def transcript_lines(transcript: MessageTranscript | None) -> tuple[str, ...]:
+    """What is shown of a message's transcript: whose words they are, how sure it is, and the words."""
+    match transcript:
+        case None:
+            return ()
+        case MessageTranscript(heard=None, state=TranscriptState.FAILED):
+            return (f"无法转写，请听录音  no transcript, hear the recording ({transcript.reason})",)
+        case MessageTranscript(heard=None):
+            return ("正在转写  being transcribed",)
+        case MessageTranscript(heard=heard) if heard is not None and not heard.text:
+            return ("机器没有听出话语，请听录音  a machine heard no words, hear the recording",)
+        case MessageTranscript(heard=heard):
+            assert heard is not None
+            sure = next(word for least, word in SURENESS if heard.confidence >= least)
+            return (f"{TRUTH}  ({heard.language}, 可信度 confidence {sure} {heard.confidence:.2f}, {heard.engine})", heard.text)
 
 
 def _json(thing: object) -> str:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-from adapters.storage.migrations import m0001_tickets, m0002_texts_and_callers
+from adapters.storage.migrations import m0001_tickets, m0002_texts_and_callers, m0003_transcripts
 from ivr.errors import UserError
 
-STEPS: tuple[tuple[str, ...], ...] = (m0001_tickets.STATEMENTS, m0002_texts_and_callers.STATEMENTS)
+STEPS: tuple[tuple[str, ...], ...] = (m0001_tickets.STATEMENTS, m0002_texts_and_callers.STATEMENTS, m0003_transcripts.STATEMENTS)
 LATEST = len(STEPS)
 
 
