@@ -392,6 +392,29 @@ class MemoryTranscriptStore:
         return True
 
 
+class MemoryTranscriber:
+    """Hears what it is told to: `answers` are returned or raised, one after the other, then the last one for ever."""
+
+    def __init__(self, *answers: Transcript | Exception, languages: Collection[str] | None = None) -> None:
+        self.languages = languages
+        self.awake = False
+        self.asked: list[tuple[Path, str, float]] = []
+        self._answers = list(answers)
+
+    async def wake(self) -> None:
+        self.awake = True
+
+    async def hear(self, recording: Path, language: str, patience: float) -> Transcript:
+        self.asked.append((recording, language, patience))
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def rest(self) -> None:
+        self.awake = False
+
+
 class MemoryTextOutbox:
     """Text messages in a dictionary, by the same rules as in the database."""
 

@@ -31,6 +31,11 @@ class TranscribingProcess:
         self._process: asyncio.subprocess.Process | None = None
         self.languages = languages
 
+    @property
+    def pid(self) -> int | None:
+        """The process, while it is there."""
+        return self._process.pid if self._process is not None else None
+
     async def wake(self) -> None:
         if self._process is not None:
             return

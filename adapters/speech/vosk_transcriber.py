@@ -20,6 +20,7 @@ from ivr.calls.ports import Transcript
 ENGINE: Final = "vosk"
 _RATE: Final = 16_000  # which every model takes
 _CHUNK: Final = 8_000  # bytes; vosk looks for the end of a sentence after each
+_NO_WORDS: Final = ("<unk>", "[unk]")  # something was said that is not in the vocabulary
 _BETWEEN_CHARACTERS: Final = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 
 
@@ -38,7 +39,7 @@ class VoskTranscriber:
 
     def hear(self, alaw: bytes, language: str) -> Transcript:
         """What is said in it, in that language. Raises KeyError for one without a model."""
-        words = list(self._words(alaw, language))
+        words = [word for word in self._words(alaw, language) if word["word"].lower() not in _NO_WORDS]
         text = _BETWEEN_CHARACTERS.sub("", " ".join(word["word"] for word in words))
         confidence = sum(word["conf"] for word in words) / len(words) if words else 0.0
         return Transcript(text, language, confidence, ENGINE)

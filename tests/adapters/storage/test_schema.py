@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.database import Database
-from adapters.storage.migrations import m0001_tickets
+from adapters.storage.migrations import LATEST, m0001_tickets
 from adapters.storage.tables import metadata
 
 
@@ -29,7 +29,7 @@ def test_migrating_twice_changes_nothing(tmp_path: Path):
     Database(tmp_path / "selfline.db").close()
     Database(tmp_path / "selfline.db").close()
     with sqlite3.connect(tmp_path / "selfline.db") as connection:
-        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1,), (2,)]
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(step,) for step in range(1, LATEST + 1)]
     connection.close()
 
 
@@ -47,9 +47,10 @@ def test_a_database_of_the_first_selfline_is_brought_up_to_date_with_its_tickets
     Database(path).close()
 
     with sqlite3.connect(path) as connection:
-        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1,), (2,)]
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(step,) for step in range(1, LATEST + 1)]
         assert connection.execute("SELECT session FROM call").fetchall() == [("s",)]
         assert connection.execute("SELECT count(*) FROM text_message").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM transcript").fetchone() == (0,)
     connection.close()
 
 
@@ -72,6 +73,26 @@ def test_no_program_can_queue_again_what_may_have_been_sent_nor_lose_what_waits(
             connection.execute("UPDATE text_message SET state = ?", (state,))
         assert refused("UPDATE text_message SET state = 'queued'") == "a text message cannot go there from here"
         connection.execute("DELETE FROM text_message")
+    connection.close()
+
+
+def test_what_becomes_of_a_message_becomes_of_its_transcript(tmp_path: Path):
+    """Messages are kept, today. Whoever comes to delete one deletes what it says."""
+    path = tmp_path / "selfline.db"
+    Database(path).close()
+    with sqlite3.connect(path, isolation_level=None) as connection:
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("INSERT INTO call VALUES ('s', x'00', x'00', '1008611', '', '')")
+        ticket = "(1, '123456', x'00', x'00', '1008611', 'billing', 'zh-CN', 'open', '', '', NULL, 0, 0, NULL, NULL)"
+        connection.execute(f"INSERT INTO ticket VALUES {ticket}")
+        message = "('k', 's', 'leave', 1, 1, 'billing', 'zh-CN', 'captured', 'f', 1, 1, 'h', 0, '', '', NULL)"
+        connection.execute(f"INSERT INTO message VALUES {message}")
+        connection.execute("INSERT INTO transcript VALUES ('k', 'heard', 1, '', '', '', x'00', 'zh-CN', 0.9, 'e')")
+
+        connection.execute("DROP TRIGGER message_is_kept")
+        connection.execute("DELETE FROM message")
+
+        assert connection.execute("SELECT count(*) FROM transcript").fetchone() == (0,)
     connection.close()
 
 
