@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.tickets import SqlTicketStore
-from ivr.calls.ports import MessageFacts, MessageIntent
+from adapters.storage.transcripts import SqlTranscriptStore
+from ivr.calls.ports import MessageFacts, MessageIntent, MessageTranscript, Transcript, TranscriptState
 from ivr.calls.tickets import LINE_ZONE
+from ivr.cli.agents import transcript_lines
 from tests.test_cli import ivr
 
 CALLER = "13900001008"
+HEARD_AT = dt.datetime(2026, 3, 5, 12, 1, tzinfo=LINE_ZONE)
 
 
 @pytest.fixture
@@ -100,3 +103,81 @@ def test_json_has_each_fact_once_and_shanghai_time(tmp_path: Path, reference: st
     assert shown["created_at"] == "2026-03-05T12:00:00+08:00"
     assert shown["messages"][0]["recorded_at"] == "2026-03-05T12:00:00+08:00"
     assert shown["assignee"] == "ann"
+
+
+def transcribe(var: Path, heard: Transcript) -> None:
+    """The message has been transcribed."""
+    tickets = SqlTicketStore.open(var / "selfline.db", var / "secrets" / "data_key", var / "spool" / "recordings")
+    store = SqlTranscriptStore(tickets.database, tickets.key, var / "spool" / "recordings")
+
+    async def hear() -> None:
+        taken = await store.take(HEARD_AT, None)
+        assert taken is not None
+        await store.keep(taken, heard, HEARD_AT)
+
+    try:
+        asyncio.run(hear())
+    finally:
+        tickets.close()
+
+
+def test_who_shows_or_claims_a_ticket_reads_what_was_said_and_a_list_does_not_tell(tmp_path: Path, reference: str):
+    transcribe(tmp_path, Transcript("我上个月的账单不对，请回电。", "zh-CN", 0.714, "whisper base"))
+
+    for verb in ("show", "claim"):
+        assert (
+            "message.alaw\n"
+            "          机器转写，以录音为准  machine transcript, the recording is the truth"
+            "  (zh-CN, 可信度 confidence 中 fair 0.71, whisper base)\n"
+            "          我上个月的账单不对，请回电。\n"
+        ) in tickets(tmp_path, verb, reference)[1]
+    assert "账单" not in tickets(tmp_path, "list", "--format", "json")[1]
+
+
+def test_json_has_the_transcript_with_its_message(tmp_path: Path, reference: str):
+    transcribe(tmp_path, Transcript("请回电。", "zh-CN", 0.83, "whisper base"))
+
+    shown = json.loads(tickets(tmp_path, "show", reference, "--format", "json")[1])
+
+    assert shown["messages"][0]["transcript"] == {
+        "state": "heard",
+        "attempts": 1,
+        "changed_at": "2026-03-05T12:01:00+08:00",
+        "heard": {"text": "请回电。", "language": "zh-CN", "confidence": 0.83, "engine": "whisper base"},
+        "reason": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("transcript", "told"),
+    [
+        (None, ()),
+        (MessageTranscript(TranscriptState.WAITING, 1, HEARD_AT), ("正在转写  being transcribed",)),
+        (
+            MessageTranscript(TranscriptState.WAITING, 1, HEARD_AT, None, "crashed"),
+            ("转写未成，稍后再试  not transcribed yet, to be tried again (crashed)",),
+        ),
+        (
+            MessageTranscript(TranscriptState.FAILED, 4, HEARD_AT, None, "crashed"),
+            ("无法转写，请听录音  no transcript, hear the recording (crashed)",),
+        ),
+        (
+            MessageTranscript(TranscriptState.HEARD, 1, HEARD_AT, Transcript("", "zh-CN", 0.0, "whisper base")),
+            ("机器没有听出话语，请听录音  a machine heard no words, hear the recording",),
+        ),
+    ],
+)
+def test_where_there_are_no_words_an_agent_is_told_why(transcript: MessageTranscript | None, told: tuple[str, ...]):
+    assert transcript_lines(transcript) == told
+
+
+@pytest.mark.parametrize(
+    ("confidence", "word"), [(0.75, "高 high 0.75"), (0.5, "中 fair 0.50"), (0.49, "低 low 0.49"), (0.0, "低 low 0.00")]
+)
+def test_confidence_is_a_word_and_a_figure(confidence: float, word: str):
+    heard = Transcript("请回电。", "en-US", confidence, "vosk")
+
+    lines = transcript_lines(MessageTranscript(TranscriptState.HEARD, 1, HEARD_AT, heard))
+
+    assert f"(en-US, 可信度 confidence {word}, vosk)" in lines[0]
+    assert lines[1] == "请回电。"

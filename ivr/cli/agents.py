@@ -174,8 +174,10 @@ def transcript_lines(transcript: MessageTranscript | None) -> tuple[str, ...]:
             return ()
         case MessageTranscript(heard=None, state=TranscriptState.FAILED):
             return (f"无法转写，请听录音  no transcript, hear the recording ({transcript.reason})",)
-        case MessageTranscript(heard=None):
+        case MessageTranscript(heard=None, reason=""):
             return ("正在转写  being transcribed",)
+        case MessageTranscript(heard=None):
+            return (f"转写未成，稍后再试  not transcribed yet, to be tried again ({transcript.reason})",)
         case MessageTranscript(heard=heard) if heard is not None and not heard.text:
             return ("机器没有听出话语，请听录音  a machine heard no words, hear the recording",)
         case MessageTranscript(heard=heard):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +44,12 @@ async def tickets(settings: Settings) -> tuple[TicketDetails, ...]:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A line of its own for each test module."""
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A line of its own for each test module. Messages are transcribed where the module has a TRANSCRIBER."""
     var: Path = tmp_path_factory.mktemp("line")
+    settings = dataclasses.replace(settings_for(var), transcriber=getattr(request.module, "TRANSCRIBER", "none"))
     with asyncio.Runner() as runner:
-        line = Line(settings_for(var), asterisk=asterisk_program())
+        line = Line(settings, asterisk=asterisk_program())
         runner.run(line.start())
         try:
             yield Bench(line, runner)

