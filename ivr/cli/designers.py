@@ -16,7 +16,7 @@ from ivr.cli.common import settings as read_settings
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("kind")
 @click.argument("value")
-@click.option("--language", default="zh-CN", show_default=True, help="zh-CN or en-US")
+@click.option("--language", default="zh-CN", show_default=True, help="zh-CN, en-US or yue (Cantonese)")
 def say(kind: str, value: str, language: str) -> None:
     """Print how a VALUE of a KIND is spoken.
 
@@ -24,7 +24,8 @@ def say(kind: str, value: str, language: str) -> None:
     ivr say money 35.62          三十五元六角二分
     ivr say volume 2.5GB         二点五个G
     ivr say number 20000 --language en-US
-    Kinds: number money digits volume date month time duration
+    ivr say money -20 --language yue
+    Kinds: number money digits volume date month time duration ordinal count
     """
     from ivr.tools.say import say as words_for
 

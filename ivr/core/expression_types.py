@@ -37,6 +37,8 @@ _IN_WORDS = {
     Kind.MONTH: "a month",
     Kind.TIME: "a time",
     Kind.BOOL: "true or false",
+    Kind.ORDINAL: "an ordinal",
+    Kind.COUNT: "a count",
 }
 
 

@@ -45,5 +45,9 @@ def _shaped(kind: Kind, value: Value) -> Value:
             if value < 0:
                 raise EvaluationFailed("a volume below nothing")
             return int(Decimal(value).to_integral_value(ROUND_HALF_UP))
+        case ((Kind.ORDINAL | Kind.COUNT), (Decimal() | int())):
+            if value != int(value) or value < (1 if kind is Kind.ORDINAL else 0):
+                raise EvaluationFailed(f"a {kind.value} of what is not whole, or too little")
+            return int(value)
         case _:
             return value

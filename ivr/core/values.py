@@ -22,6 +22,12 @@ class Kind(StrEnum):
     MONTH = "month"  # datetime.date on the first of a billing month
     TIME = "time"  # datetime.time, to the minute
     BOOL = "bool"  # bool; never spoken
+    ORDINAL = "ordinal"  # int or Decimal, whole: a number as a place in a row, third; a way to speak, not a type
+    COUNT = "count"  # int or Decimal, whole: a number before what is counted, two messages; a way to speak, not a type
+
+
+TYPES = tuple(kind for kind in Kind if kind not in (Kind.ORDINAL, Kind.COUNT))
+"""The kinds that a value can be declared to be. The others are ways to speak a number."""
 
 
 @dataclass(frozen=True, slots=True)

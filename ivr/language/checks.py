@@ -43,6 +43,8 @@ _SPEAKABLE: Mapping[Kind, frozenset[Kind]] = {
     Kind.DATE: frozenset((Kind.DATE,)),
     Kind.MONTH: frozenset((Kind.MONTH, Kind.DATE)),
     Kind.TIME: frozenset((Kind.TIME,)),
+    Kind.ORDINAL: frozenset((Kind.NUMBER,)),
+    Kind.COUNT: frozenset((Kind.NUMBER,)),
 }
 
 

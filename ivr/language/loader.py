@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ivr.core.flow import ACTIONS, Flow, HangsUp, Limits, Node, Phrases, Speech, Timing
 from ivr.core.marks import Mark
 from ivr.core.schedule import Schedule
-from ivr.core.values import Kind, LookupSignature, Scalar
+from ivr.core.values import TYPES, Kind, LookupSignature, Scalar
 from ivr.language import forms
 from ivr.language.checks import check
 from ivr.language.hours import read_hours
@@ -229,8 +229,8 @@ def _kind(reader: Reader, source: Source) -> Scalar | None:
         return None
     text = source.text
     word = text.removeprefix(_HIDDEN)
-    if word not in tuple(Kind):
-        known = tuple(kind.value for kind in Kind)
+    if word not in TYPES:
+        known = tuple(kind.value for kind in TYPES)
         reader.problem(source.mark, "bad-value", f"there is no kind of value '{text[:40]}'{did_you_mean(word, known)}")
         return None
     return Scalar(Kind(word), secret=text != word)

@@ -156,7 +156,7 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 MAX_HINTS = 50  # looking for likely names takes its time, and whoever has fifty problems has another one
-MAX_LISTED = 10  # names that are all listed when none is likely
+MAX_LISTED = 12  # names that are all listed when none is likely
 MAX_KNOWN = 1500  # names looked through for a likely one; only a file made to hurt has more
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from ivr.core.expressions import KEYWORDS
 from ivr.core.flow import ACTIONS
-from ivr.core.values import Kind
+from ivr.core.values import TYPES
 from ivr.language import forms
 from ivr.language.grammar import Form, Key, Takes
 from ivr.language.hours import DAYS, HOURS
@@ -143,7 +143,7 @@ def _values() -> Mapping[str, Schema]:
     phrases: Schema = {"anyOf": [phrase, {"type": "array", "items": phrase, "minItems": 1}]}
     file: Schema = {"type": "string", "minLength": 1}
     span: Schema = {"type": "string", "pattern": f"^{_CLOCK}-({_CLOCK}|24:00)$"}
-    kinds = [*(kind.value for kind in Kind), *(f"secret {kind.value}" for kind in Kind)]
+    kinds = [*(kind.value for kind in TYPES), *(f"secret {kind.value}" for kind in TYPES)]
     found |= {
         Takes.VALUE: expression,
         Takes.RESULTS: {"anyOf": [{"type": "null"}, _entries({"pattern": _NAME, "not": {"enum": list(KEYWORDS)}}, expression)]},

@@ -5,12 +5,15 @@ The rules, each with a test row of its own in tests/speech:
 - "two hundred thirty-four", without "and"; decimals digit by digit after "point".
 - An amount is "thirty-five yuan sixty-two" and "thirty-six yuan oh five"; below a yuan it is "fifty fen". A debt is
   "minus thirty yuan", which fits behind "Your balance is".
+- An ordinal changes its last word: "twenty-first", "one hundred third", "two thousandth".
 - Digits one by one, "zero" and not "oh", with a pause (a comma in print) between groups.
 - Dates are "March fifth", a foreign year follows a comma: "March fifth, twenty twenty-five".
 - Times are "two oh five p.m.", "two p.m.", "noon" and "midnight".
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ivr.speech.quantities import PAUSE, Day, Duration, Money, Number, Unit, Volume, Wording
 
@@ -31,12 +34,16 @@ _MONTHS = (
     *("", "January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_ORDINALS = (
+_ORDINALS_TO_NINETEEN = (
     *("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"),
     *("eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth"),
-    *("twentieth", "twenty-first", "twenty-second", "twenty-third", "twenty-fourth", "twenty-fifth", "twenty-sixth"),
-    *("twenty-seventh", "twenty-eighth", "twenty-ninth", "thirtieth", "thirty-first"),
 )
+_ORDINALS = _ORDINALS_TO_NINETEEN + tuple(
+    f"{_TENS[tens]}-{_ORDINALS_TO_NINETEEN[ones]}" if ones else _TENS[tens].removesuffix("y") + "ieth"
+    for tens in range(2, 10)
+    for ones in range(10)
+)
+_ROUND_ORDINALS = {name: name + "th" for name in ("hundred", "thousand", "million", "billion")}
 _UNITS = {
     Unit.KILOBYTES: ("kilobyte", "kilobytes"),
     Unit.MEGABYTES: ("megabyte", "megabytes"),
@@ -45,9 +52,12 @@ _UNITS = {
 }
 _HOURS, _MINUTES, _SECONDS = ("hour", "hours"), ("minute", "minutes"), ("second", "seconds")
 
+FORMS = ("one", "many")
+
 INVENTORY = frozenset(
     ["hundred", "thousand", "million", "billion", "minus", "yuan", "fen", "noon", "midnight", "a.m.", "p.m."]
     + [*_BELOW_HUNDRED, *_HUNDREDS.values(), *_OH.values(), *_POINT.values(), *_MONTHS[1:], *_ORDINALS[1:]]
+    + [*_ROUND_ORDINALS.values()]
     + [form for forms in (*_UNITS.values(), _HOURS, _MINUTES, _SECONDS) for form in forms]
 )
 
@@ -55,6 +65,20 @@ INVENTORY = frozenset(
 def number(value: Number) -> Wording:
     """minus two hundred thirty-four point five."""
     return [*(["minus"] if value.negative else []), *_whole(value.whole), *_decimals(value.decimals)]
+
+
+def ordinal(value: int) -> Wording:
+    """first, twenty-first, one hundred third, two hundredth, two thousandth."""
+    *before, last = _whole(value)
+    hundreds, _, hundred = last.partition(" ")  # two hundred is one recording, and its ordinal is two
+    if hundred:
+        return [*before, hundreds, _ROUND_ORDINALS[hundred]]
+    return [*before, _ROUND_ORDINALS.get(last) or _ORDINALS[value % 100]]
+
+
+def count(value: int) -> Wording:
+    """two (messages), zero (messages)."""
+    return _whole(value)
 
 
 def money(value: Money) -> Wording:
@@ -112,6 +136,12 @@ def time(hour: int, minute: int) -> Wording:
 def join(wording: Wording) -> str:
     """As it is written: single spaces, and a comma where there is a pause."""
     return " ".join(wording).replace(f" {PAUSE}", ",")
+
+
+def listed(items: Sequence[str]) -> str:
+    """A, B and C."""
+    *before, last = items
+    return ", ".join(before) + (" and " if before else "") + last
 
 
 def _whole(value: int) -> list[str]:

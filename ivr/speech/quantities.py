@@ -101,6 +101,22 @@ def number(value: Value) -> Number:
     return Number(amount < 0, int(whole), decimals.rstrip("0"))
 
 
+def ordinal(value: Value) -> int:
+    """A place in a row: whole, from the first on."""
+    place = _whole("an ordinal", value)
+    if place < 1:
+        raise ValueError(f"an ordinal begins with the first, so {place} cannot be spoken as one")
+    return place
+
+
+def count(value: Value) -> int:
+    """So many of something: whole, and not negative."""
+    many = _whole("a count", value)
+    if many < 0:
+        raise ValueError(f"a count cannot be less than nothing, so {many} cannot be spoken as one")
+    return many
+
+
 def money(value: Value) -> Money:
     """To the fen, and nearer to zero than 10^12 yuan."""
     amount = _decimal("an amount of money", value)
@@ -203,6 +219,13 @@ def _decimal(what: str, value: Value) -> Decimal:
     if amount.copy_abs() >= LIMIT:
         raise ValueError(f"{what} is spoken below a million million, and {amount} is not")
     return amount
+
+
+def _whole(what: str, value: Value) -> int:
+    amount = _decimal(what, value)
+    if not _fits(amount, 0):
+        raise ValueError(f"{what} is whole, and {amount} is not")
+    return int(amount)
 
 
 def _fits(amount: Decimal, decimals: int) -> bool:

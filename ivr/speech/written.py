@@ -15,10 +15,10 @@ Only the year of a date is always there: a message is read on another day than i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ivr.core.values import Kind, SpokenValue, Text, Utterance
-from ivr.speech import quantities
+from ivr.speech import listed, quantities
 from ivr.speech.quantities import Duration, Money, Number, Unit, Volume
 
 _MONTHS = (
@@ -41,9 +41,11 @@ class _Words:
     seconds: tuple[str, str]
 
 
+_CHINESE = _Words("", "元", ("小时", "小时"), ("分钟", "分钟"), ("分", "分"), ("秒", "秒"))
 _WORDS: Mapping[str, _Words] = {
-    "zh-CN": _Words("", "元", ("小时", "小时"), ("分钟", "分钟"), ("分", "分"), ("秒", "秒")),
+    "zh-CN": _CHINESE,
     "en-US": _Words(" ", "yuan", ("hour", "hours"), ("minute", "minutes"), ("minute", "minutes"), ("second", "seconds")),
+    "yue": replace(_CHINESE, hours=("小時", "小時"), minutes=("分鐘", "分鐘")),
 }
 
 
@@ -62,13 +64,17 @@ def written(utterance: Utterance) -> str:
 def written_value(value: SpokenValue, language: str) -> str:
     """One value. Raises ValueError like `written`."""
     if language not in _WORDS:
-        raise ValueError(f"values cannot be written in {language!r}; the known languages are {' and '.join(_WORDS)}")
+        raise ValueError(f"values cannot be written in {language!r}; the known languages are {listed(list(_WORDS), 'en-US')}")
     words = _WORDS[language]
     match value.kind:
         case Kind.TEXT:
             return quantities.text(value.value)
         case Kind.NUMBER:
             return _number(quantities.number(value.value))
+        case Kind.ORDINAL:
+            return _ordinal(quantities.ordinal(value.value), words)
+        case Kind.COUNT:
+            return str(quantities.count(value.value))
         case Kind.MONEY:
             return _money(quantities.money(value.value)) + words.gap + words.yuan
         case Kind.DIGITS:
@@ -100,6 +106,13 @@ def _gap(before: str, piece: str, language: str, *, both_texts: bool) -> str:
 
 def _number(value: Number) -> str:
     return f"{'-' if value.negative else ''}{value.whole}{'.' if value.decimals else ''}{value.decimals}"
+
+
+def _ordinal(value: int, words: _Words) -> str:
+    if not words.gap:
+        return f"第{value}"
+    teens = value % 100 in (11, 12, 13)
+    return f"{value}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(value % 10, 'th')}"
 
 
 def _money(value: Money) -> str:

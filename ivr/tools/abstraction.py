@@ -382,6 +382,8 @@ class _Reading:
         root = slot.expression.root
         if not self._reads_outside(root):
             return False
+        if slot.kind in (Kind.ORDINAL, Kind.COUNT):  # a number may be broken or negative, wherever it comes from
+            return True
         if any(ITEM in rest for path in reads(root) for _, rest in self._origins(path)):
             return slot.kind in (Kind.TEXT, Kind.DIGITS, Kind.VOLUME) or self._can_fail(root)
         path = path_of(root)

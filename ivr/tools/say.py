@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from ivr.core.values import Kind, SpokenValue, Value
 from ivr.errors import UserError
-from ivr.speech import LANGUAGES, words
+from ivr.speech import LANGUAGES, listed, words
 
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _DIGITS = re.compile(r"[0-9]+")
@@ -28,9 +28,9 @@ def say(kind: str, value: str, language: str, today: dt.date) -> str:
     instead, for an unknown kind or language and for a value that cannot be read or said.
     """
     if kind not in _READERS:
-        raise UserError(f"there is no kind of value called {kind!r}; the kinds are {_listed([*_READERS])}")
+        raise UserError(f"there is no kind of value called {kind!r}; the kinds are {_and([*_READERS])}")
     if language not in LANGUAGES:
-        raise UserError(f"the line does not speak {language!r}; the languages are {_listed(LANGUAGES)}")
+        raise UserError(f"there are no words for values in {language!r}; the languages are {_and(LANGUAGES)}")
     reads, name, example = _READERS[kind]
     try:
         read = reads(value)
@@ -74,15 +74,15 @@ def _duration(text: str) -> dt.timedelta:
     return dt.timedelta(**parts)
 
 
+def _and(names: Sequence[str]) -> str:
+    return listed(names, "en-US")
+
+
 def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:
     match = pattern.fullmatch(text.strip())
     if match is None:
         raise ValueError("not of that form")
     return match
-
-
-def _listed(names: tuple[str, ...] | list[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 _READERS: Mapping[str, tuple[Callable[[str], Value], str, str]] = {
@@ -94,5 +94,7 @@ _READERS: Mapping[str, tuple[Callable[[str], Value], str, str]] = {
     Kind.MONTH: (_month, "a month", "2026-03"),
     Kind.TIME: (_time, "a time", "14:05"),
     Kind.DURATION: (_duration, "a duration", "75min, 90s, 2h or 1h30min"),
+    Kind.ORDINAL: (_decimal, "an ordinal", "3"),
+    Kind.COUNT: (_decimal, "a count", "2"),
 }
 """How a value of each kind is read, what it is called, and what to write. A Kind is its own text, so a plain str finds it."""

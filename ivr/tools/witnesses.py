@@ -29,6 +29,7 @@ ITEM = "[]"  # in a path, for each item of a list
 _SAMPLES: Mapping[Kind, Value] = {
     Kind.TEXT: "x" * 6, Kind.DIGITS: "5" * 6, Kind.NUMBER: Decimal(1), Kind.MONEY: Decimal(1), Kind.VOLUME: 1024, Kind.BOOL: False,
     Kind.DURATION: dt.timedelta(minutes=1), Kind.DATE: _TODAY, Kind.MONTH: _TODAY.replace(day=1), Kind.TIME: dt.time(12),
+    Kind.ORDINAL: Decimal(1), Kind.COUNT: Decimal(1),
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from ivr.core.commands import Lookup, Release, TakeMessage, Transfer
+from ivr.core.evaluation import EvaluationFailed
 from ivr.core.expressions import parse
 from ivr.core.flow import Flow, HangsUp, Prompt, Say, Slot, prompts_of, targets
 from ivr.core.marks import Mark
@@ -471,6 +472,9 @@ def spoken(kind: Kind, value: object, text: str = "x") -> tuple[object, ...]:
         (Kind.NUMBER, 3, "x", 3),
         (Kind.VOLUME, 5, "x / 2", 3),
         (Kind.VOLUME, 1024, "x", 1024),
+        (Kind.ORDINAL, Decimal(2), "x + 1", 3),
+        (Kind.COUNT, Decimal("4.0"), "x / 2", 2),
+        (Kind.COUNT, 0, "x", 0),
         (Kind.TEXT, "a", 'x + "b"', "ab"),
     ],
 )
@@ -496,6 +500,15 @@ def test_a_volume_below_nothing_is_a_failure():
     )
 
     assert phone.is_answered({"data_left": 1, "data_used": 2}).hears == "Sorry. Goodbye."
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [(Kind.ORDINAL, 0, "x"), (Kind.ORDINAL, Decimal(3), "x / 2"), (Kind.COUNT, -1, "x"), (Kind.COUNT, Decimal("0.5"), "x")],
+)
+def test_a_place_before_the_first_and_a_count_that_is_not_whole_are_failures(kind: Kind, value: object, text: str):
+    with pytest.raises(EvaluationFailed, match=f"{kind.value} of what is not whole, or too little"):
+        spoken(kind, value, text)
 
 
 # --- the model ---

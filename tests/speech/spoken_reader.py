@@ -46,6 +46,10 @@ class Mandarin:
         value = Decimal(f"{self.whole(whole)}.{self.digits(decimals or '零')}")
         return -value if sign else value
 
+    def ordinal(self, heard: str) -> int:
+        (place,) = _match("第([^两]+)", heard).groups()
+        return self.whole(place)
+
     def money(self, heard: str) -> Decimal:
         debt, yuan, jiao, fen = _match("(欠费)?(?:(.+)元)?(?:([^零元])角)?(?:(零?[^零角])分)?", heard).groups()
         value = Decimal(self.whole(yuan or "零")) + Decimal(self.whole(jiao or "零")) / 10 + Decimal(self.whole(fen or "零")) / 100
@@ -133,6 +137,12 @@ class English:
         value = Decimal(f"{self.whole(whole)}.{self.digits(decimals or 'zero')}")
         return -value if sign else value
 
+    def ordinal(self, heard: str) -> int:
+        *before, last = re.split("([ -])", heard)
+        endings = {"ieth": "y", "th": "", **self.IRREGULAR}
+        ending = next(ending for ending in sorted(endings, key=len, reverse=True) if last.endswith(ending))
+        return self.whole("".join([*before, last.removesuffix(ending) + endings[ending]]))
+
     def money(self, heard: str) -> Decimal:
         sign, yuan, rest, fen = _match("(minus )?(?:(.+) yuan(?: (.+))?|(.+) fen)", heard).groups()
         value = Decimal(self.whole(yuan or "zero")) + Decimal(self.two_places(rest or fen or "zero")) / 100
@@ -180,4 +190,41 @@ class English:
         return self.whole(first) * 100 + self.two_places(rest)
 
 
-READERS: dict[str, Mandarin | English] = {"zh-CN": Mandarin(), "en-US": English()}
+class Cantonese:
+    """Listens to yue: as to Mandarin, once it is written in simplified characters, and nothing of it must be so before."""
+
+    mandarin = Mandarin()
+
+    def simplified(self, heard: str) -> str:
+        assert not set(heard) & set("两万亿点负费个钟时幺"), f"{heard!r} is not Cantonese"
+        return heard.translate(str.maketrans("兩萬億點負費個鐘時", "两万亿点负费个钟时"))
+
+    def number(self, heard: str) -> Decimal:
+        return self.mandarin.number(self.simplified(heard))
+
+    def ordinal(self, heard: str) -> int:
+        return self.mandarin.ordinal(self.simplified(heard))
+
+    def money(self, heard: str) -> Decimal:
+        return self.mandarin.money(self.simplified(heard))
+
+    def digits(self, heard: str) -> str:
+        return self.mandarin.digits(self.simplified(heard))
+
+    def volume(self, heard: str) -> tuple[Decimal, str]:
+        return self.mandarin.volume(self.simplified(heard))
+
+    def duration(self, heard: str) -> dt.timedelta:
+        return self.mandarin.duration(self.simplified(heard))
+
+    def date(self, heard: str, this_year: int) -> dt.date:
+        return self.mandarin.date(self.simplified(heard), this_year)
+
+    def month(self, heard: str) -> dt.date:
+        return self.mandarin.month(self.simplified(heard))
+
+    def time(self, heard: str) -> dt.time:
+        return self.mandarin.time(self.simplified(heard))
+
+
+READERS: dict[str, Mandarin | English | Cantonese] = {"zh-CN": Mandarin(), "en-US": English(), "yue": Cantonese()}

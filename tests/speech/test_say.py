@@ -10,6 +10,7 @@ from ivr.errors import UserError
 from ivr.tools.say import say
 
 TODAY = dt.date(2026, 3, 9)
+KINDS = "the kinds are number, money, digits, volume, date, month, time, duration, ordinal and count"
 
 
 @pytest.mark.parametrize(
@@ -36,15 +37,16 @@ def test_small_differences_of_writing_do_not_matter(kind: str, value: str, expec
             "price",
             "5",
             "zh-CN",
-            "there is no kind of value called 'price'; the kinds are number, money, digits, volume, date, month, time and duration",
+            f"there is no kind of value called 'price'; {KINDS}",
         ),
         (
             "text",
             "hello",
             "en-US",
-            "there is no kind of value called 'text'; the kinds are number, money, digits, volume, date, month, time and duration",
+            f"there is no kind of value called 'text'; {KINDS}",
         ),
-        ("number", "5", "yue", "the line does not speak 'yue'; the languages are zh-CN and en-US"),
+        ("number", "5", "fr-FR", "there are no words for values in 'fr-FR'; the languages are zh-CN, en-US and yue"),
+        ("number", "5", "zh", "there are no words for values in 'zh'; the languages are zh-CN, en-US and yue"),
         ("number", "20,000", "zh-CN", "'20,000' is not a number; write it like 20000 or -2.5"),
         ("number", "", "zh-CN", "'' is not a number; write it like 20000 or -2.5"),
         ("number", "1e5", "zh-CN", "'1e5' is not a number; write it like 20000 or -2.5"),
@@ -72,6 +74,10 @@ def test_small_differences_of_writing_do_not_matter(kind: str, value: str, expec
         ("time", "24:00", "zh-CN", "'24:00' is not a time; write it like 14:05"),
         ("duration", "", "zh-CN", "'' is not a duration; write it like 75min, 90s, 2h or 1h30min"),
         ("duration", "75", "zh-CN", "'75' is not a duration; write it like 75min, 90s, 2h or 1h30min"),
+        ("ordinal", "third", "en-US", "'third' is not an ordinal; write it like 3"),
+        ("ordinal", "0", "yue", "an ordinal begins with the first, so 0 cannot be spoken as one"),
+        ("count", "2.5", "zh-CN", "a count is whole, and 2.5 is not"),
+        ("count", "-1", "zh-CN", "a count cannot be less than nothing, so -1 cannot be spoken as one"),
         ("duration", "30min1h", "zh-CN", "'30min1h' is not a duration; write it like 75min, 90s, 2h or 1h30min"),
     ],
 )

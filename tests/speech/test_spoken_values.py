@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import doctest
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 import ivr.speech
 from ivr.core.values import Kind, SpokenValue, Value
-from ivr.speech import LANGUAGES, PAUSE, fragments, inventory, words
+from ivr.speech import LANGUAGES, PAUSE, counted, fragments, inventory, listed, words
 from ivr.tools.say import say
 
 TODAY = dt.date(2026, 3, 9)
@@ -22,16 +23,64 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value", "mandarin", "english"), TABLE, ids=[f"{kind} {value}" for kind, value, *_ in TABLE])
-def test_a_value_is_said_as_people_say_it(kind: str, value: str, mandarin: str, english: str):
+@pytest.mark.parametrize(("kind", "value", "mandarin", "english", "cantonese"), TABLE, ids=[f"{kind} {value}" for kind, value, *_ in TABLE])
+def test_a_value_is_said_as_people_say_it(kind: str, value: str, mandarin: str, english: str, cantonese: str):
     """spoken.txt is the specification; each row was written by hand."""
     assert say(kind, value, "zh-CN", TODAY) == mandarin
     assert say(kind, value, "en-US", TODAY) == english
+    assert say(kind, value, "yue", TODAY) == cantonese
+
+
+@pytest.mark.parametrize(
+    ("items", "mandarin", "english", "cantonese"),
+    [
+        (["A"], "A", "A", "A"),
+        (["A", "B"], "A和B", "A and B", "A同B"),
+        (["A", "B", "C"], "A、B和C", "A, B and C", "A、B同C"),
+        (["A", "B", "C", "D"], "A、B、C和D", "A, B, C and D", "A、B、C同D"),
+    ],
+)
+def test_things_in_a_row_are_said_with_an_and_before_the_last(items: list[str], mandarin: str, english: str, cantonese: str):
+    assert [listed(items, language) for language in ("zh-CN", "en-US", "yue")] == [mandarin, english, cantonese]
+
+
+@pytest.mark.parametrize(
+    ("count", "mandarin", "english", "cantonese"),
+    [
+        (0, "零条短信", "zero messages", "零條短訊"),
+        (1, "一条短信", "one message", "一條短訊"),
+        (2, "两条短信", "two messages", "兩條短訊"),
+        (12, "十二条短信", "twelve messages", "十二條短訊"),
+        (21, "二十一条短信", "twenty-one messages", "二十一條短訊"),
+        (200, "两百条短信", "two hundred messages", "二百條短訊"),
+    ],
+)
+def test_things_are_counted_in_the_form_that_fits_their_number(count: int, mandarin: str, english: str, cantonese: str):
+    """One message, two messages; in Chinese a measure word, and 两 before it."""
+    assert counted(count, ("条短信",), "zh-CN") == mandarin
+    assert counted(count, ("message", "messages"), "en-US") == english
+    assert counted(count, ("條短訊",), "yue") == cantonese
+
+
+@pytest.mark.parametrize(
+    ("refused", "sentence"),
+    [
+        (lambda: listed([], "en-US"), "a list of nothing cannot be spoken; say in a sentence of your own that there is none"),
+        (lambda: counted(2, ("message",), "en-US"), "what is counted in en-US has 2 forms (one, many), not 1"),
+        (lambda: counted(2, ("message", "messages"), "zh-CN"), "what is counted in zh-CN has 1 form (measure word and thing), not 2"),
+        (lambda: counted(-1, ("条短信",), "zh-CN"), "a count cannot be less than nothing, so -1 cannot be spoken as one"),
+    ],
+)
+def test_lists_and_counts_that_cannot_be_said_are_refused_with_a_sentence(refused: Callable[[], str], sentence: str):
+    with pytest.raises(ValueError) as refusal:
+        refused()
+
+    assert str(refusal.value) == sentence
 
 
 def test_the_table_is_worth_its_name():
-    """At least 200 values of a language, none of them twice."""
-    assert len(TABLE) >= 200
+    """At least 300 values of a language, none of them twice."""
+    assert len(TABLE) >= 300
     assert len({(kind, value) for kind, value, *_ in TABLE}) == len(TABLE)
 
 
@@ -57,6 +106,14 @@ def test_the_examples_of_the_documentation_hold():
         (Kind.DATE, dt.date(1998, 3, 5), "zh-CN", ("一", "九", "九", "八年", "三月", "五日")),
         (Kind.TIME, dt.time(14, 5), "zh-CN", ("下午两点", "零五分")),
         (Kind.TEXT, "您好", "zh-CN", ("您好",)),
+        (Kind.ORDINAL, 202, "zh-CN", ("第", "二百", "零", "二")),
+        (Kind.COUNT, 2, "zh-CN", ("两",)),
+        (Kind.MONEY, Decimal("2202.62"), "yue", ("二千", "二百", "零", "二元", "六角二分")),
+        (Kind.NUMBER, 20_000, "yue", ("二萬",)),
+        (Kind.VOLUME, 2560 * 1024**2, "yue", ("二", "點五個G")),
+        (Kind.TIME, dt.time(14, 5), "yue", ("下午兩點", "零五分")),
+        (Kind.ORDINAL, 121, "en-US", ("one hundred", "twenty-first")),
+        (Kind.ORDINAL, 200, "en-US", ("two", "hundredth")),
         (Kind.MONEY, Decimal("235.62"), "en-US", ("two hundred", "thirty-five", "yuan", "sixty-two")),
         (Kind.DIGITS, "100861", "en-US", ("one", "zero", "zero", "eight", "six", PAUSE, "one")),
         (Kind.DATE, dt.date(2025, 3, 5), "en-US", ("March", "fifth", PAUSE, "twenty", "twenty-five")),
@@ -98,6 +155,12 @@ def test_the_seconds_of_a_time_are_not_said():
         (Kind.NUMBER, 10**12, "a number is spoken below a million million, and 1000000000000 is not"),
         (Kind.NUMBER, -(10**12), "a number is spoken below a million million, and -1000000000000 is not"),
         (Kind.NUMBER, Decimal("0.0000001"), "a number is spoken with at most 6 decimals, so 1E-7 has to be rounded first"),
+        (Kind.ORDINAL, 0, "an ordinal begins with the first, so 0 cannot be spoken as one"),
+        (Kind.ORDINAL, Decimal("1.5"), "an ordinal is whole, and 1.5 is not"),
+        (Kind.ORDINAL, "3", "an ordinal is spoken from an int or a Decimal, not from a str"),
+        (Kind.ORDINAL, 10**12, "an ordinal is spoken below a million million, and 1000000000000 is not"),
+        (Kind.COUNT, -1, "a count cannot be less than nothing, so -1 cannot be spoken as one"),
+        (Kind.COUNT, Decimal("2.5"), "a count is whole, and 2.5 is not"),
         (Kind.MONEY, "35", "an amount of money is spoken from an int or a Decimal, not from a str"),
         (Kind.MONEY, Decimal("0.005"), "an amount of money is spoken to the fen, so 0.005 has to be rounded to two decimals first"),
         (Kind.MONEY, Decimal("1E+12"), "an amount of money is spoken below a million million, and 1E+12 is not"),
@@ -128,16 +191,18 @@ def test_what_cannot_be_said_is_refused_with_a_sentence(kind: Kind, value: Value
 
 
 def test_an_unknown_language_is_refused_with_the_known_ones():
-    """For all three functions alike."""
+    """For all functions alike."""
     for refused in (
-        lambda: fragments(SpokenValue(Kind.NUMBER, 1), "yue"),
-        lambda: words(SpokenValue(Kind.NUMBER, 1), "yue"),
-        lambda: inventory("yue"),
+        lambda: fragments(SpokenValue(Kind.NUMBER, 1), "nan"),
+        lambda: words(SpokenValue(Kind.NUMBER, 1), "nan"),
+        lambda: inventory("nan"),
+        lambda: listed(["A"], "nan"),
+        lambda: counted(1, ("A",), "nan"),
     ):
         with pytest.raises(ValueError) as refusal:
             refused()
 
-        assert str(refusal.value) == "values cannot be spoken in 'yue'; the known languages are zh-CN and en-US"
+        assert str(refusal.value) == "values cannot be spoken in 'nan'; the known languages are zh-CN, en-US and yue"
 
 
 def test_the_inventory_is_complete_and_has_nothing_in_vain():
@@ -151,6 +216,7 @@ def test_the_inventory_is_complete_and_has_nothing_in_vain():
     volumes += [tenths * 1024**3 // 10 for tenths in range(11, 20)]
     values = [
         *(SpokenValue(Kind.NUMBER, number) for number in (*whole, -1, *(Decimal(places) / 100 for places in range(100)))),
+        *(SpokenValue(kind, number) for kind in (Kind.ORDINAL, Kind.COUNT) for number in whole if number),
         *(SpokenValue(Kind.MONEY, amount) for amount in (*whole, -1, *(Decimal(fen) / 100 for fen in range(1000)))),
         *(SpokenValue(Kind.DIGITS, str(number)) for number in (*range(10), 13900001008)),
         *(SpokenValue(Kind.VOLUME, volume) for volume in volumes),
@@ -166,4 +232,4 @@ def test_the_inventory_is_complete_and_has_nothing_in_vain():
 
 def test_the_inventory_stays_small_enough_to_record():
     """A few hundred: a change that multiplies it should be noticed."""
-    assert {language: len(inventory(language)) for language in LANGUAGES} == {"zh-CN": 598, "en-US": 195}
+    assert {language: len(inventory(language)) for language in LANGUAGES} == {"zh-CN": 604, "en-US": 267, "yue": 599}

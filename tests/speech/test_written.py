@@ -79,6 +79,16 @@ TABLE: list[tuple[Kind, Value, str, str]] = [
     (Kind.TIME, dt.time(0, 5), "0:05", "0:05"),
     (Kind.TIME, dt.time(14), "14:00", "14:00"),
     (Kind.TIME, dt.time(23, 59, 59), "23:59", "23:59"),
+    # Ordinals and counts.
+    (Kind.ORDINAL, 1, "第1", "1st"),
+    (Kind.ORDINAL, 2, "第2", "2nd"),
+    (Kind.ORDINAL, 3, "第3", "3rd"),
+    (Kind.ORDINAL, 4, "第4", "4th"),
+    (Kind.ORDINAL, 11, "第11", "11th"),
+    (Kind.ORDINAL, 112, "第112", "112th"),
+    (Kind.ORDINAL, 121, "第121", "121st"),
+    (Kind.COUNT, 2, "2", "2"),
+    (Kind.COUNT, Decimal("12.0"), "12", "12"),
     # Texts as they are.
     (Kind.TEXT, "畅享套餐 B", "畅享套餐 B", "畅享套餐 B"),
 ]
@@ -88,6 +98,17 @@ TABLE: list[tuple[Kind, Value, str, str]] = [
 def test_a_value_is_written_as_people_write_it(kind: Kind, value: Value, chinese: str, english: str):
     assert written_value(SpokenValue(kind, value, TODAY), "zh-CN") == chinese
     assert written_value(SpokenValue(kind, value, TODAY), "en-US") == english
+
+
+def test_cantonese_is_written_in_traditional_characters():
+    values = (
+        SpokenValue(Kind.MONEY, 35),
+        SpokenValue(Kind.DURATION, dt.timedelta(hours=2)),
+        SpokenValue(Kind.DURATION, dt.timedelta(minutes=5)),
+    )
+
+    assert [written_value(value, "yue") for value in values] == ["35.00元", "2小時", "5分鐘"]
+    assert written_value(SpokenValue(Kind.DATE, dt.date(2026, 3, 5)), "yue") == "2026年3月5日"
 
 
 def test_a_message_is_its_words_and_values_one_after_the_other():
@@ -114,7 +135,7 @@ def test_what_cannot_be_spoken_cannot_be_written():
         written_value(SpokenValue(Kind.VOLUME, -1), "zh-CN")
     with pytest.raises(ValueError, match="a bool is never written"):
         written_value(SpokenValue(Kind.BOOL, True), "zh-CN")
-    with pytest.raises(ValueError, match="values cannot be written in 'fr-FR'; the known languages are zh-CN and en-US"):
+    with pytest.raises(ValueError, match="values cannot be written in 'fr-FR'; the known languages are zh-CN, en-US and yue"):
         written_value(SpokenValue(Kind.NUMBER, 1), "fr-FR")
 
 
@@ -178,14 +199,16 @@ def test_any_duration_reads_back_to_what_is_spoken(language: str, value: dt.time
 
     units = {
         "小时": "hours",
+        "小時": "hours",
         "分钟": "minutes",
+        "分鐘": "minutes",
         "分": "minutes",
         "秒": "seconds",
         "hour": "hours",
         "minute": "minutes",
         "second": "seconds",
     }
-    read = {units[unit.removesuffix("s")]: int(figure) for figure, unit in re.findall(r"([0-9]+) ?([a-z]+|小时|分钟|分|秒)", told)}
+    read = {units[unit.removesuffix("s")]: int(figure) for figure, unit in re.findall(r"([0-9]+) ?([a-z]+|小[时時]|分[钟鐘]|分|秒)", told)}
     assert quantities.Duration(**read) == quantities.duration(value)
 
 
@@ -195,7 +218,7 @@ def test_any_duration_reads_back_to_what_is_spoken(language: str, value: dt.time
 def test_any_day_and_month_read_back(language: str, value: dt.date):
     day, month = (written_value(SpokenValue(kind, value), language) for kind in (Kind.DATE, Kind.MONTH))
 
-    if language == "zh-CN":
+    if language != "en-US":
         assert [int(figure) for figure in re.findall("[0-9]+", day)] == [value.year, value.month, value.day]
         assert [int(figure) for figure in re.findall("[0-9]+", month)] == [value.year, value.month]
     else:

@@ -483,6 +483,24 @@ def test_a_calculation_that_can_fail_is_assumed_to_fail_or_not():
     assert refuted(proof, "help-in-reach").places[-1].node == "trouble"
 
 
+@pytest.mark.parametrize("kind", ["ordinal", "count"])
+def test_a_number_that_is_spoken_as_a_place_or_a_count_may_be_none(kind: str):
+    """A look-up may answer 0.5, which cannot be said so: the call then goes to `on_failure`."""
+    flow = flow_of(
+        f"""
+  main: {{lookup: bundles, with: {{number: call.caller_id}}, then: tell}}
+  tell: {{say: "{{{{ bundles.count | {kind} }}}}", then: leave}}
+  trouble: {{menu: main_menu_short, choices: {{1: goodbye}}, exhausted: goodbye}}
+""",
+        tail=TAIL.replace("  trouble: {say: sorry_trouble, then: leave}\n", ""),
+    )
+
+    proof = prove(flow, SIGNATURES)
+
+    assert [assumed.partition(": ")[2] for assumed in proof.assumed] == ["'bundles.count' may fail or not"]
+    assert refuted(proof, "help-in-reach").untold
+
+
 @pytest.mark.parametrize(
     ("nodes", "steps"),
     [
