@@ -113,7 +113,8 @@ def with_the_zero_of_a_short_wan(value: int | Decimal, language: str, speak: Spe
 @given(value=numbers)
 @relaxed
 def test_numbers_agree_with_cldr(language: str, value: int | Decimal):
-    """But for 两, and for the zero of a short 万."""
+    """But for 两, and for the zero of a short 万. Its package calculates with floats, which lose the decimals of great numbers."""
+    value = value if value == int(value) else value % 10**9
     size = abs(Decimal(value))
     theirs = with_the_zero_of_a_short_wan(int(size) if size == int(size) else size, language, cldr)
     minus = {"zh-CN": "负", "en-US": "minus ", "yue": "負"}[language] if value < 0 else ""
