@@ -21,6 +21,7 @@ from ivr.speech import LANGUAGES, heard, words
 from ivr.speech.heard import amount_heard, digits_heard, number_heard
 from tests.speech.test_spoken_oracles import cldr
 from tests.speech.test_spoken_properties import amounts, digit_strings, in_every_language, numbers, relaxed, said, signs, wholes
+from tests.speech.test_spoken_values import documented
 
 FUNCTIONS: dict[str, Callable[[str, str], object]] = {"digits": digits_heard, "number": number_heard, "amount": amount_heard}
 TABLE = [
@@ -63,6 +64,15 @@ def test_the_table_has_enough_of_everything():
 
 def test_the_examples_of_the_documentation_hold():
     assert doctest.testmod(ivr.speech.heard).failed == 0
+
+
+def test_the_table_of_the_documentation_holds():
+    """docs/spoken-values.md, "What is heard"."""
+    rows = documented("What is heard")
+    assert len(rows) >= 20
+    for function, language, text, value in rows:
+        understood = FUNCTIONS[function](text, language)
+        assert value.startswith("none: ") if understood is None else value == str(understood)
 
 
 def test_all_languages_that_are_spoken_are_heard():

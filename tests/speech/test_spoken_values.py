@@ -14,6 +14,7 @@ import ivr.speech
 from ivr.core.values import Kind, SpokenValue, Value
 from ivr.speech import LANGUAGES, PAUSE, counted, fragments, inventory, listed, words
 from ivr.tools.say import say
+from tests.conftest import HOME
 
 TODAY = dt.date(2026, 3, 9)
 TABLE = [
@@ -29,6 +30,14 @@ def test_a_value_is_said_as_people_say_it(kind: str, value: str, mandarin: str, 
     assert say(kind, value, "zh-CN", TODAY) == mandarin
     assert say(kind, value, "en-US", TODAY) == english
     assert say(kind, value, "yue", TODAY) == cantonese
+
+
+def test_the_table_of_the_documentation_holds():
+    """docs/spoken-values.md, "What is said"; a cell that is empty is the one above."""
+    rows = documented("What is said")
+    assert len(rows) >= 15
+    for kind, value, mandarin, english, cantonese in rows:
+        assert [say(kind, value, language, TODAY) for language in ("zh-CN", "en-US", "yue")] == [mandarin, english, cantonese]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +85,18 @@ def test_lists_and_counts_that_cannot_be_said_are_refused_with_a_sentence(refuse
         refused()
 
     assert str(refusal.value) == sentence
+
+
+def documented(heading: str) -> list[list[str]]:
+    """The rows of the table under a heading of docs/spoken-values.md."""
+    page = (HOME / "docs" / "spoken-values.md").read_text(encoding="utf-8")
+    lines = page.partition(f"## {heading}\n")[2].partition("\n## ")[0].splitlines()
+    rows, above = [], ""
+    for line in [line for line in lines if line.startswith("|")][2:]:
+        first, *others = (cell.strip(" `") for cell in line.strip("|").split("|"))
+        above = first or above
+        rows.append([above, *others])
+    return rows
 
 
 def test_the_table_is_worth_its_name():
