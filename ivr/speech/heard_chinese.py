@@ -1,7 +1,7 @@
 """How Chinese is heard: both scripts, both varieties, the way people shorten numbers, the way recognisers write them.
 
 A number is read by the rules by which it is said, not by adding up characters: every place once, from the greatest down, and a
-零 where places are empty. So a word that was lost makes it None and not another number. One shortening is understood, since
+零 where places are empty. So most of what was half heard is None and not another number. One shortening is understood, since
 everybody uses it: the last digit alone stands for the next place (一万二, 三千五, 两百五), but not before a unit, and not after 零.
 """
 
@@ -26,10 +26,10 @@ _ALIKE = str.maketrans(
 _HESITATIONS = re.compile(r"[嗯呃啊哦喔噢诶欸]|(?<![金余])额")
 _NAMES = "(?:(?:手机|电话)?号码?|账号|卡号|(?:受理)?编号|密码|验证码|金额)"
 _GREETINGS = "那个|这个|呢个|就是|喂|[你您]好|好的?|咁|一共|总共|共|我要|(?:我?[要想])?(?:充值?|付|交|缴)"
-_BEFORE = re.compile(rf"(?:{_GREETINGS}|(?:(?:我|我们|佢)?[的嘅]?{_NAMES})?[是为系]|(?:我|我们|佢)?[的嘅]?{_NAMES}|[,、。\s])+")
+_BEFORE = re.compile(rf"(?:{_GREETINGS}|(?:(?:我|我们|佢)[的嘅]?)?{_NAMES}|[是为系]|[,、。\s])+")
 _AFTER = re.compile(r"(?:谢谢[你您]?|多谢晒?|唔该晒?|就是这个|就这些|[的嘅吧呢啦喇]|[,、。.!?！？\s])+$")
 
-_DIALLED = re.compile(r"([二三四五六七八九2-9])个([零一二三四五六七八九0-9])|孖([零一二三四五六七八九0-9])|([零一二三四五六七八九0-9])")
+_DIALLED = re.compile("(?:(?P<count>[二三四五六七八九2-9])个|(?P<twice>孖))?(?P<digit>[零一二三四五六七八九0-9])")
 _CODED = str.maketrans("洞拐勾", "零七九")  # as those speak who have learnt it on the radio
 _STEP = re.compile(r"(零)|([一二三四五六七八九1-9])?([千百十])|([0-9]+|[一二三四五六七八九])$")
 _BROKEN = re.compile(r"(.+?)[点.]([零一二三四五六七八九]+|[0-9]+)([万亿])?")
@@ -64,11 +64,11 @@ class _Chinese:
             return None
         found, end = "", 0
         for token in _DIALLED.finditer(said):
-            count, repeated, twice, once = token.groups()
+            count, twice, digit = token.groups()
             if token.start() != end or (twice and not self.cantonese):
                 return None
             end = token.end()
-            found += str(_VALUES[repeated or twice or once]) * (_VALUES[count] if count else 2 if twice else 1)
+            found += str(_VALUES[digit]) * (_VALUES[count] if count else 2 if twice else 1)
         return found if end == len(said) else None
 
     def number(self, text: str) -> Decimal | None:
