@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ivr.core.commands import Grammar
+from ivr.speech.heard import digits_heard
 
 _BETWEEN = re.compile(r"[\s，。！？、；：,.!?;:'’\"“”-]+")
 
@@ -14,7 +15,7 @@ def interpretation(grammar: Grammar, text: str) -> str | None:
     said = _bare(text)
     if (phrase := next((phrase for phrase in grammar.phrases if _bare(phrase) == said), None)) is not None:
         return phrase
-    return said if said.isascii() and said.isdigit() and len(said) <= grammar.digits else None
+    return digits_heard(text, grammar.language, range(1, grammar.digits + 1)) if grammar.digits else None
 
 
 def _bare(text: str) -> str:

@@ -276,7 +276,8 @@ def test_the_next_change_is_the_one_that_a_walk_minute_by_minute_finds(case: tup
     if walked is None:
         assert found is None or found > start + dt.timedelta(minutes=MINUTES - 1)
     else:
-        assert found == walked
+        assert found is not None
+        assert found.timestamp() == walked.timestamp()  # Python calls no hour that comes twice equal to one told in another zone
     assert found is None or (is_open(schedule, found) is to_open and start < found <= start + HORIZON)
 
 

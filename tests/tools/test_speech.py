@@ -85,6 +85,8 @@ def covered(outcomes: Iterable[Outcome]) -> Coverage:
         ("say_unclearly: 话费 / 查号", "say: 不是", "hears: 您是说查号吗", "say: 是", "hears: 请说号码"),
         ("nobody_listens", "hears: 请使用按键。请说您要什么", "press: '1'", "hears: 余额很多"),
         ("say: 查号", "say: '13900001008'", "hears: 幺三九零零零零幺零零八", "say: 对", "hears: 请说您要什么"),
+        ("say: 查号", "say: 我的号码是幺三九四个零幺零零八", "hears: 幺三九零零零零幺零零八", "say: 对"),
+        ("say: 查号", "say: 一百二", "hears: 没有听懂"),
         ("say: 重听", "hears: 请说您要什么"),
     ],
     ids=lambda steps: steps[0],
