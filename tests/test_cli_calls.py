@@ -80,7 +80,7 @@ def edit(home: Path, old: str, new: str) -> None:
 
 
 def test_a_call_is_run_again_through_the_version_it_had_though_the_file_has_changed(home: Path):
-    edit(home, "2: usage", "2: bill")
+    edit(home, "2: {then: usage", "2: {then: bill")
 
     replayed = do(home, "replay", "a0")
 
@@ -91,7 +91,7 @@ def test_a_call_is_run_again_through_the_version_it_had_though_the_file_has_chan
 
 
 def test_what_a_changed_flow_would_have_done_is_told_with_the_first_difference(home: Path):
-    edit(home, "2: usage", "2: bill")
+    edit(home, "2: {then: usage", "2: {then: bill")
 
     replayed = do(home, "replay", "a0", "--with", str(home / "flows" / "1008611.yaml"))
 
@@ -149,11 +149,11 @@ def test_options_that_do_not_fit_are_refused(home: Path):
 def test_traffic_leaves_other_versions_and_earlier_days_out_and_says_so(home: Path):
     everything = do(home, "graph", "--traffic")
     later = do(home, "graph", "--traffic", "--since", "2026-03-07")
-    edit(home, "2: usage", "2: bill")
+    edit(home, "2: {then: usage", "2: {then: bill")
     changed = do(home, "graph", "--traffic")
 
     assert "  2 calls, 2 served\n" in everything.stdout
-    assert "    2 ×1" in everything.stdout
+    assert "    2 “查流量” ×1" in everything.stdout
     assert "  1 call, 1 served\n  ×: how often since 2026-03-07" in later.stdout
     assert (changed.returncode, changed.stderr) == (
         1,
@@ -170,7 +170,7 @@ def test_a_comment_or_a_prompt_file_moved_makes_no_other_version_of_a_flow(home:
 def test_the_examples_in_the_guide_are_what_is_printed(home: Path):
     """But for the numbers of lines, which move with the flow."""
     told = do(home, "why", "a0").stdout
-    edit(home, "2: usage", "2: bill")
+    edit(home, "2: {then: usage", "2: {then: bill")
     told += do(home, "replay", "a0", "--with", str(home / "flows" / "1008611.yaml")).stdout
     guide = re.findall(r"```\n(.*?)```", (HOME / "docs" / "calls.md").read_text(encoding="utf-8"), re.DOTALL)
 

@@ -201,7 +201,7 @@ class _Pencil:
         for (target, mood), edges in found.items():
             label = ", ".join(text for edge in edges if (text := _label(node, edge)))
             taken = None if self.taken is None else any(self._was_taken(edge) for edge in edges)
-            yield Arrow(node.name, target, label, mood, taken, sum(map(self._times, edges)))
+            yield Arrow(node.name, target, label, mood, taken, sum(self._times(edge) for edge in edges if edge.kind is not Kind.SPOKEN))
 
 
 def _mood(edge: Edge) -> str:
@@ -227,9 +227,11 @@ def _label(node: Node, edge: Edge) -> str:
         case Kind.ENTRY, Collect():
             digits = f"{node.min_digits}" if node.min_digits == node.max_digits else f"{node.min_digits}-{node.max_digits}"
             return f"{digits} digits"
-        case Kind.SPOKEN, Menu():
+        case Kind.CHOICE, Menu(asks_back=True):
             names = (said_for(meanings, edge.label) for meanings in node.phrases.values())
-            return next((f"“{name}”" for name in names if name), "")
+            return next((f"{edge.label} “{name}”" for name in names if name), edge.label)
+        case Kind.SPOKEN, Menu():
+            return ""  # told with its key
         case Kind.SPOKEN, _:
             return "spoken"
         case Kind.BRANCH, _:

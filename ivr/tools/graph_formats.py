@@ -145,8 +145,9 @@ def _dot_arrow(arrow: Arrow, calls: int | None = None) -> str:
         looks = looks.replace(colour, _QUIET) if not arrow.count else f"{looks}, penwidth={1 + 5 * min(1, arrow.count / calls):.1f}"
     name, mark, times = arrow.label.partition("×")
     label = html.escape(name.strip() if mark else name)
-    if label and len(label) <= 4 and not label.isalpha() and arrow.mood == "way":
-        label = f'<font point-size="13"><b>{label}</b></font>'
+    key, _, phrase = label.partition(" ")
+    if key and len(key) <= 4 and not key.isalpha() and phrase[:1] in ("", "“") and arrow.mood == "way":
+        label = f'<font point-size="13"><b>{key}</b></font>' + (f" {phrase}" if phrase else "")
     label += f" {mark}{html.escape(times)}" if mark else ""
     return f"{_quoted(arrow.source)} -> {_quoted(arrow.target)} [{looks}" + (f", label=<{_padded(label)}>]" if label else "]")
 

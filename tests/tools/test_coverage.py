@@ -195,8 +195,8 @@ def test_the_report_has_a_row_for_each_kind_and_the_sum(quick_line: Flow):
     lines = list(report(said(quick_line, "hang_up")))
 
     assert lines[0] == "coverage of flows/1008611.yaml"
-    assert "    universal keys     0 of 3      0 %" in lines
-    assert "    all               12 of 81    14 %" in lines
+    assert "    universal keys     0 of 5      0 %" in lines
+    assert "    all               12 of 95    12 %" in lines
 
 
 def test_the_report_in_the_flow_guide_is_what_is_said(quick_line: Flow):

@@ -89,11 +89,11 @@ def test_keys_stand_on_the_arrows_of_a_menu(quick_line: Flow):
     arrows = [arrow for arrow in draw(quick_line).arrows if arrow.source == "main"]
 
     assert [(arrow.label, arrow.target) for arrow in arrows] == [
-        ("1", "balance"),
-        ("2", "usage"),
-        ("3", "bill"),
-        ("4", "other_language"),
-        ("5", "leave"),
+        ("1 “查话费”", "balance"),
+        ("2 “查流量”", "usage"),
+        ("3 “查账单”", "bill"),
+        ("4 “英语服务”", "other_language"),
+        ("5 “我要留言”", "leave"),
         ("3 tries", "need_help"),
     ]
 
@@ -107,7 +107,7 @@ def test_keys_that_lead_to_one_node_share_an_arrow(awkward: Flow):
 def test_what_holds_everywhere_is_told_once(quick_line: Flow, awkward: Flow):
     """Universals, failures, and the way out of exhausted tries that three menus share."""
     assert draw(quick_line).legend == (
-        "in every menu: * goes back,  9 repeats,  0 → person",
+        "in every menu: * goes back,  9 repeats,  7 speaks slower,  8 speaks louder,  0 → person",
         "when something fails → trouble",
         "longer than 15min → need_help",
     )
@@ -138,9 +138,9 @@ def test_the_overlay_tells_where_conversations_have_been(quick_line: Flow):
 
     boxes = {box.name: box for box in drawing.clusters[""]}
     assert (boxes["balance"].taken, boxes["usage"].taken) == (True, False)
-    assert {arrow.label: arrow.taken for arrow in drawing.arrows if arrow.source == "main"}["1"] is True
+    assert {arrow.label: arrow.taken for arrow in drawing.arrows if arrow.source == "main"}["1 “查话费”"] is True
     assert boxes["main"].missing == ("noinput", "nomatch")
-    assert drawing.legend[-1] == "never pressed: *, 9, 0"
+    assert drawing.legend[-1] == "never pressed: *, 9, 7, 8, 0"
     assert "✓ balance" in to_text(drawing)
     assert "✗ usage" in to_text(drawing)
 

@@ -274,7 +274,7 @@ def test_a_key_that_leads_elsewhere_now_is_told_with_both_ways(quick_line: Flow)
     call = past_call(SESSION, *a_plain_call(quick_line))
     main, usage = (quick_line.nodes[name].mark.line for name in ("main", "usage"))
 
-    lines = told(changed("2: usage", "2: bill"), call)
+    lines = told(changed("2: {then: usage", "2: {then: bill"), call)
 
     assert lines[:8] == [
         f"call {SESSION} of 2026-03-06 17:50, 4 entries",

@@ -39,7 +39,7 @@ def test_a_call_begins_with_what_the_line_says_and_the_way_there(tried: TryOut):
     assert screen.said[0].startswith("您好，欢迎致电自助查询专线。您的账户余额是三十五元六角二分")
     assert screen.way[0].startswith("look_up  flows/1008611.yaml:")
     assert "  else → greet" in screen.way
-    assert screen.ask == HELP["keys"]
+    assert screen.ask == HELP["speech"]
 
 
 def test_several_keys_are_pressed_one_after_the_other(tried: TryOut):

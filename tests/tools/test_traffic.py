@@ -52,7 +52,9 @@ def test_ways_boxes_and_legend_tell_what_calls_did(quick_line: Flow, traffic: Tr
     drawing = drawn(quick_line, traffic, ["since yesterday"])
 
     boxes = {box.name: box for box in drawing.clusters[""]}
-    assert {arrow.label for arrow in drawing.arrows if arrow.source == "main"} == {"1 ×12", "2", "3", "4", "5", "3 tries"}
+    assert {arrow.label for arrow in drawing.arrows if arrow.source == "main"} == {
+        "1 “查话费” ×12", "2 “查流量”", "3 “查账单”", "4 “英语服务”", "5 “我要留言”", "3 tries",
+    }  # fmt: skip
     assert (boxes["look_up"].count, boxes["usage"].count) == (15, 0)
     assert boxes["look_up"].ended == ("1 left without an answer",)
     assert boxes["main"].ended == ("12 served", "1 broken off")
@@ -71,17 +73,17 @@ def test_every_format_tells_it(quick_line: Flow, traffic: Traffic):
 
     dot, mermaid, text = to_dot(drawing), to_mermaid(drawing), to_text(drawing)
 
-    assert "<b>1</b></font> ×12</td>" in dot
+    assert "<b>1</b></font> “查话费” ×12</td>" in dot
     assert 'color="#b91c1c"><b>■ 1 left without an answer</b>' in dot
     assert 'color="#374151"><b>■ 12 served</b>' in dot
     assert re.search(r'"usage" \[label=.*style="filled,dashed"', dot)
     assert re.search(r'"main" -> "balance" \[.*penwidth=5.0', dot)
-    assert '|"1 ×12"| n_balance' in mermaid
+    assert '|"1 “查话费” ×12"| n_balance' in mermaid
     assert "<b>■ 12 served</b>" in mermaid
     assert re.search(r"n_usage\{\{.*:::untaken", mermaid)
     assert re.search(r"^main ×25 +menu ", text, re.MULTILINE)
     assert "    ■ 12 served\n    ■ 1 broken off\n" in text
-    assert re.search(r"^    1 ×12 +→ balance$", text, re.MULTILINE)
+    assert re.search(r"^    1 “查话费” ×12 +→ balance$", text, re.MULTILINE)
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
