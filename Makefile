@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUIETLY := --quiet --disable-pip-version-check
 
-.PHONY: asterisk run demo test install lint prompts listen bench mutants reloads clean help
+.PHONY: asterisk run demo test install lint prompts voice listen bench mutants reloads clean help
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ install: .venv/.line asterisk ## make .venv with the `ivr` command, and fetch As
 
 prompts: .venv/.voice ## record the prompts that are new or have changed
 	$(BIN)/ivr prompts build
+
+voice: .venv/.voice ## let the neural voice say what nobody has recorded (0.8 GB of memory)
+	$(BIN)/ivr voices --fetch
 
 listen: .venv/.dev ## hear every prompt and many read-outs with a recogniser
 	IVR_LISTEN_ALL=1 $(BIN)/python -m pytest -s tests/listening

@@ -17,6 +17,7 @@ from ivr.calls.ports import (
     MessageFacts,
     MessageIntent,
     MessageTranscript,
+    Part,
     QueuedText,
     Sent,
     TextMessage,
@@ -54,6 +55,9 @@ class SilentVoice:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "silence.alaw"
+
+    async def begin(self, utterance: Utterance) -> Part:
+        return Part(await self.file_for(utterance))
 
     async def file_for(self, utterance: Utterance) -> Path:
         if not self._file.exists():

@@ -11,6 +11,7 @@ from ivr.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TRANSCRIBERS = ("whisper", "vosk", "none")
+VOICES = ("piper", "neural", "pyttsx3")  # the engines there are, the best first: who names a voice of Piper wants to hear it
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Settings:
     min_free_bytes: int = 64 * 1024 * 1024  # with less, no message is promised
     transcriber: str = "whisper"  # who writes down messages: one of TRANSCRIBERS
     vosk_models: Mapping[str, Path] = field(default_factory=dict)  # a folder for each language
+    voices: tuple[str, ...] | None = None  # what says texts that nobody recorded, the best first; None: what is installed
+    piper_voices: Mapping[str, Path] = field(default_factory=dict)  # by language
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -60,6 +63,8 @@ class Settings:
             min_free_bytes=number("IVR_MIN_FREE_MB", 64) * 1024 * 1024,
             transcriber=_transcriber(environment.get("IVR_TRANSCRIBER", "whisper")),
             vosk_models=_vosk_models(environment.get("IVR_VOSK_MODELS", "")),
+            voices=_voices(environment.get("IVR_VOICES", "")),
+            piper_voices=_piper_voices(environment.get("IVR_PIPER_VOICES", "")),
         )
 
     @property
@@ -103,6 +108,11 @@ class Settings:
         return self.var / "engine.heartbeat"
 
     @property
+    def voices_cache(self) -> Path:
+        """The neural voice's voices."""
+        return self.var / "voices"
+
+    @property
     def asterisk(self) -> Path:
         """Asterisk's rendered configuration, run, log and database folders."""
         return self.var / "asterisk"
@@ -127,3 +137,27 @@ def _vosk_models(text: str) -> Mapping[str, Path]:
             raise SettingsError(f"IVR_VOSK_MODELS: there is no folder {folder} with a model for {language}")
         models[language] = Path(folder).resolve()
     return models
+
+
+def _voices(text: str) -> tuple[str, ...] | None:
+    """IVR_VOICES: names with commas between, or `none`."""
+    names = tuple(name.strip() for name in text.split(",")) if text.strip() else None
+    if names is None or names == ("none",):
+        return None if names is None else ()
+    for name in names:
+        if name not in VOICES:
+            raise SettingsError(f"IVR_VOICES names {name!r}; there are {', '.join(VOICES)}, and none")
+        if names.count(name) > 1:
+            raise SettingsError(f"IVR_VOICES names {name} twice")
+    return names
+
+
+def _piper_voices(text: str) -> Mapping[str, Path]:
+    """IVR_PIPER_VOICES: LANGUAGE=FILE with commas between."""
+    voices: dict[str, Path] = {}
+    for entry in text.split(",") if text.strip() else ():
+        language, equals, path = entry.strip().partition("=")
+        if not language or not equals or not path or language in voices:
+            raise SettingsError(f"IVR_PIPER_VOICES must be LANGUAGE=FILE, one for each language with commas between, not {text!r}")
+        voices[language] = Path(path).resolve()
+    return voices

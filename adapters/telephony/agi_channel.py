@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
 
@@ -32,7 +33,7 @@ from adapters.telephony.agi_verbs import (
     Verb,
     WaitForDigit,
 )
-from ivr.calls.ports import Clock, Held, LineCommand, LineEvent, Recorded, Voice
+from ivr.calls.ports import Clock, Held, LineCommand, LineEvent, Part, Recorded, Voice
 from ivr.core.commands import AskDigits, Play, Release, Transfer
 from ivr.core.events import CallerHungUp, CommandFailed, DigitsEntered, NothingHeard, PromptPlayed, Released, TransferEnded
 from ivr.core.values import Utterance
@@ -147,10 +148,12 @@ class AgiChannel:
     async def _play(self, command: Play) -> LineEvent:
         if not command.utterance.parts:
             return PromptPlayed(self._clock())
-        file, seconds = await self._prompt(command.utterance)
-        if file is None:
-            return CommandFailed(self._clock(), "audio")
-        reply = await self._say(StreamFile(file, ALL_KEYS if command.barge_in else ""), seconds)
+        begun = await self._begin(command.utterance, ALL_KEYS if command.barge_in else "")
+        if begun.over is not None:
+            return begun.over
+        if begun.key:
+            return PromptPlayed(self._clock(), begun.key)
+        reply = await self._say(StreamFile(begun.file, ALL_KEYS if command.barge_in else ""), begun.seconds)
         key = _key(reply)
         if key is None:
             return await self._gone_or_failed(reply, "audio")
@@ -159,9 +162,12 @@ class AgiChannel:
     async def _ask_digits(self, command: AskDigits) -> LineEvent:
         file, seconds = None, 0.0
         if command.utterance.parts:
-            file, seconds = await self._prompt(command.utterance)
-            if file is None:
-                return CommandFailed(self._clock(), "audio")
+            begun = await self._begin(command.utterance, ALL_KEYS if command.barge_in else "")
+            if begun.over is not None:
+                return begun.over
+            if begun.key:
+                return await self._after_first(begun.key, command)
+            file, seconds = begun.file, begun.seconds
         if file and not command.barge_in:
             played = _key(reply := await self._say(StreamFile(file), seconds))
             if played is None:
@@ -185,6 +191,9 @@ class AgiChannel:
             key = "".join(late)
         if not key:
             return NothingHeard(self._clock())
+        return await self._after_first(key, command)
+
+    async def _after_first(self, key: str, command: AskDigits) -> LineEvent:
         if command.max_digits == 1:
             return DigitsEntered(self._clock(), key)
         if key == "#":
@@ -269,18 +278,65 @@ class AgiChannel:
     async def _file_for(self, utterance: Utterance) -> Path:  # a coroutine of our own: a port may return any awaitable
         return await self._voice.file_for(utterance)
 
-    async def _prompt(self, utterance: Utterance) -> tuple[str | None, float]:
-        """The sound that says it and its length in seconds; (None, 0) when nothing can."""
+    async def _begin(self, utterance: Utterance, keys: str) -> _Begun:
+        """Play all of it but its last part, as far as it has several: a text is being made while what comes before it is heard."""
         try:
-            file = await self._voice.file_for(utterance)
+            part = await self._voice.begin(utterance)
+            while part.rest is not None:
+                seconds = _duration(part.file)
+                if seconds is None:
+                    break
+                key = _key(reply := await self._say(StreamFile(part.file.stem, keys), seconds))
+                if key is None:
+                    return _Begun(over=await self._gone_or_failed(reply, "audio"))
+                if not key:
+                    making = asyncio.ensure_future(part.rest())
+                    key = await self._listen(making, keys)
+                if key is None:
+                    return _Begun(over=CallerHungUp(self._clock()))
+                if key:
+                    return _Begun(key=key)
+                part = making.result()
         except VoiceFailed as error:
             _log.warning("prompt_not_made", error=str(error))
-            return None, 0.0
-        seconds = _duration(file)
+            return _Begun(over=CommandFailed(self._clock(), "audio"))
+        seconds = _duration(part.file)
         if seconds is None:
-            _log.error("prompt_file_missing", file=file.name)
-            return None, 0.0
-        return file.stem, seconds
+            _log.error("prompt_file_missing", file=part.file.name)
+            return _Begun(over=CommandFailed(self._clock(), "audio"))
+        return _Begun(part.file.stem, seconds)
+
+    async def _listen(self, work: asyncio.Future[Part], keys: str) -> str | None:
+        """The first of `keys` that comes before the work is done; "" when none does, None when the caller has gone."""
+        await asyncio.wait({work}, timeout=0)
+        slice_ms = FIRST_SLICE_MS
+        try:
+            while not work.done():
+                key = _key(reply := await self._say(WaitForDigit(slice_ms), slice_ms / 1000))
+                if key is None:
+                    late: list[str] = []
+                    if await self._gone(reply, late):
+                        return None
+                    key = "".join(late)
+                if key and key in keys:
+                    return key
+                slice_ms = min(2 * slice_ms, SLICE_MS)
+        finally:
+            if not work.done():
+                work.cancel()
+            elif not work.cancelled():
+                work.exception()  # looked at, so that asyncio does not report it
+        return None if self.hung_up else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """The last part of an utterance, which is to be played; or the key that cut short what comes before it, or how that ended."""
+
+    file: str = ""
+    seconds: float = 0.0
+    key: str = field(default="", repr=False)
+    over: LineEvent | None = None
 
 
 def _made(making: asyncio.Task[Path]) -> Path | None:

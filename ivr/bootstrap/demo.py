@@ -14,6 +14,7 @@ from ivr.bootstrap.engine import now
 from ivr.bootstrap.first_call import KNOWN_FLOW, FirstCall, Tell, expected_balance, place_call, save_wave, says
 from ivr.bootstrap.line import Line
 from ivr.bootstrap.versions import unpublished
+from ivr.bootstrap.voices import tell_voices
 from ivr.config import Settings
 from ivr.errors import SelflineError
 
@@ -38,6 +39,7 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
     edits = asyncio.create_task(tell_edits(settings, warn))
     try:
         tell(f"the line is up after {time.monotonic() - begun:.1f} s and answers at {_address(settings)}")
+        tell(tell_voices(settings))
         stop = asyncio.create_task(told.wait())
         status = 0
         if call or once:

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -23,7 +23,6 @@ from adapters.backoffice.signatures import SIGNATURES
 from adapters.sms.file_sender import FileTextSender
 from adapters.speech.pack import Pack
 from adapters.speech.pack_voice import PackVoice, install_static, read_packs
-from adapters.speech.pyttsx3_voice import Pyttsx3Voice
 from adapters.storage.callers import SqlCallerMemory
 from adapters.storage.journal import JsonLinesJournal
 from adapters.storage.keys import read_data_key
@@ -40,6 +39,7 @@ from adapters.telephony.fastagi_server import FastAgiServer
 from ivr.bootstrap.publishing import publish_first
 from ivr.bootstrap.serving import ServedLines
 from ivr.bootstrap.transcribing import make_transcripts
+from ivr.bootstrap.voices import make_voice, voice_names
 from ivr.calls.callers import KnownCallers
 from ivr.calls.capture import MessageCapture
 from ivr.calls.driver import Services, run_call
@@ -121,15 +121,19 @@ def tell_unrecorded(voice: PackVoice, name: str, flow: Flow) -> None:
             _log.warning("text_not_recorded", flow=name, language=language, text=text, cure="make prompts")
 
 
+def published_home(settings: Settings) -> Path:
+    """Where the prompts are that the line's published version says."""
+    store = VersionStore(settings.versions)
+    service = store.service(settings.flow)
+    return store.version(settings.flow, service.number).folder if service else settings.home
+
+
 def prepare_sounds(settings: Settings) -> None:
     """The files that Asterisk plays by itself when no engine is there: the prompts of the line's published version.
 
     Raises UserError when one cannot be made.
     """
-    store = VersionStore(settings.versions)
-    service = store.service(settings.flow)
-    home = store.version(settings.flow, service.number).folder if service else settings.home
-    catalogue, problems = read_prompts(home)
+    catalogue, problems = read_prompts(published_home(settings))
     if problems:
         raise UserError("\n".join(map(str, problems)))
     try:
@@ -157,7 +161,7 @@ class Engine:
         settings.var.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._versions = VersionStore(settings.versions)
         self._recordings = _Recordings(settings)
-        self._voice = PackVoice(self._recordings.read(), settings.sounds, Pyttsx3Voice())
+        self._voice = make_voice(settings, self._recordings.read(), settings.sounds, published_home(settings))
         self._lines = ServedLines(self._versions, lambda served: tell_unrecorded(self._voice, served.version.name, served.flow))
         self._lines.refresh()
         if not self._lines.answers(settings.flow):
@@ -193,7 +197,9 @@ class Engine:
         self._tasks = [asyncio.create_task(task) for task in (self._recover(), self._beat(), self._follow(), self._texts.run())]
         if self._transcripts is not None:
             self._tasks.append(asyncio.create_task(self._transcripts.run()))
-        _log.info("engine_ready", port=self._server.port, lines=sorted(self._lines.lines()))
+        voices = ["recordings", *voice_names(self._settings)]
+        _log.info("engine_ready", port=self._server.port, lines=sorted(self._lines.lines()), voices=voices)
+        self._voice.warm()
 
     async def stop(self, drain: float = DRAIN) -> None:
         """Take no new calls, let those under way finish, and close everything."""

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from adapters.speech.pack_voice import PackVoice, read_packs
-from adapters.speech.pyttsx3_voice import Pyttsx3Voice
+from adapters.speech.pack_voice import read_packs
 from ivr.bootstrap.first_call import save_wave
+from ivr.bootstrap.voices import make_voice
+from ivr.config import Settings
 from ivr.core.values import Utterance
 from ivr.errors import UserError
 from ivr.language.prompts import LANGUAGES
@@ -36,7 +37,8 @@ class Loudspeaker:
     def __init__(self, home: Path) -> None:
         self._player = find_player()
         self._folder = tempfile.TemporaryDirectory()
-        self._voice = PackVoice(read_packs(home / "prompts" / "audio", LANGUAGES), Path(self._folder.name), Pyttsx3Voice())
+        settings = Settings.from_environment({"IVR_HOME": str(home), **os.environ})
+        self._voice = make_voice(settings, read_packs(home / "prompts" / "audio", LANGUAGES), Path(self._folder.name))
         self._playing: subprocess.Popen[bytes] | None = None
         self._spoken = 0
 

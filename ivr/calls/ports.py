@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -85,14 +85,32 @@ class BackOffice(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What can be heard of an utterance now; with `rest`, more of it is being made.
+
+    Whoever plays it calls `rest` once, when `file` has been heard. It answers within a few seconds, or raises VoiceFailed.
+    """
+
+    file: Path
+    rest: Callable[[], Awaitable[Part]] | None = None
+
+
 class Voice(Protocol):
-    """Turns an utterance into an audio file of the line."""
+    """Turns an utterance into audio files of the line: raw a-law (8 kHz, one byte a sample).
+
+    A file's stem is a token ^[a-z0-9_-]{1,64}$; a file never changes once its path has been returned.
+    """
+
+    async def begin(self, utterance: Utterance) -> Part:
+        """Its beginning, as soon as there is something to hear: all of it, unless a text must be made that nobody has recorded.
+
+        What no engine can say is left out, and the rest is said. Raises VoiceFailed when nothing of it can be said, or when what
+        is missing is part of a value.
+        """
 
     async def file_for(self, utterance: Utterance) -> Path:
-        """A raw a-law file (8 kHz, one byte a sample) that says it. Raises VoiceFailed when nothing can say it.
-
-        The file's stem is a token ^[a-z0-9_-]{1,64}$; the file never changes once its path has been returned.
-        """
+        """All of it as one file, however long it takes to make. Raises VoiceFailed as `begin` does."""
 
 
 class LiveCalls(Protocol):

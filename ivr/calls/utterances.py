@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ivr.core.values import SpokenValue, Text, Utterance
+from ivr.core.values import Kind, SpokenValue, Utterance
 from ivr.speech import PAUSE, fragments
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Words that are recorded as one. A full stop or a comma at the end tells how the voice falls; nothing: it goes on."""
+    """Words that are recorded as one. A full stop or a comma at the end tells how the voice falls; nothing: it goes on.
+
+    `of_value`: it is part of an amount, a date or the like, which must not be said without it.
+    """
 
     text: str
+    of_value: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def pieces_of(utterance: Utterance) -> tuple[Piece | Pause, ...]:
     """The whole utterance in order. It begins and ends with words; pauses that meet become the longest of them."""
     found: list[Piece | Pause] = []
     for part in utterance.parts:
-        cut = _pieces_of_text(part.text) if isinstance(part, Text) else _pieces_of_value(part, utterance.language)
+        cut = _pieces_of_value(part, utterance.language) if isinstance(part, SpokenValue) else _pieces_of_text(part.text)
         for item in cut:
             if isinstance(item, Pause) and (not found or isinstance(found[-1], Pause)):
                 if found and isinstance(found[-1], Pause) and found[-1].seconds < item.seconds:
@@ -61,8 +65,12 @@ def pieces_of(utterance: Utterance) -> tuple[Piece | Pause, ...]:
 
 
 def _pieces_of_value(part: SpokenValue, language: str) -> Iterator[Piece | Pause]:
-    for fragment in fragments(part, language):
-        yield _VALUE_PAUSE if fragment == PAUSE else Piece(fragment)
+    said = fragments(part, language)
+    if part.kind is Kind.TEXT:  # a name, or an announcement of many sentences
+        yield from _pieces_of_text(said[0])
+        return
+    for fragment in said:
+        yield _VALUE_PAUSE if fragment == PAUSE else Piece(fragment, of_value=True)
 
 
 def _pieces_of_text(text: str) -> Iterator[Piece | Pause]:

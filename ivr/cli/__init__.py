@@ -13,10 +13,11 @@ from ivr.cli.importing import import_
 from ivr.cli.line import call, run, serve, why
 from ivr.cli.publishing import diff, publish, rollback, versions
 from ivr.cli.texts import callers, sms
+from ivr.cli.voices import voices
 from ivr.errors import SelflineError
 
 SECTIONS = (
-    ("The line", (run, serve, call, why, replay, sms, callers)),
+    ("The line", (run, serve, call, why, replay, sms, callers, voices)),
     ("For flow designers", (try_, lint, test, prove, graph, lookups, import_, say, prompts, schema)),
     ("For publishing", (publish, versions, diff, rollback)),
     ("For agents", (tickets,)),

@@ -20,6 +20,7 @@ from adapters.speech.pack import Pack, Recording, read_pack, sha256, write_manif
 from adapters.speech.pack_voice import PackVoice, install_static, read_packs, write_whole
 from ivr.core.values import Kind, SpokenValue, Text, Utterance
 from ivr.errors import VoiceFailed
+from tests.adapters.speech.voices import TestVoice
 
 BALANCE = Utterance("zh-CN", (Text("您的余额是"), SpokenValue(Kind.MONEY, Decimal("35.60")), Text("。")))
 
@@ -48,19 +49,6 @@ def recording(folder: Path, text: str, frequency: float, seconds: float = 0.1) -
 def pack(tmp_path: Path) -> Pack:
     texts = ("您的余额是", "三十五元", "六角", "再见。", "请按一。")
     return Pack("zh-CN", [recording(tmp_path / "pack", text, 300 + 50 * number) for number, text in enumerate(texts)])
-
-
-class Parrot:
-    """A fall-back voice that says every text as a tenth of a second of the same tone, and counts."""
-
-    version = "parrot 1"
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str, language: str) -> bytes:
-        self.said.append(text)
-        return b"\x34" * 800
 
 
 @in_loop
@@ -173,9 +161,9 @@ async def test_words_with_another_ending_stand_in(tmp_path: Path, pack: Pack) ->
 
 
 @in_loop
-async def test_what_nobody_recorded_is_said_by_the_fall_back_once(tmp_path: Path, pack: Pack) -> None:
-    parrot = Parrot()
-    voice = PackVoice({"zh-CN": pack}, tmp_path / "sounds", parrot)
+async def test_what_nobody_recorded_is_said_by_an_engine_once(tmp_path: Path, pack: Pack) -> None:
+    parrot = TestVoice()
+    voice = PackVoice({"zh-CN": pack}, tmp_path / "sounds", [parrot])
 
     await voice.file_for(Utterance("zh-CN", (Text("请按一。"), Text("春节快乐。"))))
     await voice.file_for(Utterance("zh-CN", (Text("春节快乐。"), Text("请按一。"))))
@@ -185,10 +173,10 @@ async def test_what_nobody_recorded_is_said_by_the_fall_back_once(tmp_path: Path
 
 
 @in_loop
-async def test_without_a_fall_back_the_missing_words_are_named(tmp_path: Path, pack: Pack) -> None:
+async def test_without_an_engine_the_missing_words_are_named(tmp_path: Path, pack: Pack) -> None:
     voice = PackVoice({"zh-CN": pack}, tmp_path / "sounds")
 
-    with pytest.raises(VoiceFailed, match=r"^no recording in zh-CN says '春节快乐。', and there is no fall-back voice$"):
+    with pytest.raises(VoiceFailed, match=r"^no recording in zh-CN says '春节快乐。', and no voice is there that could$"):
         await voice.file_for(Utterance("zh-CN", (Text("春节快乐。"),)))
     voice.close()
 
@@ -280,8 +268,8 @@ def test_a_manifest_that_is_none_says_how_to_mend_it(tmp_path: Path) -> None:
 @in_loop
 async def test_new_recordings_are_said_from_the_next_utterance_on(tmp_path: Path, pack: Pack) -> None:
     """A running engine takes what `make prompts` has recorded; what is being said goes on."""
-    parrot = Parrot()
-    voice = PackVoice({"zh-CN": pack}, tmp_path / "sounds", parrot)
+    parrot = TestVoice()
+    voice = PackVoice({"zh-CN": pack}, tmp_path / "sounds", [parrot])
     before = await voice.file_for(Utterance("zh-CN", (Text("漫游请按六。"),)))
 
     voice.use({"zh-CN": Pack("zh-CN", [*pack.recordings.values(), recording(tmp_path / "pack", "漫游请按六。", 900)])})

@@ -12,6 +12,7 @@ from adapters.telephony.agi_channel import AgiChannel
 from adapters.telephony.agi_request import IncomingCall
 from adapters.telephony.agi_verbs import Roots
 from adapters.telephony.fastagi_server import FastAgiServer, Limits
+from ivr.calls.ports import Part
 from ivr.core.values import Text, Utterance
 from ivr.errors import VoiceFailed
 from tests.adapters.telephony.fake_asterisk import FakeCall
@@ -33,6 +34,9 @@ class FileVoice:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    async def begin(self, utterance: Utterance) -> Part:
+        return Part(await self.file_for(utterance))
 
     async def file_for(self, utterance: Utterance) -> Path:
         text = "".join(part.text for part in utterance.parts if isinstance(part, Text))

@@ -16,7 +16,7 @@ from adapters.telephony.ami import AmiLiveCalls
 from adapters.telephony.fastagi_server import FastAgiServer
 from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
-from ivr.calls.ports import Held, Recorded
+from ivr.calls.ports import Held, Part, Recorded
 from ivr.config import Settings
 from ivr.core.commands import AskDigits, Play, Release, Transfer
 from ivr.core.events import CallerHungUp, CommandFailed, DigitsEntered, NothingHeard, PromptPlayed, Released, TransferEnded
@@ -76,6 +76,9 @@ class OneVoice:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    async def begin(self, utterance: Utterance) -> Part:
+        return Part(await self.file_for(utterance))
 
     async def file_for(self, _utterance: Utterance) -> Path:
         return self.folder / "prompt.alaw"

@@ -1,0 +1,237 @@
+"""Texts that nobody has recorded: asked of the best engine first, of the next when that fails or takes too long, and kept.
+
+What an engine has said is a file named by text, voice and version, written whole, so a text is said once. An engine that was too
+late for one caller is in time for the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adapters.speech.synthesis import CannotSay, Synthesiser
+from ivr.errors import VoiceFailed
+
+_MOST_UNSAYABLE = 10_000
+
+Write = Callable[[Path, bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a caller waits for a text, in seconds.
+
+    `soon` before a beginning that is there is played alone, `first` when there is none. When that has been heard and the text is
+    not there yet: `late` until the other engines are asked as well, `enough` until the best of what there is is taken, and at most
+    `last` more until there is something.
+    """
+
+    soon: float = 0.06
+    first: float = 0.2
+    late: float = 0.3
+    enough: float = 1.5
+    last: float = 1.0
+
+
+@dataclass(eq=False)
+class Wanted:
+    """A text in one utterance, on its way. `must`: nothing is better than an utterance without it."""
+
+    text: str
+    language: str
+    must: bool
+    asked: dict[str, Future[Path]] = field(default_factory=dict)  # by engine
+    failed: set[str] = field(default_factory=set)  # the engines that have
+    _chase: asyncio.Future[Path | None] | None = None
+    _taken: bool = False
+    _said: Path | None = None
+
+    @property
+    def chase(self) -> asyncio.Future[Path | None]:
+        """The best engine's voice; when it fails the next one's; None when all fail."""
+        assert self._chase is not None
+        return self._chase
+
+    @chase.setter
+    def chase(self, chase: asyncio.Future[Path | None]) -> None:
+        self._chase = chase
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known what is heard: `said`, or that no voice can say it."""
+        if not self._taken and self.chase.done():
+            self.take(self.chase.result())
+        return self._taken
+
+    @property
+    def said(self) -> Path | None:
+        """The audio, when it is settled."""
+        return self._said
+
+    def take(self, said: Path | None) -> None:
+        """This is what will be heard."""
+        if not self._taken:
+            self._taken, self._said = True, said
+
+    def best(self) -> Path | None:
+        """What the best of those engines has said that have come to their end."""
+        return next((done.result() for done in self.asked.values() if done.done() and done.exception() is None), None)
+
+
+class FreeTexts:
+    """The engines, the best first, and what they have said. `write` keeps a file, whole or not at all."""
+
+    def __init__(self, engines: Sequence[Synthesiser], folder: Path, write: Write, patience: Patience) -> None:
+        self._engines = engines
+        self._folder = folder
+        self._write = write
+        self.patience = patience
+        self._asked: dict[str, Future[Path]] = {}
+        self._unsayable: set[str] = set()  # what an engine that works has said it cannot say
+        self._chases: set[asyncio.Future[Path | None]] = set()
+
+    def speaks(self, language: str) -> bool:
+        """Whether any engine does."""
+        return any(language in engine.versions for engine in self._engines)
+
+    def want(self, text: str, language: str, *, must: bool) -> Wanted:
+        """Begin to have it said, unless the best engine has said it before."""
+        wanted = Wanted(text, language, must)
+        best = next(engine for engine in self._engines if language in engine.versions)
+        if (kept := self._kept(self._path(best, text, language))) is not None:
+            wanted.chase = asyncio.get_running_loop().create_future()
+            wanted.chase.set_result(kept)
+        else:
+            wanted.chase = asyncio.ensure_future(self._chase(wanted))
+            self._chases.add(wanted.chase)
+            wanted.chase.add_done_callback(self._chases.discard)
+        return wanted
+
+    async def soon(self, wanted: Sequence[Wanted], *, nothing_before: bool) -> None:
+        """Wait for the moment in which a quick engine has said them all."""
+        await asyncio.wait({one.chase for one in wanted}, timeout=self.patience.first if nothing_before else self.patience.soon)
+
+    async def all_of(self, wanted: Iterable[Wanted]) -> None:
+        """Wait until each has been said by the best engine that can, or by none."""
+        await asyncio.wait({one.chase for one in wanted})
+
+    async def settle(self, wanted: Wanted, *, hurry: bool = False) -> None:
+        """The caller waits for this one: take the best engine's voice if it comes in time, else another's, else none.
+
+        In a hurry, what comes first is taken.
+        """
+        patience = self.patience
+        ends = asyncio.get_running_loop().time() + patience.enough + patience.last
+        if not hurry:
+            await asyncio.wait({wanted.chase}, timeout=patience.late)
+        if wanted.settled:
+            return
+        others = {_awaited(asked) for asked in self._ask_all(wanted)}
+        if not hurry:
+            await asyncio.wait({wanted.chase}, timeout=patience.enough - patience.late)
+        while not wanted.settled:
+            if (said := wanted.best()) is not None:
+                wanted.take(said)
+                break
+            others = {one for one in others if not one.done()}
+            left = ends - asyncio.get_running_loop().time()
+            if left <= 0:
+                wanted.take(None)
+                break
+            await asyncio.wait(_both(wanted.chase, others), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+
+    def warm(self) -> None:
+        """Let the engines get ready in the background."""
+        for engine in self._engines:
+            engine.warm()
+
+    def close(self) -> None:
+        """End the engines."""
+        for engine in self._engines:
+            engine.close()
+
+    async def _chase(self, wanted: Wanted) -> Path | None:
+        """See `Wanted.chase`."""
+        for engine in self._engines:
+            if (asked := self._ask_for(wanted, engine)) is not None:
+                try:
+                    return await asyncio.wrap_future(asked)
+                except VoiceFailed:
+                    wanted.failed.add(engine.name)
+        return None
+
+    def _ask_all(self, wanted: Wanted) -> list[Future[Path]]:
+        return [asked for engine in self._engines if (asked := self._ask_for(wanted, engine)) is not None]
+
+    def _ask_for(self, wanted: Wanted, engine: Synthesiser) -> Future[Path] | None:
+        """None when this engine does not say it."""
+        if wanted.language not in engine.versions or engine.name in wanted.failed:
+            return None
+        try:
+            wanted.asked[engine.name] = self._ask(engine, wanted.text, wanted.language)
+        except VoiceFailed:
+            wanted.failed.add(engine.name)
+            return None
+        return wanted.asked[engine.name]
+
+    def _ask(self, engine: Synthesiser, text: str, language: str) -> Future[Path]:
+        """Its voice, from the folder if it has said the text before. Raises VoiceFailed when it refuses."""
+        path = self._path(engine, text, language)
+        asked = self._asked.get(path.name)
+        if asked is not None:
+            return asked
+        asked = Future()
+        asked.set_running_or_notify_cancel()  # several callers may wait for it: none of them can call it off
+        if (kept := self._kept(path)) is not None:
+            asked.set_result(kept)
+            return asked
+        if path.name in self._unsayable:
+            raise VoiceFailed(f"the voice {engine.name} cannot say this text")
+        said = engine.say(text, language)
+        self._asked[path.name] = asked
+        said.add_done_callback(lambda done: self._keep(done, path, asked))
+        return asked
+
+    def _keep(self, said: Future[bytes], path: Path, asked: Future[Path]) -> None:
+        """Called in a thread of the engine."""
+        try:
+            self._write(path, said.result())
+        except BaseException as error:
+            if isinstance(error, CannotSay):
+                if len(self._unsayable) > _MOST_UNSAYABLE:
+                    self._unsayable.clear()
+                self._unsayable.add(path.name)
+            asked.set_exception(error)
+        else:
+            asked.set_result(path)
+        finally:
+            self._asked.pop(path.name, None)
+
+    def _path(self, engine: Synthesiser, text: str, language: str) -> Path:
+        told = f"{language} {engine.name} {engine.versions[language]} {text}"
+        return self._folder / f"{hashlib.sha256(told.encode()).hexdigest()[:40]}-part.alaw"
+
+    def _kept(self, path: Path) -> Path | None:
+        """The file, if it is there; it is in use then, and not old."""
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        return path
+
+
+def _awaited(asked: Future[Path]) -> asyncio.Future[Path]:
+    """For this loop; nobody has to look at how it failed."""
+    here = asyncio.wrap_future(asked)
+    here.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+    return here
+
+
+def _both(chase: asyncio.Future[Path | None], others: Iterable[asyncio.Future[Path]]) -> list[asyncio.Future[Any]]:
+    return [chase, *others]
