@@ -30,21 +30,33 @@ def say(text: str) -> Utterance:
 
 
 class FileVoice:
-    """Says a text by a file named after it, a tenth of a second long."""
+    """Says a text by a file named after it, a tenth of a second long; a text with `|` in it in parts, each made when `more` says so."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: Callable[[], Awaitable[None]] | None = None) -> None:
         self.folder = folder
+        self._more = more
 
     async def begin(self, utterance: Utterance) -> Part:
-        return Part(await self.file_for(utterance))
+        first, *rest = "".join(part.text for part in utterance.parts if isinstance(part, Text)).split("|")
+        return self._part(first, rest)
 
     async def file_for(self, utterance: Utterance) -> Path:
-        text = "".join(part.text for part in utterance.parts if isinstance(part, Text))
+        return self._file("".join(part.text for part in utterance.parts if isinstance(part, Text)))
+
+    def _part(self, text: str, rest: list[str]) -> Part:
+        async def go_on() -> Part:
+            if self._more is not None:
+                await self._more()
+            return self._part(rest[0], rest[1:])
+
+        return Part(self._file(text), go_on if rest else None)
+
+    def _file(self, text: str) -> Path:
         if text == "unspeakable":
             raise VoiceFailed("no engine says this")
         file = self.folder / f"{text}.alaw"
         if text != "lost":
-            await asyncio.to_thread(file.write_bytes, b"\xd5" * 800)
+            file.write_bytes(b"\xd5" * 800)
         return file
 
 
@@ -71,6 +83,7 @@ def a_server(
     port: int = 0,
     host: str = "127.0.0.1",
     peers: tuple[str, ...] = (),
+    more: Callable[[], Awaitable[None]] | None = None,
 ) -> FastAgiServer:
     return FastAgiServer(
         host,
@@ -79,15 +92,25 @@ def a_server(
         handler=handler,
         knows_flow=lambda flow: flow == "main",
         roots=roots(folder),
-        voice=FileVoice(folder),
+        voice=FileVoice(folder, more),
         clock=noon,
         peers=peers,
         limits=limits,
     )
 
 
-def a_call(folder: Path, call: FakeCall, body: Callable[[AgiChannel], Awaitable[Result]], *, finished: bool = True) -> Result:
-    """Let the fake Asterisk call a server whose handler is `body`; what the body returned, or the exception it met."""
+def a_call(
+    folder: Path,
+    call: FakeCall,
+    body: Callable[[AgiChannel], Awaitable[Result]],
+    *,
+    finished: bool = True,
+    more: Callable[[], Awaitable[None]] | None = None,
+) -> Result:
+    """Let the fake Asterisk call a server whose handler is `body`; what the body returned, or the exception it met.
+
+    `more`: see FileVoice.
+    """
     outcome: asyncio.Future[Result]
 
     async def handler(_incoming: IncomingCall, channel: AgiChannel) -> None:
@@ -100,7 +123,7 @@ def a_call(folder: Path, call: FakeCall, body: Callable[[AgiChannel], Awaitable[
     async def ring() -> Result:
         nonlocal outcome
         outcome = asyncio.get_running_loop().create_future()
-        server = a_server(folder, handler)
+        server = a_server(folder, handler, more=more)
         await server.start()
         await call.ring(server.port)
         await server.close_and_drain(5.0 if finished else 0.0)

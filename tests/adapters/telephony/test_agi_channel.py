@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -246,6 +248,130 @@ def test_a_hang_up_whose_command_is_never_answered_is_still_a_hang_up(tmp_path, 
     event, _ = perform(tmp_path, Play(say("hello")), call=call)
 
     assert event == CallerHungUp(NOON)
+
+
+# --- utterances in parts ------------------------------------------------------------------------------------------
+
+
+IN_PARTS = "hello|menu"
+ASKED_IN_PARTS = AskDigits(say(IN_PARTS), max_digits=1, first_timeout=5 * SECOND, digit_timeout=SECOND)
+CODE_IN_PARTS = AskDigits(say(IN_PARTS), max_digits=4, first_timeout=5 * SECOND, digit_timeout=2 * SECOND)
+EVEN_IN_PARTS = AskDigits(say(IN_PARTS), max_digits=4, first_timeout=3 * SECOND, digit_timeout=3 * SECOND)
+UNINTERRUPTED = AskDigits(say(IN_PARTS), max_digits=1, first_timeout=5 * SECOND, digit_timeout=SECOND, barge_in=False)
+
+
+@pytest.mark.parametrize(
+    ("command", "acts", "event"),
+    [
+        (Play(say(IN_PARTS)), "7", PromptPlayed(NOON, "7")),
+        (ASKED_IN_PARTS, "3", DigitsEntered(NOON, "3")),
+        (ASKED_IN_PARTS, "#", DigitsEntered(NOON, "#")),
+        (ASKED_IN_PARTS, "*", DigitsEntered(NOON, "*")),
+        *(
+            row
+            for code in (CODE_IN_PARTS, EVEN_IN_PARTS)
+            for row in (
+                (code, "1234", DigitsEntered(NOON, "1234")),
+                (code, "12#", DigitsEntered(NOON, "12", terminated=True)),
+                (code, "12", DigitsEntered(NOON, "12")),
+                (code, "#", DigitsEntered(NOON, "", terminated=True)),
+            )
+        ),
+    ],
+)
+def test_a_key_in_the_first_part_of_an_utterance_counts_as_in_one_that_is_whole(tmp_path, command, acts, event):
+    """And the rest is not said."""
+    answered, call = perform(tmp_path, command, *acts)
+
+    assert answered == event
+    assert call.commands[2] == ["STREAM", "FILE", f"{tmp_path}/hello", "0123456789*#"]
+    assert f"{tmp_path}/menu" not in [word for words in call.commands for word in words]
+
+
+@pytest.mark.parametrize(
+    ("command", "keys", "event"),
+    [
+        (Play(say(IN_PARTS)), "", PromptPlayed(NOON)),
+        (Play(say(IN_PARTS)), "7", PromptPlayed(NOON, "7")),
+        (ASKED_IN_PARTS, "", NothingHeard(NOON)),
+        (ASKED_IN_PARTS, "3", DigitsEntered(NOON, "3")),
+        (CODE_IN_PARTS, "", NothingHeard(NOON)),
+        (CODE_IN_PARTS, "12#", DigitsEntered(NOON, "12", terminated=True)),
+        (EVEN_IN_PARTS, "12#", DigitsEntered(NOON, "12", terminated=True)),
+    ],
+)
+def test_a_key_in_the_last_part_counts_as_in_one_that_is_whole(tmp_path, command, keys, event):
+    call = FakeCall()
+
+    def then_press(words: list[str]) -> None:
+        if f"{tmp_path}/menu" in words:
+            call.acts = list(keys)
+
+    call.answer = then_press
+    answered, _ = perform(tmp_path, command, call=call)
+
+    assert answered == event
+
+
+def test_the_next_part_follows_without_anything_in_between_when_it_has_been_made(tmp_path):
+    _, call = perform(tmp_path, Play(say("first|second|third")))
+
+    assert call.commands[2:] == [
+        ["STREAM", "FILE", f"{tmp_path}/first", "0123456789*#"],
+        ["STREAM", "FILE", f"{tmp_path}/second", "0123456789*#"],
+        ["STREAM", "FILE", f"{tmp_path}/third", "0123456789*#"],
+    ]
+
+
+def waiting_between(folder: Path, acts: list[str], commands: int) -> tuple[FakeCall, Callable[[], Awaitable[None]]]:
+    """A call whose caller acts so only after the first part, while the second is made: it is there after so many commands."""
+    call = FakeCall(acts)
+    call.answer = lambda words: b"200 result=0 endpos=800\n" if f"{folder}/hello" in words else None
+
+    async def more() -> None:
+        while len(call.names()) < commands:  # noqa: ASYNC110 - the fake tells nobody
+            await asyncio.sleep(0)
+
+    return call, more
+
+
+@pytest.mark.parametrize(
+    ("command", "event"),
+    [
+        (Play(say(IN_PARTS)), PromptPlayed(NOON, "8")),
+        (Play(say(IN_PARTS), barge_in=False), PromptPlayed(NOON)),
+        (ASKED_IN_PARTS, DigitsEntered(NOON, "8")),
+        (CODE_IN_PARTS, DigitsEntered(NOON, "8")),
+        (UNINTERRUPTED, NothingHeard(NOON)),
+    ],
+)
+def test_a_line_that_waits_for_the_next_part_listens_for_keys(tmp_path, command, event):
+    """As in the parts themselves: who cannot interrupt them cannot interrupt the wait either."""
+    call, more = waiting_between(tmp_path, [SILENCE, SILENCE, "8"], commands=6)
+
+    async def body(channel: AgiChannel) -> LineEvent:
+        return await channel.perform(command)
+
+    assert a_call(tmp_path, call, body, more=more) == event
+    assert [words[3] for words in call.commands if words[:2] == ["WAIT", "FOR"]][:3] == ["2", "4", "8"]
+
+
+@pytest.mark.parametrize("end", [HANGUP, EOF])
+@pytest.mark.parametrize("command", [Play(say(IN_PARTS)), ASKED_IN_PARTS, CODE_IN_PARTS, UNINTERRUPTED])
+def test_a_hang_up_in_a_part_or_between_two_is_a_hang_up(tmp_path, command, end):
+    async def body(channel: AgiChannel) -> LineEvent:
+        return await channel.perform(command)
+
+    assert a_call(tmp_path, FakeCall([end]), body) == CallerHungUp(NOON)
+    between, never = waiting_between(tmp_path, [SILENCE, end], commands=99)
+    assert a_call(tmp_path, between, body, more=never) == CallerHungUp(NOON)
+
+
+@pytest.mark.parametrize("text", ["hello|unspeakable", "hello|lost", "lost|hello"])
+def test_a_part_that_cannot_be_made_fails_the_command(tmp_path, text):
+    event, _ = perform(tmp_path, Play(say(text)))
+
+    assert event == CommandFailed(NOON, "audio")
 
 
 # --- holding the line ---------------------------------------------------------------------------------------------
