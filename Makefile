@@ -35,8 +35,9 @@ voice: .venv/.voice ## let the neural voice say what nobody has recorded (0.8 GB
 listen: .venv/.dev ## hear every prompt and many read-outs with a recogniser
 	IVR_LISTEN_ALL=1 $(BIN)/python -m pytest -s tests/listening
 
-bench: .venv/.dev asterisk ## measure the line beside a plain dialplan
+bench: .venv/.dev asterisk ## measure the line beside a plain dialplan, and answers that hold a fresh text
 	$(BIN)/python -m tests.asterisk.latency
+	$(BIN)/python -m tests.asterisk.free_text 30 var/voices
 
 mutants: .venv/.dev ## load 50,000 broken flows; each must give problems, within a second
 	IVR_MUTANTS=50000 $(BIN)/python -m pytest -s tests/language/test_mutants.py

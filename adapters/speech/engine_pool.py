@@ -48,6 +48,7 @@ class Limits:
     starting: float = 60.0
     saying: float = 3.0
     a_character: float = 0.15  # more for each character
+    slow: float = 3.0  # with every worker at one text, or getting ready, for so long: nobody needs to wait for the next
     pause: float = 0.5  # after a first failure; doubled with each further one
     longest_pause: float = 120.0
 
@@ -83,6 +84,8 @@ class EnginePool:
         with self._lock:
             if self._closed.is_set() or all(worker.broken for worker in self._workers):
                 raise VoiceFailed(f"the voice {self.name} is out of order")
+            if all(worker.at_one_text_for() > self._limits.slow for worker in self._workers if not worker.broken):
+                raise VoiceFailed(f"the voice {self.name} takes its time")
             try:
                 self._texts.put_nowait(wanted)
             except queue.Full:
@@ -186,12 +189,18 @@ class _Worker:
         self._pool = pool
         self._process: _Process | None = None
         self._pause = 0.0  # before the next start
+        self._began: float | None = None  # to get ready, or the text that it is at
         self.thread = threading.Thread(target=self._run, name=f"{pool.name}-{number}", daemon=True)
 
     def end(self) -> None:
         """End its process, whatever it does; the thread notices. For other threads."""
         if (process := self._process) is not None:
             process.kill()
+
+    def at_one_text_for(self) -> float:
+        """Seconds, or for how long it has been getting ready; 0 when it has nothing to do."""
+        began = self._began
+        return time.monotonic() - began if began is not None else 0.0
 
     def _run(self) -> None:
         try:
@@ -206,6 +215,7 @@ class _Worker:
     def _start(self) -> None:
         if self._pool.closed.wait(self._pause):
             return
+        self._began = time.monotonic()
         try:
             self._process = self._pool.process()
             if self.broken:
@@ -215,12 +225,15 @@ class _Worker:
             self.broken = False
         except VoiceFailed as error:
             self._fail(error, None)
+        finally:
+            self._began = None
 
     def _say(self, wanted: _Wanted) -> None:
         if not wanted.said.set_running_or_notify_cancel():
             return
         limits = self._pool.limits
         assert self._process is not None
+        self._began = time.monotonic()
         try:
             said = self._process.say(wanted.text, wanted.language, limits.saying + limits.a_character * len(wanted.text))
         except (WorkerBroken, SpeechRefused) as error:
@@ -232,6 +245,8 @@ class _Worker:
             self._pause = 0.0
             with contextlib.suppress(InvalidStateError):
                 wanted.said.set_result(said)
+        finally:
+            self._began = None
 
     def _fail(self, error: VoiceFailed, wanted: _Wanted | None) -> None:
         self._clear()

@@ -35,8 +35,8 @@ class Patience:
     soon: float = 0.06
     first: float = 0.2
     late: float = 0.3
-    enough: float = 1.5
-    last: float = 1.0
+    enough: float = 1.2
+    last: float = 0.8
 
 
 @dataclass(eq=False)

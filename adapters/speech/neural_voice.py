@@ -23,7 +23,7 @@ def neural_voice(cache: Path, limits: Limits | None = None) -> EnginePool:
     """The neural voice, whose voices lie in `cache`, in one process."""
     command = (sys.executable, "-m", "adapters.speech.engine_worker", "neural", str(cache))
     versions = {language: f"{voice_version(language)} {_SPEED.get(language, 1.0)}" for language in VOICES}
-    return EnginePool("neural", command, versions, limits or Limits(waiting=6, saying=5.0, a_character=0.4))
+    return EnginePool("neural", command, versions, limits or Limits(waiting=6, saying=15.0, a_character=0.6))
 
 
 def missing_of_neural(cache: Path) -> str | None:

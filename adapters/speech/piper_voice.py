@@ -6,7 +6,6 @@ The package piper-tts (GPL-3.0, the `piper` extra) is loaded in a process of its
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +22,7 @@ def piper_voice(voices: Mapping[str, Path], limits: Limits | None = None) -> Eng
     """Piper with a voice file for each language, in one process."""
     command = (sys.executable, "-m", "adapters.speech.engine_worker", "piper", *(f"{language}={path}" for language, path in voices.items()))
     versions = {language: f"piper {path.name} {_stamp(path)}" for language, path in voices.items()}
-    return EnginePool("piper", command, versions, limits or Limits(waiting=6, saying=5.0, a_character=0.3))
+    return EnginePool("piper", command, versions, limits or Limits(waiting=6, saying=15.0, a_character=0.3))
 
 
 def missing_of_piper(voices: Mapping[str, Path]) -> str | None:
@@ -49,7 +48,7 @@ class PiperSpeaker:
             self._voices: dict[str, Any] = {language: PiperVoice.load(path) for language, path in paths.items()}
         except ImportError as error:
             raise VoiceFailed("piper needs the package piper-tts: pip install 'selfline[piper]'") from error
-        except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        except Exception as error:  # a file of somebody else's, read by a library of somebody else's
             raise VoiceFailed(f"a voice of Piper cannot be loaded: {error}") from error
 
     def say(self, text: str, language: str) -> tuple[Samples, int]:

@@ -48,6 +48,15 @@ def refusal(pool: EnginePool, text: str) -> str:
     return ""
 
 
+def refusal_at_once(pool: EnginePool) -> str:
+    """Why it does not even take a text; "" when it does."""
+    try:
+        pool.say("您好", "zh-CN")
+    except VoiceFailed as error:
+        return str(error)
+    return ""
+
+
 def is_back(pool: EnginePool) -> bool:
     return not refusal(pool, "在吗")
 
@@ -149,6 +158,15 @@ def test_more_texts_than_may_wait_are_refused_at_once(tmp_path: Path) -> None:
     gate.touch()
     wait([first, *waiting], timeout=10)
     assert all(one.exception() is None for one in (first, *waiting))
+    pool.close()
+
+
+def test_an_engine_that_has_been_at_one_text_for_long_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    """Long before its deadline: it may only be slow, but the next caller would not hear it in time either."""
+    pool = engine(tmp_path, FAULTS["hangs"], only="长", limits=Limits(saying=60, slow=0.2))
+    first = pool.say("长", "zh-CN")
+    until(lambda: "takes its time" in refusal_at_once(pool))
+    assert not first.done()
     pool.close()
 
 

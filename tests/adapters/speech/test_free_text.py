@@ -208,7 +208,7 @@ async def test_what_no_voice_can_say_is_left_out_and_the_rest_is_said(tmp_path: 
 
     heard = await whole(await voice.begin(GREETING))
 
-    assert heard == audio.joined([recorded(pack, "您好，"), 0.18, 0.35, 0.18, recorded(pack, "请按一。")])
+    assert heard == audio.joined([recorded(pack, "您好，"), 0.18, 0.1, 0.18, recorded(pack, "请按一。")])
     voice.close()
 
 

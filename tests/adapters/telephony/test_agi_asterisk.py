@@ -32,6 +32,11 @@ PROMPT = say("prompt")  # 1 s long
 MENU = AskDigits(PROMPT, 1, 2 * SECOND, SECOND)
 CODE = AskDigits(PROMPT, 4, 2 * SECOND, SECOND)
 EVEN = AskDigits(PROMPT, 4, 2 * SECOND, 2 * SECOND)
+PARTED = say("two parts")  # 1 s, half a second of waiting, 1 s
+MENU_PARTED = AskDigits(PARTED, 1, 2 * SECOND, SECOND)
+CODE_PARTED = AskDigits(PARTED, 4, 2 * SECOND, SECOND)
+EVEN_PARTED = AskDigits(PARTED, 4, 2 * SECOND, 2 * SECOND)
+NO_BARGE_IN_PARTED = AskDigits(PARTED, 4, 2 * SECOND, SECOND, barge_in=False)
 NO_BARGE_IN = AskDigits(PROMPT, 4, 2 * SECOND, SECOND, barge_in=False)
 
 Act = Callable[[SipLeg], Awaitable[None]]
@@ -72,13 +77,17 @@ async def silence(_leg: SipLeg) -> None:
 
 
 class OneVoice:
-    """Says everything with a tone of one second."""
+    """Says everything with a tone of one second; what has two parts with two, the second half a second late."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     async def begin(self, utterance: Utterance) -> Part:
-        return Part(await self.file_for(utterance))
+        async def rest() -> Part:
+            await asyncio.sleep(0.5)
+            return Part(await self.file_for(utterance))
+
+        return Part(await self.file_for(utterance), rest if utterance == PARTED else None)
 
     async def file_for(self, _utterance: Utterance) -> Path:
         return self.folder / "prompt.alaw"
@@ -187,6 +196,43 @@ def test_a_caller_who_hangs_up_has_gone_whatever_the_line_was_doing(tmp_path):
             *((perform(command), act, gone) for command in (MENU, CODE, EVEN, NO_BARGE_IN) for act in (early, late)),
             (hold, early, Held("", hung_up=True)),
             (hold, hang_up(after=1.4), Held("", hung_up=True)),  # over the comfort prompt
+        ],
+    )
+
+    assert [answered for answered, _ in pairs] == [expected for _, expected in pairs]
+
+
+def test_keys_count_in_every_part_of_an_utterance_and_between_two(tmp_path):
+    """At 0.3 s in the first part, at 1.2 s while the second is being made, at 1.9 s in it, and across two."""
+    pairs = rows(
+        tmp_path,
+        [
+            (perform(Play(PARTED)), silence, PromptPlayed(NOON)),
+            *((perform(Play(PARTED)), keys("7", after=after), PromptPlayed(NOON, "7")) for after in (0.3, 1.2, 1.9)),
+            *((perform(MENU_PARTED), keys("#", after=after), DigitsEntered(NOON, "#")) for after in (0.3, 1.2, 1.9)),
+            *(
+                (perform(command), keys("1234", after=after), DigitsEntered(NOON, "1234"))
+                for command in (CODE_PARTED, EVEN_PARTED)
+                for after in (0.3, 0.75, 1.2, 1.9)
+            ),
+            (perform(CODE_PARTED), keys("12#", after=0.3), DigitsEntered(NOON, "12", terminated=True)),
+            (perform(EVEN_PARTED), keys("#", after=1.2), DigitsEntered(NOON, "", terminated=True)),
+            (perform(CODE_PARTED), silence, NothingHeard(NOON)),
+            *((perform(NO_BARGE_IN_PARTED), keys("7", after=after), NothingHeard(NOON)) for after in (0.3, 1.15)),
+            (perform(NO_BARGE_IN_PARTED), keys("1234", after=3.0), DigitsEntered(NOON, "1234")),
+        ],
+    )
+
+    assert [answered for answered, _ in pairs] == [expected for _, expected in pairs]
+
+
+def test_a_hang_up_ends_an_utterance_in_every_part_and_between_two(tmp_path):
+    pairs = rows(
+        tmp_path,
+        [
+            (perform(command), hang_up(after=after), CallerHungUp(NOON))
+            for command in (Play(PARTED), MENU_PARTED, CODE_PARTED, EVEN_PARTED, NO_BARGE_IN_PARTED)
+            for after in (0.5, 1.25, 2.0)
         ],
     )
 
