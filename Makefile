@@ -37,7 +37,7 @@ listen: .venv/.dev ## hear every prompt and many read-outs with a recogniser
 
 bench: .venv/.dev asterisk ## measure the line beside a plain dialplan, and answers that hold a fresh text
 	$(BIN)/python -m tests.asterisk.latency
-	$(BIN)/python -m tests.asterisk.free_text 30 var/voices
+	$(BIN)/python -m tests.asterisk.fresh_texts 30 var/voices
 
 mutants: .venv/.dev ## load 50,000 broken flows; each must give problems, within a second
 	IVR_MUTANTS=50000 $(BIN)/python -m pytest -s tests/language/test_mutants.py

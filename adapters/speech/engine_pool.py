@@ -27,7 +27,7 @@ from pathlib import Path
 
 import structlog
 
-from adapters.speech.synthesis import LONGEST_TEXT, CannotSay, SpeechRefused, read_speech
+from adapters.speech.synthesis import LONGEST_TEXT, CannotSay, read_speech
 from ivr.errors import VoiceFailed
 
 _MOST_WRITTEN = 64 * 1024 * 1024  # bytes a worker may write into one file, whatever becomes of it
@@ -223,7 +223,7 @@ class _Worker:
                 self._process.say(text, language, self._pool.limits.saying)
                 _log.info("voice_back", voice=self._pool.name)
             self.broken = False
-        except VoiceFailed as error:
+        except Exception as error:  # as below
             self._fail(error, None)
         finally:
             self._began = None
@@ -236,11 +236,11 @@ class _Worker:
         self._began = time.monotonic()
         try:
             said = self._process.say(wanted.text, wanted.language, limits.saying + limits.a_character * len(wanted.text))
-        except (WorkerBroken, SpeechRefused) as error:
+        except CannotSay as error:
+            wanted.fail(error)
+        except Exception as error:  # whatever it is, the thread must go on
             self._fail(error, wanted)
-            wanted.fail(error)
-        except VoiceFailed as error:
-            wanted.fail(error)
+            wanted.fail(VoiceFailed(str(error)))
         else:
             self._pause = 0.0
             with contextlib.suppress(InvalidStateError):
@@ -248,7 +248,7 @@ class _Worker:
         finally:
             self._began = None
 
-    def _fail(self, error: VoiceFailed, wanted: _Wanted | None) -> None:
+    def _fail(self, error: Exception, wanted: _Wanted | None) -> None:
         self._clear()
         limits = self._pool.limits
         self._pause = min(max(limits.pause, 2 * self._pause), limits.longest_pause)

@@ -41,26 +41,20 @@ class Patience:
 
 @dataclass(eq=False)
 class Wanted:
-    """A text in one utterance, on its way. `must`: nothing is better than an utterance without it."""
+    """A text in one utterance, on its way. `must`: nothing is better than an utterance without it.
+
+    `chase` ends with the best engine's voice; when it fails, the next one's; with None when all fail.
+    """
 
     text: str
     language: str
     must: bool
+    chase: asyncio.Future[Path | None] = field(init=False)
+    hurry: bool = False  # take what comes first
     asked: dict[str, Future[Path]] = field(default_factory=dict)  # by engine
     failed: set[str] = field(default_factory=set)  # the engines that have
-    _chase: asyncio.Future[Path | None] | None = None
     _taken: bool = False
     _said: Path | None = None
-
-    @property
-    def chase(self) -> asyncio.Future[Path | None]:
-        """The best engine's voice; when it fails the next one's; None when all fail."""
-        assert self._chase is not None
-        return self._chase
-
-    @chase.setter
-    def chase(self, chase: asyncio.Future[Path | None]) -> None:
-        self._chase = chase
 
     @property
     def settled(self) -> bool:
@@ -121,19 +115,16 @@ class FreeTexts:
         """Wait until each has been said by the best engine that can, or by none."""
         await asyncio.wait({one.chase for one in wanted})
 
-    async def settle(self, wanted: Wanted, *, hurry: bool = False) -> None:
-        """The caller waits for this one: take the best engine's voice if it comes in time, else another's, else none.
-
-        In a hurry, what comes first is taken.
-        """
+    async def settle(self, wanted: Wanted) -> None:
+        """The caller waits for this one: take the best engine's voice if it comes in time, else another's, else none."""
         patience = self.patience
         ends = asyncio.get_running_loop().time() + patience.enough + patience.last
-        if not hurry:
+        if not wanted.hurry:
             await asyncio.wait({wanted.chase}, timeout=patience.late)
         if wanted.settled:
             return
         others = {_awaited(asked) for asked in self._ask_all(wanted)}
-        if not hurry:
+        if not wanted.hurry:
             await asyncio.wait({wanted.chase}, timeout=patience.enough - patience.late)
         while not wanted.settled:
             if (said := wanted.best()) is not None:

@@ -79,7 +79,8 @@ class PackVoice:
         if isinstance(steps[0], Wanted) and not steps[0].settled:
             if meanwhile := self._recorded_meanwhile(utterance.language):
                 return self._with_rest(await self._file((meanwhile, _AFTER_MEANWHILE), goes_on=True), steps, nothing_before=True)
-            await self._free.settle(steps[0], hurry=True)
+            steps[0].hurry = True
+            await self._free.settle(steps[0])
         return await self._part(steps, nothing_before=True)
 
     async def file_for(self, utterance: Utterance) -> Path:
@@ -93,7 +94,7 @@ class PackVoice:
         self._packs = packs
 
     def missing(self, texts: Iterable[str], language: str) -> list[str]:
-        """The pieces of these texts (without placeholders) that no recording says: the fall-back would have to."""
+        """The pieces of these texts (without placeholders) that no recording says: an engine would have to."""
         pack = self._packs.get(language)
         pieces = [item.text for text in texts for item in pieces_of_text(text) if isinstance(item, Piece)]
         return [piece for piece in dict.fromkeys(pieces) if pack is None or pack.find(piece) is None]
@@ -165,6 +166,10 @@ class PackVoice:
             return Part(preparing.result())
         assert isinstance(rest[0], Wanted)
         await self._free.settle(rest[0])
+        if not rest[0].chase.done():  # the best engine was late once: the caller is not made to wait for it again
+            for step in rest:
+                if isinstance(step, Wanted):
+                    step.hurry = True
         return await self._part(rest, nothing_before=nothing_before)
 
     def _recorded_meanwhile(self, language: str) -> Recording | None:

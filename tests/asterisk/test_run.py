@@ -63,6 +63,7 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
         status = running.wait(timeout=30)
 
     assert f"answers at sip:1008611@127.0.0.1:{settings.sip_port}" in "".join(said)
+    assert "the voice: recordings; texts without one: pyttsx3\n" in said
     assert said[-1] == "stopped: Asterisk and the engine have ended\n"
     assert status in (0, 1)
     assert processes_of(settings.var) == []

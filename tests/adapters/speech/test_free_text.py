@@ -171,6 +171,25 @@ async def test_an_engine_that_is_late_is_replaced_and_heard_by_the_next_caller(t
 
 
 @in_loop
+async def test_an_engine_that_was_late_once_is_not_waited_for_again_in_one_utterance(tmp_path: Path, pack: Pack) -> None:
+    """An announcement of three sentences would else have three silences."""
+    slow, quick = TestVoice("slow", at_once=False), TestVoice("quick")
+    voice = a_voice(tmp_path, pack, slow, quick, patience=Patience(soon=0, first=0, late=0.01, enough=0.02, last=3600))
+    news = SpokenValue(Kind.TEXT, "今晚升级。明早恢复。请谅解。")
+    part = await voice.begin(Utterance("zh-CN", (Text("您好，"), news)))
+    assert part.rest is not None
+    part = await part.rest()
+    voice._free.patience = Patience(late=3600, enough=7200, last=3600)
+
+    assert part.rest is not None
+    heard = await whole(await part.rest())
+
+    assert heard.count(TONE[80:720]) == 2
+    assert quick.said == ["今晚升级。", "明早恢复。", "请谅解。"]
+    voice.close()
+
+
+@in_loop
 async def test_the_better_engine_is_heard_when_it_is_in_time(tmp_path: Path, pack: Pack) -> None:
     """Although the other was asked as well, and was quicker."""
     slow, quick = TestVoice("slow", at_once=False), TestVoice("quick")

@@ -16,7 +16,7 @@ from ivr.core.values import Utterance
 from ivr.language.prompts import LANGUAGES
 from tests.adapters.speech.voices import FAULTS, engine
 from tests.adapters.telephony.asterisk_line import line
-from tests.asterisk.free_text import BEGINNING, END, MEANWHILE, Waited, calls, fresh_texts, measure, report
+from tests.asterisk.fresh_texts import BEGINNING, END, MEANWHILE, Waited, calls, fresh_texts, measure, report
 from tests.conftest import HOME
 
 pytestmark = pytest.mark.asterisk
@@ -94,7 +94,7 @@ def test_without_any_engine_that_works_the_recorded_part_is_heard(tmp_path: Path
 
 
 def test_fresh_texts_are_measured(tmp_path: Path) -> None:
-    """The figures are those of `python -m tests.asterisk.free_text`; here it is held that there are any."""
+    """The figures are those of `python -m tests.asterisk.fresh_texts`; here it is held that there are any."""
     waits = asyncio.run(measure(tmp_path / "var", 2, [pyttsx3_voice()], recorded_beginning=False))
 
     print(report("pyttsx3; the text first", waits))

@@ -1,6 +1,6 @@
 """How long a caller waits for an answer that holds a text nobody has said before: calls to a real Asterisk, timed by their audio packets.
 
-    python -m tests.asterisk.free_text [calls] [folder of the neural voice]
+    python -m tests.asterisk.fresh_texts [calls] [folder of the neural voice]
 
 Each call presses a key and hears a fresh text, after a recorded beginning or at the very beginning.
 """
