@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from adapters.speech import audio
-from adapters.speech.engine_pool import EnginePool
+from adapters.speech.engine_pool import EnginePool, Limits
 from adapters.speech.pyttsx3_voice import missing_of_pyttsx3, pyttsx3_voice
 from ivr.errors import VoiceFailed
+from tests.adapters.speech.test_engine_pool import is_back, until
 
 pytestmark = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 
@@ -65,3 +68,55 @@ def test_other_languages_are_refused(voice: EnginePool) -> None:
 
 def test_it_is_known_to_be_there() -> None:
     assert missing_of_pyttsx3() is None
+
+
+def workers_of(parent: int) -> list[int]:
+    """The processes in which pyttsx3 waits for texts."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            told = (process / "stat").read_text().rpartition(")")[2].split() if process.name.isdigit() else ["", "0"]
+            if int(told[1]) == parent and b"engine_worker" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+def is_alive(process: int) -> bool:
+    """Whether it runs; one that nobody has buried does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_real_worker_that_is_killed_or_hangs_is_replaced(number: int) -> None:
+    pool = pyttsx3_voice(Limits(starting=20.0, saying=2.0, pause=0.05))
+    before = set(workers_of(os.getpid()))
+    assert pool.say("您好", "zh-CN").result(20)
+    [mine] = set(workers_of(os.getpid())) - before
+
+    os.kill(mine, number)
+
+    until(lambda: is_back(pool))
+    assert mine not in workers_of(os.getpid())
+    pool.close()
+    assert set(workers_of(os.getpid())) == before
+
+
+def test_no_worker_outlives_a_line_that_is_killed() -> None:
+    program = (
+        "from adapters.speech.pyttsx3_voice import pyttsx3_voice\n"
+        "pool = pyttsx3_voice()\npool.say('您好', 'zh-CN').result(20)\nprint('said', flush=True)\ninput()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as line:
+        assert line.stdout is not None
+        assert line.stdout.readline() == "said\n"
+        workers = workers_of(line.pid)
+        assert workers
+
+        line.kill()
+
+    until(lambda: not any(map(is_alive, workers)))

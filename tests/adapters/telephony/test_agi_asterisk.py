@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import itertools
 from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath
 
@@ -33,6 +34,7 @@ MENU = AskDigits(PROMPT, 1, 2 * SECOND, SECOND)
 CODE = AskDigits(PROMPT, 4, 2 * SECOND, SECOND)
 EVEN = AskDigits(PROMPT, 4, 2 * SECOND, 2 * SECOND)
 PARTED = say("two parts")  # 1 s, half a second of waiting, 1 s
+SEAMLESS = say("two parts, both there")
 MENU_PARTED = AskDigits(PARTED, 1, 2 * SECOND, SECOND)
 CODE_PARTED = AskDigits(PARTED, 4, 2 * SECOND, SECOND)
 EVEN_PARTED = AskDigits(PARTED, 4, 2 * SECOND, 2 * SECOND)
@@ -77,17 +79,18 @@ async def silence(_leg: SipLeg) -> None:
 
 
 class OneVoice:
-    """Says everything with a tone of one second; what has two parts with two, the second half a second late."""
+    """Says everything with a tone of one second; what has two parts with two, the second at once or half a second late."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     async def begin(self, utterance: Utterance) -> Part:
         async def rest() -> Part:
-            await asyncio.sleep(0.5)
+            if utterance == PARTED:
+                await asyncio.sleep(0.5)
             return Part(await self.file_for(utterance))
 
-        return Part(await self.file_for(utterance), rest if utterance == PARTED else None)
+        return Part(await self.file_for(utterance), rest if utterance in (PARTED, SEAMLESS) else None)
 
     async def file_for(self, _utterance: Utterance) -> Path:
         return self.folder / "prompt.alaw"
@@ -237,6 +240,27 @@ def test_a_hang_up_ends_an_utterance_in_every_part_and_between_two(tmp_path):
     )
 
     assert [answered for answered, _ in pairs] == [expected for _, expected in pairs]
+
+
+def test_two_parts_that_are_there_are_heard_as_one(tmp_path):
+    """By Asterisk's own time stamps, there is no gap between them."""
+    gaps: list[float] = []
+
+    async def listen(leg: SipLeg) -> None:
+        await leg.wait_ended()
+        heard = [packet.position for packet in leg.timeline if packet.audible]
+        gaps.append(max(after - before for before, after in itertools.pairwise(heard)) / 8 - 20)
+
+    async def both(channel: AgiChannel) -> object:
+        played = await channel.perform(Play(SEAMLESS))
+        await channel.perform(Release())
+        return played
+
+    pairs = rows(tmp_path, [(both, listen, PromptPlayed(NOON))] * 10)
+
+    print(f"ten calls: at most {max(gaps):.0f} ms between two parts")
+    assert [answered for answered, _ in pairs] == [expected for _, expected in pairs]
+    assert max(gaps) < 100
 
 
 def test_a_recording_is_as_long_on_disk_as_asterisk_says(tmp_path):
