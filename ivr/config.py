@@ -64,7 +64,7 @@ class Settings:
             transcriber=_transcriber(environment.get("IVR_TRANSCRIBER", "whisper")),
             vosk_models=_vosk_models(environment.get("IVR_VOSK_MODELS", "")),
             voices=_voices(environment.get("IVR_VOICES", "")),
-            piper_voices=_piper_voices(environment.get("IVR_PIPER_VOICES", "")),
+            piper_voices=_by_language("IVR_PIPER_VOICES", "voices", "one.onnx", environment.get("IVR_PIPER_VOICES", "")),
         )
 
     @property
@@ -125,18 +125,25 @@ def _transcriber(text: str) -> str:
 
 
 def _vosk_models(text: str) -> Mapping[str, Path]:
-    """`zh-CN=/folder;en-US=/folder`: where the model of each language lies."""
-    models: dict[str, Path] = {}
-    for part in filter(None, map(str.strip, text.split(";"))):
-        language, equals, folder = (piece.strip() for piece in part.partition("="))
-        if not (language and equals and folder):
-            raise SettingsError(f"IVR_VOSK_MODELS must look like zh-CN=/folder;en-US=/folder; {part!r} does not")
-        if language in models:
-            raise SettingsError(f"IVR_VOSK_MODELS names two models for {language}")
-        if not Path(folder).is_dir():
+    """Where the model of each language lies."""
+    models = _by_language("IVR_VOSK_MODELS", "models", "folder", text)
+    for language, folder in models.items():
+        if not folder.is_dir():
             raise SettingsError(f"IVR_VOSK_MODELS: there is no folder {folder} with a model for {language}")
-        models[language] = Path(folder).resolve()
     return models
+
+
+def _by_language(name: str, kind: str, example: str, text: str) -> Mapping[str, Path]:
+    """`zh-CN=/folder;en-US=/folder`"""
+    paths: dict[str, Path] = {}
+    for part in filter(None, map(str.strip, text.split(";"))):
+        language, equals, path = (piece.strip() for piece in part.partition("="))
+        if not (language and equals and path):
+            raise SettingsError(f"{name} must look like zh-CN=/{example};en-US=/{example}; {part!r} does not")
+        if language in paths:
+            raise SettingsError(f"{name} names two {kind} for {language}")
+        paths[language] = Path(path).resolve()
+    return paths
 
 
 def _voices(text: str) -> tuple[str, ...] | None:
@@ -150,14 +157,3 @@ def _voices(text: str) -> tuple[str, ...] | None:
         if names.count(name) > 1:
             raise SettingsError(f"IVR_VOICES names {name} twice")
     return names
-
-
-def _piper_voices(text: str) -> Mapping[str, Path]:
-    """IVR_PIPER_VOICES: LANGUAGE=FILE with commas between."""
-    voices: dict[str, Path] = {}
-    for entry in text.split(",") if text.strip() else ():
-        language, equals, path = entry.strip().partition("=")
-        if not language or not equals or not path or language in voices:
-            raise SettingsError(f"IVR_PIPER_VOICES must be LANGUAGE=FILE, one for each language with commas between, not {text!r}")
-        voices[language] = Path(path).resolve()
-    return voices

@@ -45,11 +45,11 @@ def test_a_line_may_have_recordings_only(tmp_path: Path):
         ({"IVR_VOICES": "pyttsx3,pyttsx3"}, "IVR_VOICES names pyttsx3 twice"),
         (
             {"IVR_PIPER_VOICES": "/voice.onnx"},
-            "IVR_PIPER_VOICES must be LANGUAGE=FILE, one for each language with commas between, not '/voice.onnx'",
+            "IVR_PIPER_VOICES must look like zh-CN=/one.onnx;en-US=/one.onnx; '/voice.onnx' does not",
         ),
         (
-            {"IVR_PIPER_VOICES": "en-US=/a,en-US=/b"},
-            "IVR_PIPER_VOICES must be LANGUAGE=FILE, one for each language with commas between, not 'en-US=/a,en-US=/b'",
+            {"IVR_PIPER_VOICES": "en-US=/a;en-US=/b"},
+            "IVR_PIPER_VOICES names two voices for en-US",
         ),
         ({"IVR_PIPER_VOICES": "en-US=/no/voice.onnx"}, "IVR_PIPER_VOICES names a voice whose /no/voice.onnx is not there"),
         (

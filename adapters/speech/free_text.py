@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class Wanted:
     must: bool
     chase: asyncio.Future[Path | None] = field(init=False)
     hurry: bool = False  # take what comes first
+    begun: float = field(default_factory=time.monotonic)
     asked: dict[str, Future[Path]] = field(default_factory=dict)  # by engine
     failed: set[str] = field(default_factory=set)  # the engines that have
     _taken: bool = False
@@ -89,6 +91,7 @@ class FreeTexts:
         self._asked: dict[str, Future[Path]] = {}
         self._unsayable: set[str] = set()  # what an engine that works has said it cannot say
         self._chases: set[asyncio.Future[Path | None]] = set()
+        self.pace: dict[str, float] = {}  # by engine: seconds that a character of its last text took, its turn included
 
     def speaks(self, language: str) -> bool:
         """Whether any engine does."""
@@ -116,15 +119,19 @@ class FreeTexts:
         await asyncio.wait({one.chase for one in wanted})
 
     async def settle(self, wanted: Wanted) -> None:
-        """The caller waits for this one: take the best engine's voice if it comes in time, else another's, else none."""
+        """The caller waits for this one: take the best engine's voice if it comes in time, else another's, else none.
+
+        Nobody waits for an engine that would be late at the pace of its last text: a busy machine must not give each caller a silence.
+        """
         patience = self.patience
+        hurry = wanted.hurry or self._would_be_late(wanted)
         ends = asyncio.get_running_loop().time() + patience.enough + patience.last
-        if not wanted.hurry:
+        if not hurry:
             await asyncio.wait({wanted.chase}, timeout=patience.late)
         if wanted.settled:
             return
         others = {_awaited(asked) for asked in self._ask_all(wanted)}
-        if not wanted.hurry:
+        if not hurry:
             await asyncio.wait({wanted.chase}, timeout=patience.enough - patience.late)
         while not wanted.settled:
             if (said := wanted.best()) is not None:
@@ -157,6 +164,10 @@ class FreeTexts:
                     wanted.failed.add(engine.name)
         return None
 
+    def _would_be_late(self, wanted: Wanted) -> bool:
+        pace = next((self.pace.get(name, 0.0) for name in wanted.asked if name not in wanted.failed), 0.0)
+        return wanted.begun + pace * _length(wanted.text) > time.monotonic() + self.patience.enough
+
     def _ask_all(self, wanted: Wanted) -> list[Future[Path]]:
         return [asked for engine in self._engines if (asked := self._ask_for(wanted, engine)) is not None]
 
@@ -186,7 +197,14 @@ class FreeTexts:
             raise VoiceFailed(f"the voice {engine.name} cannot say this text")
         said = engine.say(text, language)
         self._asked[path.name] = asked
-        said.add_done_callback(lambda done: self._keep(done, path, asked))
+        begun = time.monotonic()
+
+        def keep(done: Future[bytes]) -> None:
+            self._keep(done, path, asked)
+            if done.exception() is None:
+                self.pace[engine.name] = (time.monotonic() - begun) / _length(text)
+
+        said.add_done_callback(keep)
         return asked
 
     def _keep(self, said: Future[bytes], path: Path, asked: Future[Path]) -> None:
@@ -215,6 +233,11 @@ class FreeTexts:
         except FileNotFoundError:
             return None
         return path
+
+
+def _length(text: str) -> int:
+    """In characters, a few more for what every text takes."""
+    return len(text) + 4
 
 
 def _awaited(asked: Future[Path]) -> asyncio.Future[Path]:

@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from adapters.speech.pack import Pack, Recording, read_pack
 from adapters.speech.synthesis import Synthesiser
 from ivr.calls.ports import Part
 from ivr.calls.utterances import Pause, Piece, pieces_of, pieces_of_text
-from ivr.core.values import Text, Utterance
+from ivr.core.values import AS_USUAL, Manner, Text, Utterance
 from ivr.errors import VoiceFailed
 
 _SILENCE = 0.020  # seconds: an utterance without parts
@@ -71,23 +72,24 @@ class PackVoice:
 
     async def begin(self, utterance: Utterance) -> Part:
         """See the port."""
-        steps = self._plan(utterance)
-        wanted = [step for step in steps if isinstance(step, Wanted)]
+        plan = self._plan(utterance)
+        wanted = plan.wanted()
         if not wanted:
-            return Part(await self._file(steps))
-        await self._free.soon(wanted, nothing_before=steps[0] is wanted[0])
-        if isinstance(steps[0], Wanted) and not steps[0].settled:
+            return Part(await self._file(plan))
+        first = plan.steps[0]
+        await self._free.soon(wanted, nothing_before=first is wanted[0])
+        if isinstance(first, Wanted) and not first.settled:
             if meanwhile := self._recorded_meanwhile(utterance.language):
-                return self._with_rest(await self._file((meanwhile, _AFTER_MEANWHILE), goes_on=True), steps, nothing_before=True)
-            steps[0].hurry = True
-            await self._free.settle(steps[0])
-        return await self._part(steps, nothing_before=True)
+                return self._with_rest(await self._file(replace(plan, steps=(meanwhile, _AFTER_MEANWHILE), goes_on=True)), plan)
+            first.hurry = True
+            await self._free.settle(first)
+        return await self._part(plan)
 
     async def file_for(self, utterance: Utterance) -> Path:
         """See the port. Equal utterances that are asked for at the same time are made once."""
-        steps = self._plan(utterance)
-        await asyncio.gather(*(self._free.settle(step) for step in steps if isinstance(step, Wanted)))
-        return (await self._part(steps, nothing_before=True)).file
+        plan = self._plan(utterance)
+        await asyncio.gather(*(self._free.settle(one) for one in plan.wanted()))
+        return (await self._part(plan)).file
 
     def use(self, packs: Mapping[str, Pack]) -> None:
         """Say with these recordings from now on."""
@@ -108,7 +110,7 @@ class PackVoice:
         self._free.close()
         self._workers.shutdown(wait=True)
 
-    def _plan(self, utterance: Utterance) -> tuple[_Step, ...]:
+    def _plan(self, utterance: Utterance) -> _Plan:
         """What to join: recordings and pauses, and texts for the engines, which begin to say them. Raises VoiceFailed."""
         try:
             items = pieces_of(utterance)
@@ -116,77 +118,73 @@ class PackVoice:
             raise VoiceFailed(f"a value cannot be spoken: {error}") from error
         pack = self._packs.get(utterance.language)
         recordings = {item.text: pack.find(item.text) for item in items if isinstance(item, Piece)} if pack is not None else {}
-        plan: list[_Step] = []
+        steps: list[_Step] = []
         for item in items:
             if isinstance(item, Pause):
-                plan.append(item.seconds)
+                steps.append(item.seconds)
             elif (recording := recordings.get(item.text)) is not None:
-                plan.append(recording)
+                steps.append(recording)
             elif self._free.speaks(utterance.language):
-                plan.append(self._free.want(item.text, utterance.language, must=item.of_value))
+                steps.append(self._free.want(item.text, utterance.language, must=item.of_value))
             elif item.of_value or not any(recordings.values()):
                 raise VoiceFailed(f"no recording in {utterance.language} says {item.text!r}, and no voice is there that could")
             else:
-                plan.append(_LEFT_OUT)
-        return tuple(plan)
+                steps.append(_LEFT_OUT)
+        return _Plan(tuple(steps), utterance.manner)
 
-    async def _part(self, steps: tuple[_Step, ...], *, nothing_before: bool) -> Part:
-        """What can be heard of these steps up to the first text that is still being made."""
-        until = next((number for number, step in enumerate(steps) if isinstance(step, Wanted) and not step.settled), len(steps))
-        ready, rest = steps[:until], steps[until:]
-        joining = tuple(_LEFT_OUT if isinstance(step, Wanted) and step.said is None else step for step in ready)
+    async def _part(self, plan: _Plan) -> Part:
+        """What can be heard of it up to the first text that is still being made."""
+        until = next((number for number, step in enumerate(plan.steps) if isinstance(step, Wanted) and not step.settled), len(plan.steps))
+        ready, rest = plan.steps[:until], plan.steps[until:]
         for step in ready:
             if isinstance(step, Wanted) and step.said is None and step.must:
                 raise VoiceFailed(f"no voice can say a part of a value in {step.language}")
-        nothing_before = nothing_before and not any(isinstance(step, Recording | Wanted) for step in joining)
-        if rest:
-            return self._with_rest(await self._file(joining, goes_on=True), rest, nothing_before=nothing_before)
-        if nothing_before and steps:
+        joining = tuple(_LEFT_OUT if isinstance(step, Wanted) and step.said is None else step for step in ready)
+        heard = plan.heard or any(isinstance(step, Recording | Wanted) for step in joining)
+        if not rest and not heard and plan.steps:
             raise VoiceFailed("no voice can say any of it")
-        return Part(await self._file(joining))
+        file = await self._file(replace(plan, steps=joining, goes_on=bool(rest)))
+        return self._with_rest(file, replace(plan, steps=rest, heard=heard)) if rest else Part(file)
 
-    def _with_rest(self, file: Path, rest: tuple[_Step, ...], *, nothing_before: bool) -> Part:
+    def _with_rest(self, file: Path, rest: _Plan) -> Part:
         """The rest is made as far as it gets while the file is heard."""
-        preparing = asyncio.create_task(self._prepare(rest, nothing_before))
+        preparing = asyncio.create_task(self._prepare(rest))
         self._preparing.add(preparing)
         preparing.add_done_callback(self._prepared)
-        return Part(file, lambda: self._go_on(rest, preparing, nothing_before))
+        return Part(file, lambda: self._go_on(rest, preparing))
 
-    async def _prepare(self, rest: tuple[_Step, ...], nothing_before: bool) -> Path:
-        await self._free.all_of([step for step in rest if isinstance(step, Wanted)])
-        return (await self._part(rest, nothing_before=nothing_before)).file
+    async def _prepare(self, rest: _Plan) -> Path:
+        await self._free.all_of(rest.wanted())
+        return (await self._part(rest)).file
 
     def _prepared(self, done: asyncio.Task[Path]) -> None:
         self._preparing.discard(done)
         if not done.cancelled():
             done.exception()  # whoever goes on meets it
 
-    async def _go_on(self, rest: tuple[_Step, ...], preparing: asyncio.Task[Path], nothing_before: bool) -> Part:
+    async def _go_on(self, rest: _Plan, preparing: asyncio.Task[Path]) -> Part:
         if preparing.done() and not preparing.cancelled():
             return Part(preparing.result())
-        assert isinstance(rest[0], Wanted)
-        await self._free.settle(rest[0])
-        if not rest[0].chase.done():  # the best engine was late once: the caller is not made to wait for it again
-            for step in rest:
-                if isinstance(step, Wanted):
-                    step.hurry = True
-        return await self._part(rest, nothing_before=nothing_before)
+        first, *others = rest.wanted()
+        await self._free.settle(first)
+        if not first.chase.done():  # the best engine was late once: the caller is not made to wait for it again
+            for other in others:
+                other.hurry = True
+        return await self._part(rest)
 
     def _recorded_meanwhile(self, language: str) -> Recording | None:
         pack = self._packs.get(language)
         return pack.find(self._meanwhile[language]) if pack is not None and language in self._meanwhile else None
 
-    async def _file(self, steps: tuple[_Step, ...], *, goes_on: bool = False) -> Path:
-        """The file that joins them, made if need be."""
-        token = _token(steps, goes_on=goes_on)
+    async def _file(self, plan: _Plan) -> Path:
+        """The file that joins it, made if need be."""
+        token = _token(plan)
         path = self._sounds / f"{token}.alaw"
         if self._in_use(token, path):
             return path
         making = self._making.get(token)
         if making is None:
-            making = asyncio.ensure_future(
-                asyncio.get_running_loop().run_in_executor(self._workers, self._make, steps, path, goes_on),
-            )
+            making = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._workers, self._make, plan, path))
             self._making[token] = making
             making.add_done_callback(lambda done: self._made(token, done))
         return await asyncio.shield(making)
@@ -210,9 +208,13 @@ class PackVoice:
         if not done.cancelled():
             done.exception()  # whoever asked has been told; nobody else needs to be warned
 
-    def _make(self, steps: tuple[_Step, ...], path: Path, goes_on: bool) -> Path:
-        content = audio.joined([_audio(step) for step in steps]) if steps else audio.silence(_SILENCE)
-        if goes_on:  # in whole packets: Asterisk sends what is left over as a short one
+    def _make(self, plan: _Plan, path: Path) -> Path:
+        content = audio.joined([_audio(step) for step in plan.steps]) if plan.steps else audio.silence(_SILENCE)
+        if plan.manner != AS_USUAL:
+            from adapters.speech.manner import in_manner  # FFmpeg, for those who ask for it
+
+            content = in_manner(content, plan.manner)
+        if plan.goes_on:  # in whole packets: Asterisk sends what is left over as a short one
             content += audio.silence(_PACKET)[: -len(content) % round(_PACKET * audio.RATE)]
         write_whole(path, content)
         if next(self._written) % _PRUNE_EVERY == 0:
@@ -285,10 +287,26 @@ def write_whole(path: Path, content: bytes) -> None:
 _Step = Recording | float | Wanted
 
 
-def _token(steps: tuple[_Step, ...], *, goes_on: bool = False) -> str:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What an utterance, or the rest of it, is made of. `heard`: words of it have been heard before; `goes_on`: more of it will be."""
+
+    steps: tuple[_Step, ...]
+    manner: Manner
+    heard: bool = False
+    goes_on: bool = False
+
+    def wanted(self) -> list[Wanted]:
+        """The texts in it that nobody has recorded."""
+        return [step for step in self.steps if isinstance(step, Wanted)]
+
+
+def _token(plan: _Plan) -> str:
     """Names the audio by what it is made of."""
-    told = [f"joining {_JOINING}{' goes on' if goes_on else ''}"]
-    for step in steps:
+    told = [f"joining {_JOINING}{' goes on' if plan.goes_on else ''}"]
+    if plan.manner != AS_USUAL:
+        told.append(f"{plan.manner}")
+    for step in plan.steps:
         match step:
             case float():
                 told.append(f"pause {step}")

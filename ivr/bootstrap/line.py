@@ -225,6 +225,6 @@ def _as_environment(settings: Settings) -> Mapping[str, str]:
         "IVR_TRANSCRIBER": settings.transcriber,
         "IVR_VOSK_MODELS": ";".join(f"{language}={folder}" for language, folder in settings.vosk_models.items()),
         "IVR_VOICES": "" if settings.voices is None else ",".join(settings.voices) or "none",
-        "IVR_PIPER_VOICES": ",".join(f"{language}={path}" for language, path in settings.piper_voices.items()),
+        "IVR_PIPER_VOICES": ";".join(f"{language}={path}" for language, path in settings.piper_voices.items()),
         "PYTHONPATH": str(settings.home),
     }

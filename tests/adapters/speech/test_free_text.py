@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from adapters.speech.free_text import Patience
 from adapters.speech.pack import Pack
 from adapters.speech.pack_voice import PackVoice
 from ivr.calls.ports import Part
-from ivr.core.values import Kind, SpokenValue, Text, Utterance
+from ivr.core.values import Kind, Manner, SpokenValue, Text, Utterance
 from ivr.errors import VoiceFailed
 from tests.adapters.speech.test_pack_voice import in_loop, recording
 from tests.adapters.speech.voices import FAULTS, SOUND, TONE, TestVoice, asked, engine
@@ -190,6 +191,22 @@ async def test_an_engine_that_was_late_once_is_not_waited_for_again_in_one_utter
 
 
 @in_loop
+async def test_nobody_waits_for_an_engine_that_was_too_slow_for_its_last_text(tmp_path: Path, pack: Pack) -> None:
+    """It is asked all the same, so that it shows when it has become quicker."""
+    slow, quick = TestVoice("slow", at_once=False), TestVoice("quick")
+    voice = a_voice(tmp_path, pack, slow, quick, patience=Patience(soon=0, first=0, late=3600, enough=7200, last=3600))
+    voice._free.pace["slow"] = 3600.0  # seconds a character
+
+    heard = await whole(await voice.begin(GREETING))
+
+    assert TONE in heard
+    assert slow.said == ["张三"]
+    slow.finish()
+    assert voice._free.pace["slow"] < 3600
+    voice.close()
+
+
+@in_loop
 async def test_the_better_engine_is_heard_when_it_is_in_time(tmp_path: Path, pack: Pack) -> None:
     """Although the other was asked as well, and was quicker."""
     slow, quick = TestVoice("slow", at_once=False), TestVoice("quick")
@@ -335,3 +352,18 @@ async def test_whatever_an_engine_does_the_next_one_speaks_and_the_utterance_is_
     spoken = np.abs(audio.from_alaw(heard)) > 0.1
     assert spoken.sum() > 3000  # of the 4,000 samples that the sound engine says, and two tones of 800
     await asyncio.to_thread(voice.close)
+
+
+@in_loop
+async def test_a_caller_who_asked_for_slower_hears_recordings_and_fresh_texts_so(tmp_path: Path, pack: Pack) -> None:
+    """Every part, under names of their own."""
+    slow = TestVoice(at_once=False)
+    voice = a_voice(tmp_path, pack, slow)
+    usual, slower = await voice.begin(GREETING), await voice.begin(replace(GREETING, manner=Manner(slower=True)))
+    slow.finish()
+
+    as_usual, slowly = await whole(usual), await whole(slower)
+
+    assert len(slowly) == pytest.approx(len(as_usual) / 0.8, rel=0.1)
+    assert slow.said == ["张三"]  # once, whatever the manner
+    voice.close()
