@@ -43,6 +43,7 @@ MARGIN = 5.0  # seconds a command may take beyond what it says itself
 TALK = 4 * 3600.0  # seconds a transferred call may last
 FIRST_SLICE_MS = 2  # doubled each time: a look-up that takes milliseconds is answered in milliseconds
 SLICE_MS = 100
+IDLE = 0.03  # seconds: joining a prompt takes no longer, and Asterisk keeps a key that follows another so soon
 BYTES_A_SECOND = 8000
 
 _log = structlog.get_logger(__name__)
@@ -280,35 +281,39 @@ class AgiChannel:
 
     async def _begin(self, utterance: Utterance, keys: str) -> _Begun:
         """Play all of it but its last part, as far as it has several: a text is being made while what comes before it is heard."""
-        try:
-            part = await self._voice.begin(utterance)
-            while part.rest is not None:
-                seconds = _duration(part.file)
-                if seconds is None:
-                    break
-                key = _key(reply := await self._say(StreamFile(part.file.stem, keys), seconds))
-                if key is None:
-                    return _Begun(over=await self._gone_or_failed(reply, "audio"))
-                if not key:
-                    making = asyncio.ensure_future(part.rest())
-                    key = await self._listen(making, keys)
-                if key is None:
-                    return _Begun(over=CallerHungUp(self._clock()))
-                if key:
-                    return _Begun(key=key)
+        making: asyncio.Future[Part] = asyncio.ensure_future(self._beginning(utterance))
+        key = await self._listen(making, keys, idle=IDLE)
+        while not key:
+            if key is None:
+                return _Begun(over=CallerHungUp(self._clock()))
+            try:
                 part = making.result()
-        except VoiceFailed as error:
-            _log.warning("prompt_not_made", error=str(error))
-            return _Begun(over=CommandFailed(self._clock(), "audio"))
-        seconds = _duration(part.file)
-        if seconds is None:
-            _log.error("prompt_file_missing", file=part.file.name)
-            return _Begun(over=CommandFailed(self._clock(), "audio"))
-        return _Begun(part.file.stem, seconds)
+            except VoiceFailed as error:
+                _log.warning("prompt_not_made", error=str(error))
+                return _Begun(over=CommandFailed(self._clock(), "audio"))
+            seconds = _duration(part.file)
+            if seconds is None:
+                _log.error("prompt_file_missing", file=part.file.name)
+                return _Begun(over=CommandFailed(self._clock(), "audio"))
+            if part.rest is None:
+                return _Begun(part.file.stem, seconds)
+            key = _key(reply := await self._say(StreamFile(part.file.stem, keys), seconds))
+            if key is None:
+                return _Begun(over=await self._gone_or_failed(reply, "audio"))
+            if not key:
+                making = asyncio.ensure_future(part.rest())
+                key = await self._listen(making, keys)
+        return _Begun(key=key)
 
-    async def _listen(self, work: asyncio.Future[Part], keys: str) -> str | None:
-        """The first of `keys` that comes before the work is done; "" when none does, None when the caller has gone."""
-        await asyncio.wait({work}, timeout=0)
+    async def _beginning(self, utterance: Utterance) -> Part:  # as `_file_for`
+        return await self._voice.begin(utterance)
+
+    async def _listen(self, work: asyncio.Future[Part], keys: str, idle: float = 0.0) -> str | None:
+        """The first of `keys` that comes before the work is done; "" when none does, None when the caller has gone.
+
+        For `idle` seconds nothing is asked of the line, which would only delay the prompt.
+        """
+        await asyncio.wait({work}, timeout=idle)
         slice_ms = FIRST_SLICE_MS
         try:
             while not work.done():
@@ -326,7 +331,7 @@ class AgiChannel:
                 work.cancel()
             elif not work.cancelled():
                 work.exception()  # looked at, so that asyncio does not report it
-        return None if self.hung_up else ""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

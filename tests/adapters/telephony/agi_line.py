@@ -30,7 +30,10 @@ def say(text: str) -> Utterance:
 
 
 class FileVoice:
-    """Says a text by a file named after it, a tenth of a second long; a text with `|` in it in parts, each made when `more` says so."""
+    """Says a text by a file named after it, a tenth of a second long; a text with `|` in it in parts.
+
+    What comes after a `|` is made when `more` says so.
+    """
 
     def __init__(self, folder: Path, more: Callable[[], Awaitable[None]] | None = None) -> None:
         self.folder = folder
@@ -38,6 +41,9 @@ class FileVoice:
 
     async def begin(self, utterance: Utterance) -> Part:
         first, *rest = "".join(part.text for part in utterance.parts if isinstance(part, Text)).split("|")
+        if not first and self._more is not None:
+            await self._more()
+            first, *rest = rest
         return self._part(first, rest)
 
     async def file_for(self, utterance: Utterance) -> Path:

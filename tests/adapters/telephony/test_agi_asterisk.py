@@ -222,7 +222,7 @@ def test_keys_count_in_every_part_of_an_utterance_and_between_two(tmp_path):
             (perform(EVEN_PARTED), keys("#", after=1.2), DigitsEntered(NOON, "", terminated=True)),
             (perform(CODE_PARTED), silence, NothingHeard(NOON)),
             *((perform(NO_BARGE_IN_PARTED), keys("7", after=after), NothingHeard(NOON)) for after in (0.3, 1.15)),
-            (perform(NO_BARGE_IN_PARTED), keys("1234", after=3.0), DigitsEntered(NOON, "1234")),
+            (perform(NO_BARGE_IN_PARTED), keys("1234", after=3.5), DigitsEntered(NOON, "1234")),
         ],
     )
 

@@ -356,6 +356,26 @@ def test_a_line_that_waits_for_the_next_part_listens_for_keys(tmp_path, command,
     assert [words[3] for words in call.commands if words[:2] == ["WAIT", "FOR"]][:3] == ["2", "4", "8"]
 
 
+@pytest.mark.parametrize(
+    ("command", "acts", "event"),
+    [
+        (Play(say("|hello")), (SILENCE, "8"), PromptPlayed(NOON, "8")),
+        (Play(say("|hello"), barge_in=False), (SILENCE, "8"), PromptPlayed(NOON)),
+        (AskDigits(say("|hello"), 4, 5 * SECOND, SECOND), (SILENCE, "1", "2", "#"), DigitsEntered(NOON, "12", terminated=True)),
+        (Play(say("|hello")), (SILENCE, HANGUP), CallerHungUp(NOON)),
+        (Play(say("|unspeakable")), (SILENCE,), CommandFailed(NOON, "audio")),
+    ],
+)
+def test_a_key_before_anything_can_be_heard_is_not_lost(tmp_path, command, acts, event):
+    """Keys that come while Asterisk is asked nothing would be."""
+    call, more = waiting_between(tmp_path, list(acts), commands=4)
+
+    async def body(channel: AgiChannel) -> LineEvent:
+        return await channel.perform(command)
+
+    assert a_call(tmp_path, call, body, more=more) == event
+
+
 @pytest.mark.parametrize("end", [HANGUP, EOF])
 @pytest.mark.parametrize("command", [Play(say(IN_PARTS)), ASKED_IN_PARTS, CODE_IN_PARTS, UNINTERRUPTED])
 def test_a_hang_up_in_a_part_or_between_two_is_a_hang_up(tmp_path, command, end):
