@@ -111,8 +111,10 @@ class FreeTexts:
         return wanted
 
     async def soon(self, wanted: Sequence[Wanted], *, nothing_before: bool) -> None:
-        """Wait for the moment in which a quick engine has said them all."""
-        await asyncio.wait({one.chase for one in wanted}, timeout=self.patience.first if nothing_before else self.patience.soon)
+        """Wait for the moment in which a quick engine has said them all; not at all for one that is known to be slow."""
+        moment = self.patience.first if nothing_before else self.patience.soon
+        slow = any(self._takes_longer(one, moment) for one in wanted)
+        await asyncio.wait({one.chase for one in wanted}, timeout=0 if slow else moment)
 
     async def all_of(self, wanted: Iterable[Wanted]) -> None:
         """Wait until each has been said by the best engine that can, or by none."""
@@ -124,7 +126,7 @@ class FreeTexts:
         Nobody waits for an engine that would be late at the pace of its last text: a busy machine must not give each caller a silence.
         """
         patience = self.patience
-        hurry = wanted.hurry or self._would_be_late(wanted)
+        hurry = wanted.hurry or self._takes_longer(wanted, patience.enough)
         ends = asyncio.get_running_loop().time() + patience.enough + patience.last
         if not hurry:
             await asyncio.wait({wanted.chase}, timeout=patience.late)
@@ -164,9 +166,13 @@ class FreeTexts:
                     wanted.failed.add(engine.name)
         return None
 
-    def _would_be_late(self, wanted: Wanted) -> bool:
-        pace = next((self.pace.get(name, 0.0) for name in wanted.asked if name not in wanted.failed), 0.0)
-        return wanted.begun + pace * _length(wanted.text) > time.monotonic() + self.patience.enough
+    def _takes_longer(self, wanted: Wanted, seconds: float) -> bool:
+        """Whether the engine that is at it would need more from now on, at the pace of its last text."""
+        if wanted.chase.done():
+            return False
+        able = (engine.name for engine in self._engines if wanted.language in engine.versions and engine.name not in wanted.failed)
+        pace = self.pace.get(next(able, ""), 0.0)
+        return wanted.begun + pace * _length(wanted.text) > time.monotonic() + seconds
 
     def _ask_all(self, wanted: Wanted) -> list[Future[Path]]:
         return [asked for engine in self._engines if (asked := self._ask_for(wanted, engine)) is not None]
