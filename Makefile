@@ -29,7 +29,7 @@ install: .venv/.line asterisk ## make .venv with the `ivr` command, and fetch As
 prompts: .venv/.voice ## record the prompts that are new or have changed
 	$(BIN)/ivr prompts build
 
-voice: .venv/.voice ## let the neural voice say what nobody has recorded (0.8 GB of memory)
+voice: .venv/.voice ## let the neural voice say what nobody has recorded (0.6 to 0.9 GB of memory a language)
 	$(BIN)/ivr voices --fetch
 
 listen: .venv/.dev ## hear every prompt and many read-outs with a recogniser

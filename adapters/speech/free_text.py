@@ -34,7 +34,7 @@ class Patience:
     """
 
     soon: float = 0.06
-    first: float = 0.2
+    first: float = 0.15
     late: float = 0.3
     enough: float = 1.2
     last: float = 0.8

@@ -1,6 +1,6 @@
 """The neural voice in a call: the same that made the recordings says what nobody could record, when its packages are installed.
 
-Its model takes seconds to load and 0.8 GB of memory for two languages, so it lives in one process that stays; a language is loaded
+Its model takes seconds to load and 0.6 to 0.9 GB of memory a language, so it lives in one process that stays; a language is loaded
 with its first text, Mandarin before that. Nothing is fetched at call time: `ivr voices --fetch` does so beforehand.
 """
 

@@ -43,6 +43,7 @@ MARGIN = 5.0  # seconds a command may take beyond what it says itself
 TALK = 4 * 3600.0  # seconds a transferred call may last
 FIRST_SLICE_MS = 2  # doubled each time: a look-up that takes milliseconds is answered in milliseconds
 SLICE_MS = 100
+PROMPT_SLICE_MS = 16  # while a prompt is waited for, which must not be heard later for it
 IDLE = 0.03  # seconds: joining a prompt takes no longer, and Asterisk keeps a key that follows another so soon
 BYTES_A_SECOND = 8000
 
@@ -325,7 +326,7 @@ class AgiChannel:
                     key = "".join(late)
                 if key and key in keys:
                     return key
-                slice_ms = min(2 * slice_ms, SLICE_MS)
+                slice_ms = min(2 * slice_ms, PROMPT_SLICE_MS)
         finally:
             if not work.done():
                 work.cancel()
