@@ -18,6 +18,7 @@ from typing import assert_never
 import structlog
 
 from adapters.telephony.agi_connection import AgiConnection
+from adapters.telephony.agi_listening import AgiListening, KeyPressed, LineTrouble, Question
 from adapters.telephony.agi_protocol import Reply
 from adapters.telephony.agi_verbs import (
     ALL_KEYS,
@@ -34,8 +35,17 @@ from adapters.telephony.agi_verbs import (
     WaitForDigit,
 )
 from ivr.calls.ports import Clock, Held, LineCommand, LineEvent, Part, Recorded, Voice
-from ivr.core.commands import AskDigits, Play, Release, Transfer
-from ivr.core.events import CallerHungUp, CommandFailed, DigitsEntered, NothingHeard, PromptPlayed, Released, TransferEnded
+from ivr.core.commands import AskDigits, Grammar, Play, Release, Transfer
+from ivr.core.events import (
+    CallerHungUp,
+    CommandFailed,
+    DigitsEntered,
+    NothingHeard,
+    PromptPlayed,
+    Released,
+    SpeechUnavailable,
+    TransferEnded,
+)
 from ivr.core.values import Utterance
 from ivr.errors import ChannelFailed, ProtocolError, VoiceFailed
 
@@ -53,9 +63,10 @@ _log = structlog.get_logger(__name__)
 class AgiChannel:
     """One caller's line. Raises ChannelFailed when Asterisk does not answer in time or does not speak AGI; the session is over then."""
 
-    def __init__(self, connection: AgiConnection, *, voice: Voice, clock: Clock) -> None:
+    def __init__(self, connection: AgiConnection, *, voice: Voice, clock: Clock, listening: AgiListening | None = None) -> None:
         self._connection = connection
         self._voice = voice
+        self._listening = listening
         self._clock = clock
         self._gone_for_good = False
         self._released = False
@@ -175,6 +186,8 @@ class AgiChannel:
             if played is None:
                 return await self._gone_or_failed(reply, "audio")
             file, seconds = None, 0.0
+        if command.grammar is not None and not command.secret:
+            return await self._ask_aloud(command, command.grammar, file, seconds)
         if command.max_digits > 1 and command.first_timeout == command.digit_timeout:
             return await self._collect("", file, seconds, command.first_timeout, command.max_digits)
         return await self._ask_key_by_key(command, file, seconds)
@@ -194,6 +207,19 @@ class AgiChannel:
         if not key:
             return NothingHeard(self._clock())
         return await self._after_first(key, command)
+
+    async def _ask_aloud(self, command: AskDigits, grammar: Grammar, file: str | None, seconds: float) -> LineEvent:
+        """The caller may speak as well."""
+        if self._listening is None:
+            return SpeechUnavailable(self._clock(), "none")
+        answer = await Question(self._listening, self._say, self._clock).ask(grammar, file, seconds, command.first_timeout)
+        match answer:
+            case KeyPressed(key):
+                return await self._after_first(key, command)
+            case LineTrouble(reply):
+                return await self._gone_or_failed(reply, "audio")
+            case _:
+                return CallerHungUp(self._clock()) if self.hung_up else answer
 
     async def _after_first(self, key: str, command: AskDigits) -> LineEvent:
         if command.max_digits == 1:

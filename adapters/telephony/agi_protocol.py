@@ -24,6 +24,10 @@ from adapters.telephony.agi_verbs import (
     RecordFile,
     Roots,
     SetVariable,
+    SpeechCreate,
+    SpeechDestroy,
+    SpeechRecognize,
+    SpeechSet,
     StreamFile,
     Verb,
     WaitForDigit,
@@ -52,6 +56,9 @@ _CONTROL_BUT_TAB = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _REPLY = re.compile(
     r"200 result=(-?[0-9]{1,10}|[0-9*#A-D]{0,255})(?: \((.*)\))?(?: endpos=(-?[0-9]{1,18}))?(?: Gosub [A-Za-z ()]{1,64})?", re.ASCII
 )
+_KEY_PRESSED = re.compile(r"200 result=1 \(digit\) digit=([0-9*#A-D]) endpos=(-?[0-9]{1,18})", re.ASCII)
+_SPOKEN = re.compile(r"200 result=1 \(speech\) endpos=(-?[0-9]{1,18}) results=([0-9]{1,4}) ?(.*)", re.ASCII)
+_RESULT = re.compile(r' ?score([0-9]{1,4})=([0-9]{1,4}) text\1="([a-z0-9]{1,40})" grammar\1=g', re.ASCII)
 _REFUSAL = re.compile(rb"(503|510|511|520) .*")
 
 
@@ -63,13 +70,26 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
+class Recognised:
+    """A token for something that may have been said, and its score from 0 to 1,000."""
+
+    token: str = field(repr=False)
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to the command under way. `result` may be keys (200 only); `data` is what stood in brackets."""
+    """The answer to the command under way. `result` may be keys (200 only); `data` is what stood in brackets.
+
+    SPEECH RECOGNIZE says `digit`, with the key as `result`; `speech`, with `results`, of which there are none when the ears have gone;
+    and we say `garbage` for it, when its results are not what our ears would have said.
+    """
 
     code: int
     result: str = field(default="", repr=False)
     data: str | None = field(default=None, repr=False)
     endpos: int | None = None  # samples
+    results: tuple[Recognised, ...] = field(default=(), repr=False)  # of SPEECH RECOGNIZE, the best first
 
     @property
     def timed_out(self) -> bool:
@@ -82,6 +102,7 @@ class Reply:
         return self.code == 511 or self.result == "-1"
 
 
+_ENDS_OF_LISTENING = frozenset(("speech", "garbage", "digit", "timeout", "hangup"))
 SET = Reply(200, "1")  # what SET VARIABLE always answers
 
 
@@ -269,9 +290,7 @@ class AgiCodec:
     def _read_reply(self, line: bytes) -> Reply | None:
         if _CONTROL.search(line):
             self._fail("control characters in a reply")
-        if found := _REPLY.fullmatch(line.decode(errors="replace")):
-            result, data, endpos = found.groups()
-            reply = Reply(200, result, data, None if endpos is None else int(endpos))
+        if reply := _reply_in(line.decode(errors="replace"), self._verb):
             if not _fits(self._verb, reply):
                 self._fail("a reply that does not fit the command")
             self._advance(Happening.REPLY)
@@ -311,6 +330,30 @@ class AgiCodec:
         raise self._error
 
 
+def _reply_in(text: str, verb: Verb) -> Reply | None:
+    if isinstance(verb, SpeechRecognize):
+        if found := _KEY_PRESSED.fullmatch(text):
+            return Reply(200, found[1], "digit", int(found[2]))
+        if found := _SPOKEN.fullmatch(text):
+            results = _results_in(found[3], int(found[2]))
+            return Reply(200, "1", "garbage" if results is None else "speech", int(found[1]), results or ())
+    if found := _REPLY.fullmatch(text):
+        result, data, endpos = found.groups()
+        return Reply(200, result, data, None if endpos is None else int(endpos))
+    return None
+
+
+def _results_in(text: str, count: int) -> tuple[Recognised, ...] | None:
+    """The listed results; None when they are not as many as were promised, or not of the kind that our ears give."""
+    results: list[Recognised] = []
+    while found := _RESULT.match(text):
+        if int(found[1]) != len(results):
+            return None
+        results.append(Recognised(found[3], int(found[2])))
+        text = text[found.end() :]
+    return None if text.strip() or len(results) != count else tuple(results)
+
+
 def _fits(verb: Verb, reply: Reply) -> bool:
     """Whether Asterisk can have said this in answer to that; a planted reply, or one that belongs to another command, mostly cannot be."""
     match verb:
@@ -324,6 +367,10 @@ def _fits(verb: Verb, reply: Reply) -> bool:
             return reply == SET
         case GetVariable():
             return reply.endpos is None and reply.result == ("0" if reply.data is None else "1")
+        case SpeechCreate() | SpeechSet() | SpeechDestroy():
+            return reply in (Reply(200, "0"), Reply(200, "1"))
+        case SpeechRecognize():
+            return reply == Reply(200, "0") or (reply.endpos is not None and reply.data in _ENDS_OF_LISTENING)
         case RecordFile():
             return reply.data is not None or reply.result == "-1"
         case _:

@@ -3,7 +3,7 @@
 AGI is shell power (`EXEC System`, `GET FULL VARIABLE ${SHELL(id)}`), and Asterisk runs whatever stands after a line break or past
 its 8,191st byte as a command of its own. So there is no way in for a raw command, a path or a variable name: files, destinations
 and values are tokens, folders are fixed at start, variables are an enumeration, all is quoted, control characters are refused.
-Source for the grammar: Asterisk 22, res/res_agi.c (`parse_args`) and apps/app_stack.c (`GOSUB`).
+Source for the grammar: Asterisk 22, res/res_agi.c (`parse_args`, `SPEECH`) and apps/app_stack.c (`GOSUB`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ivr.errors import ChannelFailed, SettingsError
 ALL_KEYS = "0123456789*#"
 MAX_LINE = 4096  # half of what Asterisk reads as one line
 LONGEST_MS = 24 * 3600 * 1000
+EARS = "ears"  # the speech engine of aeap.conf
 
 _TOKEN = re.compile(r"[a-z0-9_-]{1,64}")
 _UNSAFE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -111,6 +112,36 @@ class Gosub:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechCreate:
+    """Open a stream to the ears for this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSet:
+    """Tell the ears which grammar counts (a file that they can read too), and how long prompt and silence may last."""
+
+    grammar: str
+    prompt_ms: int
+    silence_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRecognize:
+    """Play a sound and listen meanwhile and afterwards, `timeout_s` seconds at most from the sound's end; any key ends it.
+
+    The sound is not ended with it: it goes on until another one begins.
+    """
+
+    sound: str
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechDestroy:
+    """Close the stream to the ears."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hangup:
     """End the call from our side."""
 
@@ -120,7 +151,23 @@ class Noop:
     """Nothing, and an answer to it."""
 
 
-Verb = Answer | StreamFile | GetOption | GetData | WaitForDigit | RecordFile | SetVariable | GetVariable | Gosub | Hangup | Noop
+Verb = (
+    Answer
+    | StreamFile
+    | GetOption
+    | GetData
+    | WaitForDigit
+    | RecordFile
+    | SetVariable
+    | GetVariable
+    | Gosub
+    | SpeechCreate
+    | SpeechSet
+    | SpeechRecognize
+    | SpeechDestroy
+    | Hangup
+    | Noop
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +221,15 @@ def words(verb: Verb, roots: Roots) -> tuple[str, ...]:
             return ("RECORD FILE", f"{roots.recordings}/{_token(name)}", "alaw", "#", _milliseconds(max_ms), "BEEP", f"s={silence}")
         case Gosub(destination, ring_seconds):
             return ("GOSUB", "transfer", _token(destination), "1", _number(ring_seconds, 1, 3600))
+        case SpeechCreate():
+            return ("SPEECH CREATE", EARS)
+        case SpeechSet(grammar, prompt_ms, silence_ms):
+            value = f"{_token(grammar)}-{_number(prompt_ms, 0, LONGEST_MS)}-{_milliseconds(silence_ms)}"
+            return ("SPEECH SET", "grammar", _token(value))
+        case SpeechRecognize(sound, timeout_s):
+            return ("SPEECH RECOGNIZE", f"{roots.sounds}/{_token(sound)}", _number(timeout_s, 1, 3600))
+        case SpeechDestroy():
+            return ("SPEECH DESTROY",)
         case Hangup():
             return ("HANGUP",)
         case Answer():

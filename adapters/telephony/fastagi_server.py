@@ -21,6 +21,7 @@ import structlog
 
 from adapters.telephony.agi_channel import AgiChannel
 from adapters.telephony.agi_connection import AgiConnection
+from adapters.telephony.agi_listening import AgiListening
 from adapters.telephony.agi_protocol import SET, Environment, Reply
 from adapters.telephony.agi_request import IncomingCall, read_request
 from adapters.telephony.agi_verbs import GetVariable, Roots, SetVariable, Variable
@@ -63,12 +64,13 @@ class FastAgiServer:
         roots: Roots,
         voice: Voice,
         clock: Clock,
+        listening: AgiListening | None = None,
         peers: Sequence[str] = (),
         limits: Limits | None = None,
     ) -> None:
         self._host, self._port, self._token = host, port, token
         self._handler, self._knows_flow = handler, knows_flow
-        self._roots, self._voice, self._clock = roots, voice, clock
+        self._roots, self._voice, self._clock, self._listening = roots, voice, clock, listening
         self._peers = _networks(peers)
         self._limits = limits or Limits()
         self._server: asyncio.Server | None = None
@@ -194,7 +196,7 @@ class FastAgiServer:
         try:
             if not await _in_step(connection):
                 return  # the connection ended: a call that was over before it began
-            channel = AgiChannel(connection, voice=self._voice, clock=self._clock)
+            channel = AgiChannel(connection, voice=self._voice, clock=self._clock, listening=self._listening)
             await self._handler(call, channel)
             await channel.finish()
         except ProtocolError as error:
