@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -12,6 +12,7 @@ from ivr.errors import SettingsError
 REPOSITORY = Path(__file__).resolve().parent.parent
 TRANSCRIBERS = ("whisper", "vosk", "none")
 VOICES = ("piper", "neural", "pyttsx3")  # the engines there are, the best first: who names a voice of Piper wants to hear it
+RECOGNISERS = ("auto", "vosk", "whisper", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,9 @@ class Settings:
     flow: str = "1008611"
     min_free_bytes: int = 64 * 1024 * 1024  # with less, no message is promised
     transcriber: str = "whisper"  # who writes down messages: one of TRANSCRIBERS
+    ears_port: int = 4574
+    ears_streams: int = 20  # callers who are listened to at once
+    recogniser: str = "auto"  # who hears what callers say: one of RECOGNISERS
     vosk_models: Mapping[str, Path] = field(default_factory=dict)  # a folder for each language
     voices: tuple[str, ...] | None = None  # what says texts that nobody recorded, the best first; None: what is installed
     piper_voices: Mapping[str, Path] = field(default_factory=dict)  # by language
@@ -61,7 +65,10 @@ class Settings:
             ami_port=port("IVR_AMI_PORT", 5038),
             flow=environment.get("IVR_FLOW", "1008611"),
             min_free_bytes=number("IVR_MIN_FREE_MB", 64) * 1024 * 1024,
-            transcriber=_transcriber(environment.get("IVR_TRANSCRIBER", "whisper")),
+            transcriber=_one_of(TRANSCRIBERS, "IVR_TRANSCRIBER", environment.get("IVR_TRANSCRIBER", "whisper")),
+            ears_port=port("IVR_EARS_PORT", 4574),
+            ears_streams=number("IVR_EARS_STREAMS", 20),
+            recogniser=_one_of(RECOGNISERS, "IVR_RECOGNISER", environment.get("IVR_RECOGNISER", "auto")),
             vosk_models=_vosk_models(environment.get("IVR_VOSK_MODELS", "")),
             voices=_voices(environment.get("IVR_VOICES", "")),
             piper_voices=_by_language("IVR_PIPER_VOICES", "voices", "one.onnx", environment.get("IVR_PIPER_VOICES", "")),
@@ -113,14 +120,24 @@ class Settings:
         return self.var / "voices"
 
     @property
+    def ears_heartbeat(self) -> Path:
+        """A file that healthy ears touch five times a second."""
+        return self.var / "ears.heartbeat"
+
+    @property
+    def grammars(self) -> Path:
+        """What may be said at questions, one content-addressed file each, for the ears to read."""
+        return self.var / "grammars"
+
+    @property
     def asterisk(self) -> Path:
         """Asterisk's rendered configuration, run, log and database folders."""
         return self.var / "asterisk"
 
 
-def _transcriber(text: str) -> str:
-    if text not in TRANSCRIBERS:
-        raise SettingsError(f"IVR_TRANSCRIBER must be {', '.join(TRANSCRIBERS[:-1])} or {TRANSCRIBERS[-1]}, not {text!r}")
+def _one_of(names: Sequence[str], variable: str, text: str) -> str:
+    if text not in names:
+        raise SettingsError(f"{variable} must be {', '.join(names[:-1])} or {names[-1]}, not {text!r}")
     return text
 
 

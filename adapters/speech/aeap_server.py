@@ -277,10 +277,10 @@ class _Stream:
                 continue
             now = time.monotonic()
             speaking = self._endpointer.speaking or self._decoding is not None
-            if self._silent_since is not None and not speaking and not self._endpointer.stirring:
-                if now - self._silent_since >= self._patience:
-                    await self._end(aeap.Result(Said.SILENCE, 0))
-                    continue
+            waiting = self._silent_since is not None and not speaking and not self._endpointer.stirring
+            if waiting and now - (self._silent_since or now) >= self._patience:
+                await self._end(aeap.Result(Said.SILENCE, 0))
+                continue
             if speaking and now - self._heard_at >= _GAP:
                 heard = self._heard_at
                 await self.take_audio(_SILENT_FRAME * round((now - heard) / FRAME_SECONDS))

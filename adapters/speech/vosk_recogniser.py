@@ -17,6 +17,7 @@ from ivr.calls.hearing import interpretation
 from ivr.calls.listening import MOST_HYPOTHESES
 from ivr.core.commands import Grammar
 from ivr.core.events import Hypothesis
+from ivr.speech.heard import digits_heard
 
 RATE: Final = 8_000
 _ANYTHING_ELSE: Final = "[unk]"
@@ -105,13 +106,19 @@ class VoskDecoding:
         return _meanings(self._grammar, spoken)
 
 
+def _meaning(grammar: Grammar, text: str) -> str | None:
+    if (found := interpretation(grammar, text)) is None and grammar.digits:
+        found = digits_heard(text, grammar.language, range(1, grammar.digits + 1))
+    return found
+
+
 def _meanings(grammar: Grammar, spoken: Sequence[tuple[str, float]]) -> tuple[Hypothesis, ...]:
     """The alternatives as phrases. vosk scores them in logarithms, so that their shares add up to one; no phrase has a share too."""
     best = max(score for _, score in spoken)
     whole = sum(math.exp(score - best) for _, score in spoken)
     shares: dict[str, float] = {}
     for text, score in spoken:
-        meaning = None if _ANYTHING_ELSE in text else interpretation(grammar, text)
+        meaning = None if _ANYTHING_ELSE in text else _meaning(grammar, text)
         if meaning is not None:
             shares[meaning] = shares.get(meaning, 0.0) + math.exp(score - best) / whole
     return tuple(Hypothesis(text, share) for text, share in sorted(shares.items(), key=lambda one: -one[1])[:MOST_HYPOTHESES])

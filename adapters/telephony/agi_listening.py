@@ -1,7 +1,7 @@
 """Press or say: one question to the caller, answered by voice or by a key, over AGI.
 
-Four facts of Asterisk 22 shape it (res_agi.c, res_speech.c, res_speech_aeap.c). SPEECH RECOGNIZE plays a prompt and listens, and nothing but
-a key, a hang-up or a *result* ends it: so that the prompt stops when somebody begins to speak, the ears say `begun` as a result, and a
+Four facts of Asterisk 22 shape it (res_agi.c, res_speech.c, res_speech_aeap.c). SPEECH RECOGNIZE plays a prompt and listens, and only a
+key, a hang-up or a *result* ends it: so that the prompt stops when somebody begins to speak, the ears say `begun` as a result, and a
 second SPEECH RECOGNIZE goes on with a sound of one frame. A prompt is never stopped by the end of the command, only by the next sound.
 SPEECH SET says 1 whatever the ears answered. And a stream to the ears is opened and closed within the step, so that what is said before or
 after it reaches nobody.
@@ -50,32 +50,34 @@ Answered = SpeechHeard | NothingHeard | SpeechUnavailable | KeyPressed | LineTro
 
 
 class AgiListening:
-    """What all calls share: the ears, and the sound of one frame, which lies in the sounds folder."""
+    """What all calls share: the ears, and a sound of one frame."""
 
     def __init__(self, ears: EarsLink, sounds: Path) -> None:
         self.ears = ears
-        self._sounds = sounds
+        self._sound = sounds / f"{NOTHING}.alaw"
 
     def prepare(self) -> None:
-        """Put the sound there. Raises OSError."""
-        self._sounds.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self._sounds / f"{NOTHING}.alaw").write_bytes(b"\xd5" * 160)
+        """Put the sound where Asterisk finds it, unless it is there. Raises OSError."""
+        if not self._sound.exists():
+            self._sound.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._sound.write_bytes(b"\xd5" * 160)
 
 
 class Question:
     """One question. `ask` it once."""
 
     def __init__(self, listening: AgiListening, say: Callable[[Verb, float], Awaitable[Reply | None]], clock: Clock) -> None:
-        self._ears = listening.ears
+        self._listening = listening
         self._say = say
         self._clock = clock
 
     async def ask(self, grammar: Grammar, sound: str | None, seconds: float, silence: dt.timedelta) -> Answered:
         """Play `sound`, of that many seconds, and listen meanwhile and for `silence` afterwards."""
-        if reason := await self._ears.deaf(grammar.language):
+        if reason := await self._listening.ears.deaf(grammar.language):
             return self._unavailable(reason)
         try:
-            name = self._ears.keep(grammar)
+            self._listening.prepare()
+            name = self._listening.ears.keep(grammar)
         except OSError as error:
             _log.error("grammar_not_kept", error=str(error))
             return self._unavailable("disk")

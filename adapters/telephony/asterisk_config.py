@@ -15,6 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.telephony.agi_verbs import EARS
 from ivr.config import Settings
 from ivr.errors import SettingsError
 
@@ -71,6 +72,9 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         "agi_host": "127.0.0.1",  # Asterisk and its engine live on one machine
         "agi_port": settings.agi_port,
         "agi_token": secret(settings, "agi_token"),
+        "ears": EARS,
+        "ears_port": settings.ears_port,
+        "ears_token": secret(settings, "ears_token"),
         "ami_port": settings.ami_port,
         "ami_secret": secret(settings, "ami"),
         "agent_secret": secret(settings, "agent"),

@@ -31,10 +31,12 @@ from adapters.storage.spool import FileSpool
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.versions import VersionStore
 from adapters.telephony.agi_channel import AgiChannel
+from adapters.telephony.agi_listening import AgiListening
 from adapters.telephony.agi_request import IncomingCall
 from adapters.telephony.agi_verbs import Roots
 from adapters.telephony.ami import AmiLiveCalls
 from adapters.telephony.asterisk_config import secret
+from adapters.telephony.ears_link import EarsLink
 from adapters.telephony.fastagi_server import FastAgiServer
 from ivr.bootstrap.publishing import publish_first
 from ivr.bootstrap.serving import ServedLines
@@ -58,6 +60,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 RECOVERY_EVERY = 30.0  # seconds
 AUDIT_EVERY = 3600.0
 FOLLOW_EVERY = 0.25  # between two looks at what has been published
+WAKE_EVERY = 2.0
 DRAIN = 120.0  # seconds that calls have to finish when the engine is told to stop
 AMI_USER = "selfline"
 LOOPBACK = "127.0.0.1"  # Asterisk and its engine live on one machine
@@ -177,6 +180,8 @@ class Engine:
         self._texts = TextService(outbox, FileTextSender(settings.texts, now), now)
         self._transcripts = make_transcripts(settings, self._store, now)
         self._services = Services(make_back_office(settings), capture, self._journal, now, self._texts, self._callers)
+        has_ears = settings.recogniser != "none"
+        self._ears = EarsLink(settings.ears_port, secret(settings, "ears_token"), settings.grammars) if has_ears else None
         self._server = FastAgiServer(
             LOOPBACK,
             settings.agi_port,
@@ -186,6 +191,7 @@ class Engine:
             roots=Roots(PurePosixPath(settings.sounds), PurePosixPath(settings.recordings)),
             voice=self._voice,
             clock=now,
+            listening=AgiListening(self._ears, settings.sounds) if self._ears else None,
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -194,7 +200,9 @@ class Engine:
         await self._server.start()
         self._settings.heartbeat.touch()
         await self._tell_live({})
-        self._tasks = [asyncio.create_task(task) for task in (self._recover(), self._beat(), self._follow(), self._texts.run())]
+        self._tasks = [
+            asyncio.create_task(task) for task in (self._recover(), self._beat(), self._follow(), self._wake_ears(), self._texts.run())
+        ]
         if self._transcripts is not None:
             self._tasks.append(asyncio.create_task(self._transcripts.run()))
         voices = ["recordings", *voice_names(self._settings)]
@@ -250,6 +258,14 @@ class Engine:
                 told = await self._tell_live(told)
             except Exception:  # calls go on as before, and the next look comes
                 _log.exception("publication_not_taken")
+
+    async def _wake_ears(self) -> None:
+        """Ask for the languages in which the lines listen: the ears load a model when they are first asked for it, also after a crash."""
+        while self._ears is not None:
+            languages = {language for flow in self._lines.lines().values() if flow.speech is not None for language in flow.languages}
+            for language in sorted(languages):
+                await self._ears.deaf(language)
+            await asyncio.sleep(WAKE_EVERY)
 
     def _refresh(self) -> None:
         if self._recordings.changed():

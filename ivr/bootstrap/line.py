@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,35 +25,57 @@ START_PATIENCE = 15.0  # seconds until an engine that does not answer is given u
 STOP_PATIENCE = 5.0
 RESTART_AFTER = 0.5
 HUNG_AFTER = 8.0
+EARS_HUNG_AFTER = 1.4  # seconds: a caller waits for them; with the second that Asterisk then takes it stays below three
 
 Tell = Callable[[str], None]
 
 
-class EngineProcess:
-    """The engine as a child process, its log in `<var>/log/engine.log`."""
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a process of the line is called, by programs and by people, and how long it may show no life before it counts as hung."""
 
-    def __init__(self, settings: Settings, environment: Mapping[str, str] | None = None) -> None:
+    name: str
+    verb: str
+    called: str
+    ready: bytes
+    hung_after: float
+
+
+ENGINE = Service("engine", "serve", "the engine", b'"engine_ready"', HUNG_AFTER)
+EARS = Service("ears", "ears", "the ears", b'"ears_ready"', EARS_HUNG_AFTER)
+
+
+class ServiceProcess:
+    """A part of the line as a child process: `ivr <verb>`, its log in `<var>/log/<name>.log`, its signs of life in a file."""
+
+    def __init__(self, service: Service, settings: Settings, environment: Mapping[str, str] | None = None) -> None:
+        self._service = service
         self._settings = settings
         self._environment = {**os.environ, **_as_environment(settings), **(environment or {})}
         self._process: asyncio.subprocess.Process | None = None
 
     @property
+    def called(self) -> str:
+        """What people call it."""
+        return self._service.called
+
+    @property
     def log(self) -> Path:
-        """What the engine writes on standard error."""
-        return self._settings.var / "log" / "engine.log"
+        """What it writes on standard error."""
+        return self._settings.var / "log" / f"{self._service.name}.log"
 
     @property
     def pid(self) -> int | None:
-        """The engine's process, while it runs."""
+        """The process, while it runs."""
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Start, and return when calls are taken. Raises SettingsError with the engine's own words when it ends."""
+        """Start, and return when it is ready. Raises SettingsError with its own words when it ends."""
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.log.open("ab") as file:
             begin = file.tell()
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "ivr.cli", "serve"),
+                *(sys.executable, "-m", "ivr.cli", self._service.verb),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
@@ -62,22 +85,22 @@ class EngineProcess:
             )
         try:
             async with asyncio.timeout(START_PATIENCE):
-                while self._process.returncode is None and b'"engine_ready"' not in self._written(begin):  # noqa: ASYNC110 - a file tells nobody
+                while self._process.returncode is None and self._service.ready not in self._written(begin):  # noqa: ASYNC110 - a file tells nobody
                     await asyncio.sleep(0.02)
         except TimeoutError:
             await self.stop()
-            raise SettingsError(f"the engine took no calls within {START_PATIENCE:.0f} s; see {self.log}") from None
+            raise SettingsError(f"{self._service.called} not ready within {START_PATIENCE:.0f} s; see {self.log}") from None
         if self._process.returncode is not None:
             said = self._written(begin).decode("utf-8", "replace").strip()
-            raise SettingsError(said.removeprefix("ivr: ") or f"the engine ended with status {self._process.returncode}")
+            raise SettingsError(said.removeprefix("ivr: ") or f"{self._service.called} ended with status {self._process.returncode}")
 
     async def wait_ended(self) -> int:
-        """Its exit status, once it has ended. An engine that shows no life for eight seconds is ended here."""
+        """Its exit status, once it has ended. One that shows no life for too long is ended here."""
         assert self._process is not None
         ended = asyncio.ensure_future(self._process.wait())
         try:
-            while not (await asyncio.wait((ended,), timeout=1.0))[0]:
-                if self._seconds_without_life() > HUNG_AFTER:
+            while not (await asyncio.wait((ended,), timeout=self._service.hung_after / 8))[0]:
+                if self._seconds_without_life() > self._service.hung_after:
                     self._process.kill()
             return ended.result()
         finally:
@@ -85,7 +108,7 @@ class EngineProcess:
 
     def _seconds_without_life(self) -> float:
         try:
-            return time.time() - self._settings.heartbeat.stat().st_mtime
+            return time.time() - (self._settings.var / f"{self._service.name}.heartbeat").stat().st_mtime
         except FileNotFoundError:
             return 0.0
 
@@ -126,7 +149,8 @@ class Line:
     ) -> None:
         self.settings = settings
         self._program = asterisk
-        self.engine = EngineProcess(settings, environment)
+        self.engine = ServiceProcess(ENGINE, settings, environment)
+        self.ears = ServiceProcess(EARS, settings, environment) if settings.recogniser != "none" else None
         self._twin = twin
         self._asterisk: AsteriskProcess | None = None
         self._place: int | None = None  # the lock file, open
@@ -154,7 +178,11 @@ class Line:
             prepare_sounds(self.settings)
             self._asterisk = AsteriskProcess(self.settings, self._program or find_asterisk(self.settings), twin=self._twin)
             await self._asterisk.start()
-            starting = [self._asterisk.wait_ready(), *([self.engine.start()] if engine else [])]
+            starting = [
+                self._asterisk.wait_ready(),
+                *([self.engine.start()] if engine else []),
+                *([self.ears.start()] if self.ears else []),
+            ]
             for failure in await asyncio.gather(*starting, return_exceptions=True):
                 if failure is not None:
                     raise failure
@@ -165,6 +193,8 @@ class Line:
     async def stop(self) -> None:
         """Take the line down."""
         await self.engine.stop()
+        if self.ears is not None:
+            await self.ears.stop()
         if self._asterisk is not None:
             await self._asterisk.stop()
         if self._place is not None:
@@ -189,25 +219,27 @@ class Line:
             ) from None
 
     async def watch(self, tell: Tell) -> None:
-        """Bring the engine back whenever it ends; returns when Asterisk has ended. Cancel it before `stop`."""
-        asterisk = asyncio.create_task(self.asterisk.wait_ended())
+        """Bring the engine and the ears back whenever they end; returns when Asterisk has ended. Cancel it before `stop`."""
+        services = [self.engine, *([self.ears] if self.ears else [])]
+        watching = [asyncio.create_task(_keep_up(service, tell)) for service in services]
         try:
-            while not asterisk.done():
-                engine = asyncio.create_task(self.engine.wait_ended())
-                await asyncio.wait((asterisk, engine), return_when=asyncio.FIRST_COMPLETED)
-                if engine.done() and not asterisk.done():
-                    tell(f"the engine ended with status {engine.result()}; starting it again (see {self.engine.log})")
-                    await asyncio.sleep(RESTART_AFTER)
-                    try:
-                        await self.engine.start()
-                    except SettingsError as error:
-                        tell(f"the engine does not start: {error}")
-                        await asyncio.sleep(STOP_PATIENCE)
-                else:
-                    engine.cancel()
-            tell(f"Asterisk ended with status {asterisk.result()}; see {self.asterisk.log}")
+            status = await self.asterisk.wait_ended()
+            tell(f"Asterisk ended with status {status}; see {self.asterisk.log}")
         finally:
-            asterisk.cancel()
+            for task in watching:
+                task.cancel()
+
+
+async def _keep_up(service: ServiceProcess, tell: Tell) -> None:
+    while True:
+        status = await service.wait_ended()
+        tell(f"{service.called} ended with status {status}; starting it again (see {service.log})")
+        await asyncio.sleep(RESTART_AFTER)
+        try:
+            await service.start()
+        except SettingsError as error:
+            tell(f"{service.called} does not start: {error}")
+            await asyncio.sleep(STOP_PATIENCE)
 
 
 def _as_environment(settings: Settings) -> Mapping[str, str]:
@@ -223,6 +255,9 @@ def _as_environment(settings: Settings) -> Mapping[str, str]:
         "IVR_FLOW": settings.flow,
         "IVR_MIN_FREE_MB": str(settings.min_free_bytes // 1024**2),
         "IVR_TRANSCRIBER": settings.transcriber,
+        "IVR_EARS_PORT": str(settings.ears_port),
+        "IVR_EARS_STREAMS": str(settings.ears_streams),
+        "IVR_RECOGNISER": settings.recogniser,
         "IVR_VOSK_MODELS": ";".join(f"{language}={folder}" for language, folder in settings.vosk_models.items()),
         "IVR_VOICES": "" if settings.voices is None else ",".join(settings.voices) or "none",
         "IVR_PIPER_VOICES": ";".join(f"{language}={path}" for language, path in settings.piper_voices.items()),

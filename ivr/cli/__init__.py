@@ -10,14 +10,14 @@ from ivr.cli.agents import tickets
 from ivr.cli.calls import replay
 from ivr.cli.designers import graph, lint, lookups, prompts, prove, say, schema, test, try_
 from ivr.cli.importing import import_
-from ivr.cli.line import call, run, serve, why
+from ivr.cli.line import call, ears, run, serve, why
 from ivr.cli.publishing import diff, publish, rollback, versions
 from ivr.cli.texts import callers, sms
 from ivr.cli.voices import voices
 from ivr.errors import SelflineError
 
 SECTIONS = (
-    ("The line", (run, serve, call, why, replay, sms, callers, voices)),
+    ("The line", (run, serve, ears, call, why, replay, sms, callers, voices)),
     ("For flow designers", (try_, lint, test, prove, graph, lookups, import_, say, prompts, schema)),
     ("For publishing", (publish, versions, diff, rollback)),
     ("For agents", (tickets,)),

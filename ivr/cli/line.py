@@ -18,6 +18,14 @@ def serve() -> None:
 
 
 @click.command()
+def ears() -> None:
+    """Run the ears alone: the process that hears what callers say."""
+    from ivr.bootstrap.hearing import serve_ears
+
+    serve_ears(read_settings())
+
+
+@click.command()
 @click.option("--once", is_flag=True, help="Stop after the first call; exit status 0 only if the right balance was heard.")
 @click.option("--no-call", is_flag=True, help="Leave the first call out: it leaves a message, which becomes a ticket.")
 def run(once: bool, no_call: bool) -> None:

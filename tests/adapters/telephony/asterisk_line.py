@@ -21,13 +21,12 @@ Script = Callable[["Session"], Awaitable[None]]
 
 
 def settings_for(var: Path) -> Settings:
-    """Settings for a line below `var`, on ports that nobody uses. Nobody transcribes there unless a test wants it."""
-    sip, ami, agi = (_free_port(kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM, socket.SOCK_STREAM))
+    """Settings for a line below `var`, on ports that nobody uses. Nobody transcribes or listens there unless a test wants it."""
+    sip, ami, agi, ears = (_free_port(kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM, socket.SOCK_STREAM, socket.SOCK_STREAM))
     rtp = 30_000 + (os.getpid() * 64 + sip) % 20_000 // 2 * 2
-    settings = Settings.from_environment({"IVR_TRANSCRIBER": "none"})
-    return dataclasses.replace(
-        settings, var=var, sip_port=sip, ami_port=ami, agi_port=agi, rtp_first_port=rtp, rtp_last_port=rtp + 63, min_free_bytes=1024
-    )
+    settings = Settings.from_environment({"IVR_TRANSCRIBER": "none", "IVR_RECOGNISER": "none"})
+    ports = {"sip_port": sip, "ami_port": ami, "agi_port": agi, "ears_port": ears, "rtp_first_port": rtp, "rtp_last_port": rtp + 63}
+    return dataclasses.replace(settings, var=var, min_free_bytes=1024, **ports)
 
 
 def asterisk_program() -> Path:
