@@ -13,6 +13,7 @@ import hmac
 import http
 import json
 import secrets
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -35,7 +36,7 @@ from ivr.errors import SettingsError
 
 DEADLINE: Final = 2.0  # seconds from the end of speech to a result; then it is late
 STUCK: Final = 10.0  # seconds that one piece of decoding may take before all of it is given up
-_BEFORE: Final = round(0.3 / FRAME_SECONDS)  # frames of the time before somebody was heard, where soft consonants are
+_BEFORE: Final = round(0.6 / FRAME_SECONDS)  # frames of the time before somebody was heard, where soft consonants are
 _GAP: Final = 0.2  # seconds without a frame, which is the silence of a telephone that sends none
 _REPEAT_AFTER: Final = 10  # frames that still come after a result: Asterisk missed it between two commands
 _LONGEST_FRAME: Final = 64 * 1024
@@ -58,7 +59,7 @@ class EarsServer:
         self._grammars = grammars
         self._find = find
         self._most = most
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decoding")
+        self._pool = _Pool(threads)
         self._streams: set[_Stream] = set()
         self._server: Server | None = None
 
@@ -76,7 +77,7 @@ class EarsServer:
     @property
     def stuck(self) -> bool:
         """A decoder does not come back: only the end of this process ends it."""
-        return any(stream.stuck for stream in self._streams)
+        return self._pool.stuck
 
     async def start(self) -> None:
         """Listen. Raises SettingsError when the port is taken."""
@@ -103,7 +104,7 @@ class EarsServer:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.close()
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Before anything else: is it ours, is there room, and is it Asterisk or the engine that asks?"""
@@ -145,7 +146,7 @@ class EarsServer:
 class _Stream:
     """One step of one call: a grammar, the audio of the caller, and what comes of it."""
 
-    def __init__(self, connection: ServerConnection, grammars: Path, find: Find, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, connection: ServerConnection, grammars: Path, find: Find, pool: _Pool) -> None:
         self._connection = connection
         self._grammars = grammars
         self._find = find
@@ -164,11 +165,6 @@ class _Stream:
         self._last: tuple[aeap.Result, ...] | None = None  # what was told, for good
         self._frames_since = 0
         self._rest = bytearray()  # less than a frame
-
-    @property
-    def stuck(self) -> bool:
-        """Its decoder does not come back."""
-        return self._decoding is not None and self._decoding.stuck
 
     # --- what Asterisk says ---------------------------------------------------------------------------------------
 
@@ -300,19 +296,13 @@ class _Stream:
 class _Work:
     """A decoding in the pool: fed in order, never by two threads at once."""
 
-    def __init__(self, pool: ThreadPoolExecutor, recogniser: Recogniser, grammar: Grammar) -> None:
+    def __init__(self, pool: _Pool, recogniser: Recogniser, grammar: Grammar) -> None:
         self._pool = pool
         self._begin = lambda: recogniser.begin(grammar)
         self._decoding: Decoding | None = None
         self._waiting = bytearray()
         self._running: asyncio.Future[None] | None = None
-        self._since = 0.0
         self.closing = False
-
-    @property
-    def stuck(self) -> bool:
-        """A piece of it takes longer than anything should."""
-        return self._running is not None and not self._running.done() and time.monotonic() - self._since > STUCK
 
     def feed(self, pcm: bytes) -> None:
         """More audio; it is decoded when what came before has been."""
@@ -326,19 +316,44 @@ class _Work:
         if self._running is not None:
             await asyncio.shield(self._running)
         assert self._decoding is not None
-        return await self._in_pool(self._decoding.finish)
+        return await self._pool.run(self._decoding.finish)
 
     async def _decode(self) -> None:
         if self._decoding is None:
-            self._decoding = await self._in_pool(self._begin)
+            self._decoding = await self._pool.run(self._begin)
         while self._waiting:
             piece = bytes(self._waiting)
             self._waiting.clear()
-            await self._in_pool(lambda decoding=self._decoding, piece=piece: decoding.feed(piece))  # type: ignore[misc]
+            await self._pool.run(lambda decoding=self._decoding, piece=piece: decoding.feed(piece))  # type: ignore[misc]
 
-    async def _in_pool(self, work: Callable[[], _Made]) -> _Made:
-        self._since = time.monotonic()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+class _Pool:
+    """The threads that decode, and since when each of them has been at its piece."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="decoding")
+        self._busy: dict[int, float] = {}
+
+    @property
+    def stuck(self) -> bool:
+        """A piece takes longer than anything should."""
+        return any(time.monotonic() - since > STUCK for since in tuple(self._busy.values()))
+
+    async def run(self, work: Callable[[], _Made]) -> _Made:
+        """Do it in a thread."""
+
+        def done_in_thread() -> _Made:
+            self._busy[threading.get_ident()] = time.monotonic()
+            try:
+                return work()
+            finally:
+                del self._busy[threading.get_ident()]
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, done_in_thread)
+
+    def close(self) -> None:
+        """No more pieces."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _results(grammar: Grammar, found: tuple[Hypothesis, ...]) -> tuple[aeap.Result, ...]:

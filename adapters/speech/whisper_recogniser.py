@@ -47,7 +47,7 @@ class WhisperRecogniser:
         self._model = model
         self._tokenizer: Any = Tokenizer(model.hf_tokenizer, True, task="transcribe", language=language.partition("-")[0])
         self._start = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
-        self._apart = "" if language.startswith(("zh", "yue")) else " "  # English words begin with their space
+        self._spaced = not language.startswith(("zh", "yue"))
         self._unspoken = [-1, *unspoken_tokens(model.hf_tokenizer)]
         self._lock = Lock()
         self._for_silence = lru_cache(maxsize=256)(self._scores_of_silence)
@@ -101,9 +101,13 @@ class WhisperRecogniser:
         encoded, _ = self.encode(np.zeros(round(seconds * audio.RATE), dtype=np.float32))
         return self._scores(encoded, length, phrases)
 
+    def _written(self, phrase: str) -> str:
+        """As Whisper would write it: an English sentence begins with a blank and a capital, and ends with a full stop."""
+        return f" {phrase[:1].upper()}{phrase[1:]}." if self._spaced else phrase
+
     def _scores(self, encoded: Any, length: int, phrases: tuple[str, ...]) -> Sequence[Array]:
         """The logarithm of the probability of each phrase's tokens, its end included."""
-        tokens = [[*self._tokenizer.encode(self._apart + phrase), self._tokenizer.eot] for phrase in phrases]
+        tokens = [[*self._tokenizer.encode(self._written(phrase)), self._tokenizer.eot] for phrase in phrases]
         repeated = _view(np.repeat(encoded, len(phrases), axis=0))
         aligned = self._model.model.align(repeated, self._start, tokens, [length] * len(phrases), median_filter_width=7)
         return [np.log(np.maximum(np.array(one.text_token_probs, dtype=np.float32), _LEAST)) for one in aligned]

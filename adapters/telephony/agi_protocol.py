@@ -57,6 +57,7 @@ _REPLY = re.compile(
     r"200 result=(-?[0-9]{1,10}|[0-9*#A-D]{0,255})(?: \((.*)\))?(?: endpos=(-?[0-9]{1,18}))?(?: Gosub [A-Za-z ()]{1,64})?", re.ASCII
 )
 _KEY_PRESSED = re.compile(r"200 result=1 \(digit\) digit=([0-9*#A-D]) endpos=(-?[0-9]{1,18})", re.ASCII)
+_IN_VAIN = re.compile(r"200 result=1 \((timeout|hangup)\) endpos=(-?[0-9]{1,18})", re.ASCII)
 _SPOKEN = re.compile(r"200 result=1 \(speech\) endpos=(-?[0-9]{1,18}) results=([0-9]{1,4}) ?(.*)", re.ASCII)
 _RESULT = re.compile(r' ?score([0-9]{1,4})=([0-9]{1,4}) text\1="([a-z0-9]{1,40})" grammar\1=g', re.ASCII)
 _REFUSAL = re.compile(rb"(503|510|511|520) .*")
@@ -90,6 +91,7 @@ class Reply:
     data: str | None = field(default=None, repr=False)
     endpos: int | None = None  # samples
     results: tuple[Recognised, ...] = field(default=(), repr=False)  # of SPEECH RECOGNIZE, the best first
+    listened: bool = False  # SPEECH RECOGNIZE has come to an end
 
     @property
     def timed_out(self) -> bool:
@@ -102,7 +104,6 @@ class Reply:
         return self.code == 511 or self.result == "-1"
 
 
-_ENDS_OF_LISTENING = frozenset(("speech", "garbage", "digit", "timeout", "hangup"))
 SET = Reply(200, "1")  # what SET VARIABLE always answers
 
 
@@ -333,10 +334,12 @@ class AgiCodec:
 def _reply_in(text: str, verb: Verb) -> Reply | None:
     if isinstance(verb, SpeechRecognize):
         if found := _KEY_PRESSED.fullmatch(text):
-            return Reply(200, found[1], "digit", int(found[2]))
+            return Reply(200, found[1], "digit", int(found[2]), listened=True)
         if found := _SPOKEN.fullmatch(text):
             results = _results_in(found[3], int(found[2]))
-            return Reply(200, "1", "garbage" if results is None else "speech", int(found[1]), results or ())
+            return Reply(200, "1", "garbage" if results is None else "speech", int(found[1]), results or (), listened=True)
+        if found := _IN_VAIN.fullmatch(text):
+            return Reply(200, "1", found[1], int(found[2]), listened=True)
     if found := _REPLY.fullmatch(text):
         result, data, endpos = found.groups()
         return Reply(200, result, data, None if endpos is None else int(endpos))
@@ -370,7 +373,7 @@ def _fits(verb: Verb, reply: Reply) -> bool:
         case SpeechCreate() | SpeechSet() | SpeechDestroy():
             return reply in (Reply(200, "0"), Reply(200, "1"))
         case SpeechRecognize():
-            return reply == Reply(200, "0") or (reply.endpos is not None and reply.data in _ENDS_OF_LISTENING)
+            return reply == Reply(200, "0") or reply.listened
         case RecordFile():
             return reply.data is not None or reply.result == "-1"
         case _:

@@ -19,6 +19,7 @@ from adapters.telephony.agi_protocol import (
     NEXT,
     AgiCodec,
     Environment,
+    Recognised,
     Reply,
     State,
 )
@@ -31,6 +32,10 @@ from adapters.telephony.agi_verbs import (
     RecordFile,
     Roots,
     SetVariable,
+    SpeechCreate,
+    SpeechDestroy,
+    SpeechRecognize,
+    SpeechSet,
     StreamFile,
     Variable,
     WaitForDigit,
@@ -43,6 +48,7 @@ ENVIRONMENT = "".join(f"{line}\n" for line in (*environment(), "")).encode()
 PLAY, ASK, CODE, KEY = StreamFile("a"), GetOption("a", "1", 1), GetData("a", 1, 4), WaitForDigit(1)
 SET, GET = SetVariable(Variable.DONE, "1"), GetVariable(Variable.NONCE)
 RECORD, GOSUB = RecordFile("a", 1, 1), Gosub("a", 1)
+LISTEN = SpeechRecognize("a", 5)
 USAGE = b"520-Invalid command syntax.  Proper usage follows:\n Usage: NOOP\n\tDoes nothing.\n520 End of proper usage.\n"
 
 
@@ -111,6 +117,31 @@ def test_an_environment_does_not_show_its_values():
         (GOSUB, b"100 result=0 Trying...\n200 result=0 Gosub complete", Reply(200, "0")),
         (GOSUB, b"100 result=0 Trying...\n200 result=0 Gosub complete (abnormal exit)", Reply(200, "0")),
         (GOSUB, b"200 result=-1 Gosub label not found", Reply(200, "-1")),
+        (SpeechCreate(), b"200 result=1", Reply(200, "1")),
+        (SpeechSet("a", 0, 1), b"200 result=0", Reply(200, "0")),
+        (SpeechDestroy(), b"200 result=1", Reply(200, "1")),
+        (LISTEN, b"200 result=0", Reply(200, "0")),
+        (LISTEN, b"200 result=1 (digit) digit=# endpos=0", Reply(200, "#", "digit", 0, listened=True)),
+        (LISTEN, b"200 result=1 (hangup) endpos=800", Reply(200, "1", "hangup", 800, listened=True)),
+        (LISTEN, b"200 result=1 (timeout) endpos=0", Reply(200, "1", "timeout", 0, listened=True)),
+        (LISTEN, b"200 result=1 (speech) endpos=0 results=0 ", Reply(200, "1", "speech", 0, listened=True)),
+        (
+            LISTEN,
+            b'200 result=1 (speech) endpos=0 results=2 score0=850 text0="p1" grammar0=g score1=90 text1="d42" grammar1=g',
+            Reply(200, "1", "speech", 0, (Recognised("p1", 850), Recognised("d42", 90)), listened=True),
+        ),
+        *(
+            (LISTEN, b"200 result=1 (speech) endpos=0 results=" + garbage, Reply(200, "1", "garbage", 0, listened=True))
+            for garbage in (
+                b'1 score0=850 text0="(null)" grammar0=(null)',
+                b'1 score0=850 text0="yes please" grammar0=g',
+                b'1 score0=-5 text0="p1" grammar0=g',
+                b'2 score0=850 text0="p1" grammar0=g',
+                b'1 score1=850 text1="p1" grammar1=g',
+                b'1 score0=850 text0="p1" grammar0=g 200 result=49',
+                b'0 score0=850 text0="p1" grammar0=g',
+            )
+        ),
         (PLAY, b"510 Invalid or unknown command", Reply(510)),
         (PLAY, b"511 Command Not Permitted on a dead channel or intercept routine", Reply(511)),
         (PLAY, b"520 Invalid command syntax.  Proper usage not available.", Reply(520)),
@@ -133,6 +164,15 @@ def test_each_reply_of_asterisk_is_understood(verb, line, reply):
         (GET, b"200 result=1"),
         (GET, b"200 result=0 (x)"),
         (RECORD, b"200 result=0"),
+        (SpeechCreate(), b"200 result=2"),
+        (SpeechSet("a", 0, 1), b"200 result=1 (x)"),
+        (SpeechDestroy(), b"200 result=1 endpos=0"),
+        (LISTEN, b"200 result=1"),
+        (LISTEN, b"200 result=0 endpos=0"),
+        (LISTEN, b"200 result=1 (digit) digit=12 endpos=0"),
+        (LISTEN, b"200 result=1 (digit) endpos=0"),
+        (LISTEN, b"200 result=1 (laughter) endpos=0"),
+        (PLAY, b"200 result=1 (digit) digit=1 endpos=0"),
         (PLAY, b""),
         (PLAY, b"200"),
         (PLAY, b"200 result=x"),
@@ -255,7 +295,7 @@ def test_every_state_of_the_table_can_be_left_by_the_end_of_the_bytes_and_reache
 # --- any bytes ----------------------------------------------------------------------------------------------------
 
 
-VERBS = (SET, GET, PLAY, CODE, ASK, KEY, RECORD, GOSUB)
+VERBS = (SET, GET, PLAY, CODE, ASK, KEY, RECORD, GOSUB, LISTEN, LISTEN)
 REPLIES = (
     b"200 result=1\n",
     b"200 result=1 (d41d8cd98f00b204)\n",
@@ -265,6 +305,8 @@ REPLIES = (
     b"200 result=0\n",
     b"200 result=-1 (hangup) endpos=24000\n",
     b"100 result=0 Trying...\n200 result=0 Gosub complete\n",
+    b"200 result=1 (digit) digit=5 endpos=0\n",
+    b'200 result=1 (speech) endpos=0 results=1 score0=850 text0="p1" grammar0=g\n',
 )
 TRANSCRIPT = (ENVIRONMENT, *REPLIES, b"HANGUP\n")
 PIECES = (*REPLIES, ENVIRONMENT, USAGE, b"HANGUP\n", b"\n", b"200 ", b"511 no\n", b"\0", b"\xff\xfe", b"agi_callerid: 1\n", b"x" * 4097)

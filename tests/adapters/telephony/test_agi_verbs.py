@@ -20,6 +20,10 @@ from adapters.telephony.agi_verbs import (
     RecordFile,
     Roots,
     SetVariable,
+    SpeechCreate,
+    SpeechDestroy,
+    SpeechRecognize,
+    SpeechSet,
     StreamFile,
     Variable,
     WaitForDigit,
@@ -49,6 +53,10 @@ ROOTS = Roots(PurePosixPath("/srv/line/sounds"), PurePosixPath("/srv/line/record
         (SetVariable(Variable.DONE, "1"), b'SET VARIABLE "IVR_DONE" "1"\n'),
         (GetVariable(Variable.TRANSFER), b'GET VARIABLE "IVR_TRANSFER"\n'),
         (Gosub("agents", 25), b'GOSUB "transfer" "agents" "1" "25"\n'),
+        (SpeechCreate(), b'SPEECH CREATE "ears"\n'),
+        (SpeechSet("a1", 1500, 5000), b'SPEECH SET "grammar" "a1-1500-5000"\n'),
+        (SpeechRecognize("a1", 7), b'SPEECH RECOGNIZE "/srv/line/sounds/a1" "7"\n'),
+        (SpeechDestroy(), b"SPEECH DESTROY\n"),
     ],
 )
 def test_each_verb_is_one_line_that_asterisk_reads_back_as_it_was_meant(verb, line):
@@ -93,6 +101,8 @@ def test_control_characters_never_reach_a_line(control):
         lambda name: RecordFile(name, 1, 1),
         lambda name: Gosub(name, 1),
         lambda name: SetVariable(Variable.MESSAGE, name),
+        lambda name: SpeechSet(name, 1, 1),
+        lambda name: SpeechRecognize(name, 1),
     ],
 )
 def test_nothing_but_a_token_names_a_file_a_destination_or_a_value(verb, name):
@@ -110,6 +120,9 @@ def test_nothing_but_a_token_names_a_file_a_destination_or_a_value(verb, name):
         GetData("a", 1, 256),
         WaitForDigit(-1),
         Gosub("a", 0),
+        SpeechSet("a", -1, 1),
+        SpeechSet("a", 0, 0),
+        SpeechRecognize("a", 0),
     ],
 )
 def test_keys_and_numbers_have_their_limits(verb):
