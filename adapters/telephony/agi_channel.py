@@ -18,7 +18,7 @@ from typing import assert_never
 import structlog
 
 from adapters.telephony.agi_connection import AgiConnection
-from adapters.telephony.agi_listening import AgiListening, KeyPressed, LineTrouble, Question
+from adapters.telephony.agi_listening import NOTHING, AgiListening, KeyPressed, LineTrouble, Question
 from adapters.telephony.agi_protocol import Reply
 from adapters.telephony.agi_verbs import (
     ALL_KEYS,
@@ -215,18 +215,19 @@ class AgiChannel:
         answer = await Question(self._listening, self._say, self._clock).ask(grammar, file, seconds, command.first_timeout)
         match answer:
             case KeyPressed(key):
-                return await self._after_first(key, command)
+                return await self._after_first(key, command, hush=NOTHING)
             case LineTrouble(reply):
                 return await self._gone_or_failed(reply, "audio")
             case _:
                 return CallerHungUp(self._clock()) if self.hung_up else answer
 
-    async def _after_first(self, key: str, command: AskDigits) -> LineEvent:
-        if command.max_digits == 1:
-            return DigitsEntered(self._clock(), key)
-        if key == "#":
-            return DigitsEntered(self._clock(), "", terminated=True)
-        return await self._collect(key, None, 0.0, command.digit_timeout, command.max_digits - 1)
+    async def _after_first(self, key: str, command: AskDigits, hush: str | None = None) -> LineEvent:
+        """The keys that belong to it. `hush` is a sound that ends a prompt which may still be heard."""
+        if command.max_digits > 1 and key != "#":
+            return await self._collect(key, hush, 0.0, command.digit_timeout, command.max_digits - 1)
+        if hush is not None:  # no key is lost meanwhile: Asterisk keeps 125 ms between two
+            await self._say(StreamFile(hush), 0.0)
+        return DigitsEntered(self._clock(), key) if command.max_digits == 1 else DigitsEntered(self._clock(), "", terminated=True)
 
     async def _collect(self, before: str, file: str | None, seconds: float, timeout: dt.timedelta, most: int) -> LineEvent:
         patience = seconds + (most + 1) * timeout.total_seconds()

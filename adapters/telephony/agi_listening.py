@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KeyPressed:
-    """A key ended the listening."""
+    """A key ended the listening. The prompt may go on: NOTHING ends it."""
 
     key: str
 
@@ -103,10 +103,9 @@ class Question:
             reply = await self._say(SpeechRecognize(NOTHING, timeout), timeout)
         if reply is None or reply.code != 200 or reply.data == "hangup":
             return LineTrouble(reply)
-        # Whatever ended the listening, the prompt may go on: it ends here. (Asterisk keeps 125 ms between two keys: none is lost.)
-        hushed = await self._say(StreamFile(NOTHING, ALL_KEYS), 0.0)
         if reply.data == "digit":
             return KeyPressed(reply.result)
+        hushed = await self._say(StreamFile(NOTHING, ALL_KEYS), 0.0)  # the prompt may go on: it ends here
         if hushed is None or hushed.code != 200 or hushed.says_gone:
             return LineTrouble(hushed)
         return KeyPressed(chr(int(hushed.result))) if hushed.result != "0" else self._meaning(grammar, reply)

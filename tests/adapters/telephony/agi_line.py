@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from adapters.telephony.agi_channel import AgiChannel
+from adapters.telephony.agi_listening import AgiListening
 from adapters.telephony.agi_request import IncomingCall
 from adapters.telephony.agi_verbs import Roots
 from adapters.telephony.fastagi_server import FastAgiServer, Limits
@@ -90,6 +91,7 @@ def a_server(
     host: str = "127.0.0.1",
     peers: tuple[str, ...] = (),
     more: Callable[[], Awaitable[None]] | None = None,
+    listening: AgiListening | None = None,
 ) -> FastAgiServer:
     return FastAgiServer(
         host,
@@ -102,6 +104,7 @@ def a_server(
         clock=noon,
         peers=peers,
         limits=limits,
+        listening=listening,
     )
 
 

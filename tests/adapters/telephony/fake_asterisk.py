@@ -14,6 +14,7 @@ from pathlib import Path
 SILENCE = "silence"
 HANGUP = "hangup"
 EOF = "eof"
+TIMEOUT, GONE, REFUSED = "timeout", "gone", "refused"  # of listening
 SESSION = "0b7f6a52-8f1e-4c7d-9a51-6f0f5f2a9c11"
 MAX_ARGS = 128
 
@@ -93,6 +94,7 @@ class FakeCall:
         self.raw: list[bytes] = []
         self.variables: dict[str, str] = {}
         self.transfer = "answered"
+        self.listening = False  # a stream to the ears is open
         self.failed = False  # the engine said `failure`
         self.up = True
         self.dead = False  # the caller has hung up and the engine was told
@@ -149,6 +151,9 @@ class FakeCall:
             "WAIT FOR": self._wait_for_digit,
             "RECORD FILE": self._record_file,
             "GOSUB transfer": self._gosub,
+            "SPEECH CREATE": self._speech_create,
+            "SPEECH SET": self._speech_set,
+            "SPEECH RECOGNIZE": self._speech_recognize,
             "HANGUP": self._hangup,
             "ANSWER": self._answer,
         }
@@ -157,6 +162,9 @@ class FakeCall:
             if self.dead:
                 return "511 Command Not Permitted on a dead channel or intercept routine"
             return await alive_only[name](words)
+        if name == "SPEECH DESTROY":
+            was, self.listening = self.listening, False
+            return f"200 result={int(was)}"
         if name == "SET VARIABLE":
             self.variables[words[2]] = words[3]
             return "200 result=1"
@@ -230,6 +238,27 @@ class FakeCall:
             return "100 result=0 Trying...\n200 result=0 Gosub complete (abnormal exit)"
         self.variables["IVR_TRANSFER"] = self.transfer
         return "100 result=0 Trying...\n200 result=0 Gosub complete"
+
+    async def _speech_create(self, _words: list[str]) -> str:
+        if self.acts[:1] == [REFUSED]:
+            self._act()
+            return "200 result=0"
+        self.listening = True
+        return "200 result=1"
+
+    async def _speech_set(self, _words: list[str]) -> str:
+        return f"200 result={int(self.listening)}"
+
+    async def _speech_recognize(self, _words: list[str]) -> str:
+        """Besides keys, acts are what the ears say: `p0 850,p1 90`; TIMEOUT is Asterisk's own, GONE is what it says when they have gone."""
+        act = self._act()
+        if act in (HANGUP, TIMEOUT):
+            return f"200 result=1 ({act}) endpos=0"
+        if len(act) == 1:
+            return f"200 result=1 (digit) digit={act} endpos=0"
+        told = [] if act == GONE else [one.partition(" ") for one in act.split(",")]
+        results = " ".join(f'score{n}={score or 0} text{n}="{token}" grammar{n}=g' for n, (token, _, score) in enumerate(told))
+        return f"200 result=1 (speech) endpos=0 results={len(told)} {results}"
 
     async def _hangup(self, _words: list[str]) -> str:
         if self.acts[:1] == [HANGUP]:  # the caller was a moment faster
