@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -38,6 +36,7 @@ from adapters.telephony.ami import AmiLiveCalls
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.ears_link import EarsLink
 from adapters.telephony.fastagi_server import FastAgiServer
+from ivr.bootstrap.logs import configure_logging
 from ivr.bootstrap.publishing import publish_first
 from ivr.bootstrap.serving import ServedLines
 from ivr.bootstrap.transcribing import make_transcripts
@@ -71,21 +70,6 @@ _log = structlog.get_logger("engine")
 def now() -> dt.datetime:
     """The time in the line's zone."""
     return dt.datetime.now(ZONE)
-
-
-def configure_logging() -> None:
-    """One JSON object a line, on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.dict_tracebacks,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def load_flows(settings: Settings, tell: Callable[[str], None] | None = None) -> Mapping[str, Flow]:

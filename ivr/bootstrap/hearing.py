@@ -21,7 +21,7 @@ import uvloop
 from adapters.speech.aeap_server import EarsServer
 from adapters.speech.vosk_recogniser import VoskRecogniser
 from adapters.telephony.asterisk_config import secret
-from ivr.bootstrap.engine import configure_logging
+from ivr.bootstrap.logs import configure_logging
 from ivr.calls.listening import Recogniser
 from ivr.config import Settings
 from ivr.errors import SettingsError

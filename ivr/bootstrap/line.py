@@ -221,7 +221,7 @@ class Line:
     async def watch(self, tell: Tell) -> None:
         """Bring the engine and the ears back whenever they end; returns when Asterisk has ended. Cancel it before `stop`."""
         services = [self.engine, *([self.ears] if self.ears else [])]
-        watching = [asyncio.create_task(_keep_up(service, tell)) for service in services]
+        watching = [asyncio.create_task(keep_up(service, tell)) for service in services]
         try:
             status = await self.asterisk.wait_ended()
             tell(f"Asterisk ended with status {status}; see {self.asterisk.log}")
@@ -230,7 +230,8 @@ class Line:
                 task.cancel()
 
 
-async def _keep_up(service: ServiceProcess, tell: Tell) -> None:
+async def keep_up(service: ServiceProcess, tell: Tell) -> None:
+    """Start it again whenever it ends. Cancel it."""
     while True:
         status = await service.wait_ended()
         tell(f"{service.called} ended with status {status}; starting it again (see {service.log})")
