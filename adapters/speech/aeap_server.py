@@ -157,6 +157,7 @@ class _Stream:
         self._after_prompt = 0.0
         self._endpointer = Endpointer()
         self._before: deque[bytes] = deque(maxlen=_BEFORE)
+        self._ready: _Work | None = None  # a decoding for the next who speaks
         self._decoding: _Work | None = None
         self._concluding: asyncio.Task[None] | None = None
         self._heard_at: float | None = None  # when the last frame came; None before the first
@@ -197,6 +198,8 @@ class _Stream:
         found = self._find(self._grammar.language)
         self._recogniser = None if isinstance(found, str) else found
         self._endpointer = Endpointer(DIGITS_PAUSE if self._grammar.digits else PAUSE)
+        if self._recogniser is not None:
+            self._ready = _Work(self._pool, self._recogniser, self._grammar)
 
     async def take_audio(self, audio: bytes) -> None:
         """A piece of the caller's audio."""
@@ -223,7 +226,7 @@ class _Stream:
             return  # it was said: nothing that comes now belongs to it
         turn = self._endpointer.hear(frame)
         if turn is Turn.BEGUN:
-            self._decoding = _Work(self._pool, recogniser, grammar)
+            self._decoding, self._ready = self._ready or _Work(self._pool, recogniser, grammar), None
             self._decoding.feed(b"".join(self._before))
             if not self._begun:
                 self._begun = True
@@ -301,22 +304,26 @@ class _Work:
         self._begin = lambda: recogniser.begin(grammar)
         self._decoding: Decoding | None = None
         self._waiting = bytearray()
-        self._running: asyncio.Future[None] | None = None
         self.closing = False
+        self._running = self._go_on()
 
     def feed(self, pcm: bytes) -> None:
         """More audio; it is decoded when what came before has been."""
         self._waiting += pcm
-        if self._running is None or self._running.done():
-            self._running = asyncio.ensure_future(self._decode())
+        if self._running.done():
+            self._running = self._go_on()
 
     async def finish(self) -> tuple[Hypothesis, ...] | None:
         """No more audio: what was it?"""
         self.closing = True
-        if self._running is not None:
-            await asyncio.shield(self._running)
+        await asyncio.shield(self._running)
         assert self._decoding is not None
         return await self._pool.run(self._decoding.finish)
+
+    def _go_on(self) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._decode())
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # looked at, also when nobody asks any more
+        return task
 
     async def _decode(self) -> None:
         if self._decoding is None:

@@ -32,6 +32,7 @@ _LEAST: Final = 1e-9
 # utterances, without noise and at 10 dB): nothing of the grammar stands between, as a rival of all phrases.
 _RIVAL: Final = 0.45
 _SHARPNESS: Final = 4.0
+_LEAST_SHARE: Final = 0.1  # of the probability; with less it is not worth a question
 _DIGITS_SURE: Final = 0.9  # confidence of digits that were written down, times the probability that Whisper gives them
 _MOST_TOKENS: Final = 60
 
@@ -53,9 +54,10 @@ class WhisperRecogniser:
         self._for_silence = lru_cache(maxsize=256)(self._scores_of_silence)
 
     def begin(self, grammar: Grammar) -> WhisperDecoding:
-        """Listen for these phrases or digits. What they score for silence is found out now, while the caller still speaks."""
+        """Listen for these phrases or digits. What they score for silence is found out now, before the caller speaks."""
         if grammar.phrases:
-            self.silence(grammar.phrases, _LENGTHS[0])
+            for length in _LENGTHS[:2]:
+                self.silence(grammar.phrases, length)
         return WhisperDecoding(self, grammar)
 
     def unknown_words(self, phrases: Iterable[str]) -> list[str]:
@@ -135,7 +137,7 @@ class WhisperDecoding:
             found += (Hypothesis(text, share) for text, share in zip(self._grammar.phrases, shares(gains), strict=True))
         if self._grammar.digits:
             found += self._digits(encoded, max((one.confidence for one in found), default=0.0))
-        kept = sorted((one for one in found if one.confidence >= 0.01), key=lambda one: -one.confidence)[:MOST_HYPOTHESES]
+        kept = sorted((one for one in found if one.confidence >= _LEAST_SHARE), key=lambda one: -one.confidence)[:MOST_HYPOTHESES]
         return tuple(kept)
 
     def _digits(self, encoded: Any, taken: float) -> list[Hypothesis]:

