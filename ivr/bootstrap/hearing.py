@@ -77,8 +77,8 @@ class Ears:
         from adapters.speech.whisper_recogniser import WhisperRecogniser
 
         if self._whisper is None:
-            cores = os.cpu_count() or 1
-            self._whisper = whisper_model(threads=min(2, cores), workers=max(1, cores // 2))
+            # One thread each: two that wait for each other lose more than they win on a machine with other work.
+            self._whisper = whisper_model(threads=1, workers=os.cpu_count() or 1)
         made = WhisperRecogniser(self._whisper, language)
         made.begin(Grammar(language, ("",)))  # the first run of a model takes several times as long as those that follow
         return made

@@ -153,6 +153,6 @@ class ListeningLine:
 async def listening_line(var: Path, **changes: object) -> AsyncIterator[ListeningLine]:
     """It is up, with its ears ready and watched."""
     async with line(var) as (settings, asterisk):
-        settings = dataclasses.replace(settings, **{"vosk_models": {"zh-CN": KOREAN}, **changes})  # type: ignore[arg-type]
+        settings = dataclasses.replace(settings, **{"recogniser": "auto", "vosk_models": {"zh-CN": KOREAN}, **changes})  # type: ignore[arg-type]
         async with ListeningLine(settings, asterisk, ServiceProcess(EARS, settings)) as made:
             yield made
