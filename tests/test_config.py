@@ -31,6 +31,8 @@ def test_a_model_is_named_for_each_language(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
+        ("IVR_RECOGNISER", "parrot", "IVR_RECOGNISER must be auto, vosk, whisper or none, not 'parrot'"),
+        ("IVR_EARS_STREAMS", "many", "IVR_EARS_STREAMS must be a whole number of 0 or more, not 'many'"),
         ("IVR_TRANSCRIBER", "siri", "IVR_TRANSCRIBER must be whisper, vosk or none, not 'siri'"),
         (
             "IVR_VOSK_MODELS",
