@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.storage.versions import VersionStore
+from ivr.bootstrap.hearing import unknown_words
 from ivr.bootstrap.serving import compiled
 from ivr.bootstrap.snapshots import Snapshot, stages, take_snapshot
 from ivr.calls.ports import Clock
@@ -49,7 +50,7 @@ def publish(settings: Settings, flows: Sequence[Path], request: Request, clock: 
             if known is None:
                 tell(f"{snapshot.line:<10} {'':<8} nothing has changed since it was published")
             else:
-                ready.append((snapshot, "" if known else _check(snapshot, request, tell)))
+                ready.append((snapshot, "" if known else _check(snapshot, settings, request, tell)))
         for snapshot, checked in ready:
             _put_in_service(settings, store, snapshot, checked, request, clock, tell)
 
@@ -104,10 +105,10 @@ def working_files(settings: Settings) -> tuple[Path, ...]:
 # --- before it ---
 
 
-def _check(snapshot: Snapshot, request: Request, tell: Tell) -> str:
+def _check(snapshot: Snapshot, settings: Settings, request: Request, tell: Tell) -> str:
     """What was checked, in words. Raises UserError with what went wrong."""
     told = []
-    for stage, words in stages(snapshot, request.skip_proof):
+    for stage, words in stages(snapshot, unknown_words(settings), request.skip_proof):
         tell(f"{snapshot.line:<10} {stage:<8} {words}")
         told.append(f"{stage}: {words}")
     return "; ".join(told)

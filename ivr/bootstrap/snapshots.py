@@ -12,12 +12,13 @@ from adapters.backoffice.signatures import SIGNATURES
 from adapters.storage.versions import LINE, VersionStore
 from ivr.bootstrap.conversations import hold_all
 from ivr.bootstrap.proofs import prove_all
-from ivr.core.flow import Flow
+from ivr.core.flow import Flow, phrases_of
 from ivr.errors import UserError
 from ivr.tools.conversations import read_script
 from ivr.tools.flowtest import told as told_conversation
 from ivr.tools.lint import lint, read_text, shown
 from ivr.tools.modelcheck import Verdict
+from ivr.tools.phrases import UnknownWords, unheard
 from ivr.tools.proofs import lines_of
 from ivr.tools.publishing import digest_of
 
@@ -97,14 +98,16 @@ def _scripts_about(flow: Path, home: Path) -> Iterator[Path]:
             yield path
 
 
-def stages(snapshot: Snapshot, skip_proof: str = "") -> Iterator[tuple[str, str]]:
-    """Lint has been passed; test and prove. Each stage by name and what came of it. Raises UserError with what went wrong.
+def stages(snapshot: Snapshot, unknown_words: UnknownWords, skip_proof: str = "") -> Iterator[tuple[str, str]]:
+    """Lint has been passed; test and prove, and ask the recogniser of a line that listens whether it knows all words.
 
-    `skip_proof` is the reason why nothing is proved.
+    Each stage by name and what came of it. Raises UserError with what went wrong. `skip_proof` is the reason why nothing is proved.
     """
     warned = f", {snapshot.warnings} warning{'s' * (snapshot.warnings != 1)}" if snapshot.warnings else ""
     yield "lint", f"no errors{warned}"
     yield "test", _test(snapshot)
+    if snapshot.flow.speech is not None:
+        yield "hear", _hear(snapshot, unknown_words)
     yield "prove", f"left out, because: {skip_proof}" if skip_proof else _prove(snapshot)
 
 
@@ -115,6 +118,13 @@ def _test(snapshot: Snapshot) -> str:
         lines = [line for one in failed for line in told_conversation(one.outcome)]
         raise UserError("\n".join([*lines, f"{snapshot.line} is not published: {_count(failed, 'conversation')} failed"]))
     return f"{_count(held, 'conversation')} held" if held else "no conversation in flows/tests/ is about it, so none was held"
+
+
+def _hear(snapshot: Snapshot, unknown_words: UnknownWords) -> str:
+    problems = unheard(snapshot.flow, unknown_words)
+    if problems:
+        raise UserError("\n".join([*map(str, problems), f"{snapshot.line} is not published: change what can never be heard"]))
+    return "; ".join(f"{_count(phrases, 'phrase')} in {language}" for language, phrases in phrases_of(snapshot.flow).items())
 
 
 def _prove(snapshot: Snapshot) -> str:

