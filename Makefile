@@ -62,6 +62,7 @@ asterisk: .venv/bin/python
 	@$(BIN)/python asterisk_conf/install.py >/dev/null
 
 .venv/.dev: .venv/.line
+	@sh asterisk_conf/packages.sh tests
 	@echo "installing the test tools ..."
 	@$(BIN)/python -m pip install $(QUIETLY) -e '.[listen,dev]'
 	@touch $@

@@ -36,6 +36,7 @@ class Settings:
     vosk_models: Mapping[str, Path] = field(default_factory=dict)  # a folder for each language
     voices: tuple[str, ...] | None = None  # what says texts that nobody recorded, the best first; None: what is installed
     piper_voices: Mapping[str, Path] = field(default_factory=dict)  # by language
+    database_address: str = field(default="", repr=False)  # of PostgreSQL, password and all; "" for SQLite
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -72,6 +73,7 @@ class Settings:
             vosk_models=_vosk_models(environment.get("IVR_VOSK_MODELS", "")),
             voices=_voices(environment.get("IVR_VOICES", "")),
             piper_voices=_by_language("IVR_PIPER_VOICES", "voices", "one.onnx", environment.get("IVR_PIPER_VOICES", "")),
+            database_address=environment.get("IVR_DATABASE", ""),
         )
 
     @property
@@ -96,8 +98,13 @@ class Settings:
 
     @property
     def database(self) -> Path:
-        """The SQLite file of the tickets."""
+        """The SQLite file of the tickets, where no PostgreSQL has them."""
         return self.var / "selfline.db"
+
+    @property
+    def store(self) -> Path | str:
+        """Where the tickets are: the address of PostgreSQL, or that file."""
+        return self.database_address or self.database
 
     @property
     def texts(self) -> Path:

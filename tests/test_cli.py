@@ -141,7 +141,7 @@ def test_tickets_before_any_line_has_run_are_explained(tmp_path: Path):
     listed = ivr("tickets", "list", IVR_VAR=str(tmp_path))
 
     assert listed.returncode == 1
-    assert listed.stderr.startswith(f"ivr: there is no ticket database at {tmp_path}/selfline.db yet: start the line first")
+    assert listed.stderr.startswith(f"ivr: there is no database at {tmp_path}/selfline.db yet: start the line first")
 
 
 def serve(var: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, delete, select
 
-from adapters.storage.database import Database
+from adapters.storage.database import Database, insert
 from adapters.storage.keys import DataKey
 from adapters.storage.tables import caller as t
 
@@ -27,13 +26,16 @@ class SqlCallerMemory:
         return await self._database.read(lambda connection: connection.scalar(query)) or ""
 
     async def remember(self, caller_id: str, language: str, at: dt.datetime) -> None:
-        first = insert(t).values(hmac=self._key.joinable(caller_id), language=language, updated_at=at)
-        known = first.on_conflict_do_update(
-            index_elements=(t.c.hmac,),
-            set_={"language": first.excluded.language, "updated_at": first.excluded.updated_at},
-            where=t.c.updated_at <= first.excluded.updated_at,
-        )
-        await self._database.write(lambda connection: connection.execute(known))
+        def work(connection: Connection) -> None:
+            first = insert(connection, t).values(hmac=self._key.joinable(caller_id), language=language, updated_at=at)
+            known = first.on_conflict_do_update(
+                index_elements=(t.c.hmac,),
+                set_={"language": first.excluded.language, "updated_at": first.excluded.updated_at},
+                where=t.c.updated_at <= first.excluded.updated_at,
+            )
+            connection.execute(known)
+
+        await self._database.write(work)
 
     async def forget(self, caller_id: str) -> bool:
         gone = delete(t).where(t.c.hmac == self._key.joinable(caller_id))

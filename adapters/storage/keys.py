@@ -21,6 +21,7 @@ from ivr.errors import StoreFailed, UserError
 
 KEY_BYTES = 32
 _NONCE = 12
+SEALING = _NONCE + 16  # by how many bytes what is encrypted is longer: nonce and tag
 
 
 class DataKey:
@@ -33,14 +34,22 @@ class DataKey:
         self.check = _derive(key, b"check")  # kept in the database: tells whether this is its key
 
     def encrypt(self, text: str) -> bytes:
-        nonce = secrets.token_bytes(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, text.encode(), None)
+        return self.seal(text.encode())
 
     def decrypt(self, data: bytes) -> str:
         try:
-            return self._cipher.decrypt(data[:_NONCE], data[_NONCE:], None).decode()
+            return self.open(data).decode()
         except InvalidTag:
             raise StoreFailed("a number in the database was not encrypted with this data key") from None
+
+    def seal(self, data: bytes, name: str = "") -> bytes:
+        """Encrypted; what was sealed under a name opens under that name only."""
+        nonce = secrets.token_bytes(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, data, name.encode() or None)
+
+    def open(self, data: bytes, name: str = "") -> bytes:
+        """What was sealed. Raises InvalidTag."""
+        return self._cipher.decrypt(data[:_NONCE], data[_NONCE:], name.encode() or None)
 
     def joinable(self, text: str) -> bytes:
         """The same for the same text, and nothing else to be learnt from it."""

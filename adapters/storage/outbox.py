@@ -11,9 +11,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
-from adapters.storage.database import Database
+from adapters.storage.database import Database, insert
 from adapters.storage.keys import DataKey
 from adapters.storage.tables import text_message as t
 from ivr.calls.ports import QueuedText, TextMessage, TextState
@@ -45,10 +44,11 @@ class SqlTextOutbox:
             "reason": "",
             "receipt": "",
         }
-        await self._write(lambda connection: connection.execute(insert(t).values(row).on_conflict_do_nothing()))
+        await self._write(lambda connection: connection.execute(insert(connection, t).values(row).on_conflict_do_nothing()))
 
     async def take(self, at: dt.datetime) -> QueuedText | None:
         due = select(t.c.key).where(t.c.state == TextState.QUEUED, t.c.due_at <= at).order_by(t.c.due_at, t.c.key).limit(1)
+        due = due.with_for_update(skip_locked=True)
 
         def work(connection: Connection) -> QueuedText | None:
             key = connection.scalar(due)

@@ -11,15 +11,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, select, update
 
-from adapters.storage.database import Database
+from adapters.storage.database import Database, insert
 from adapters.storage.keys import DataKey
 from adapters.storage.tables import message, ticket
 from adapters.storage.tables import transcript as t
 from ivr.calls.capture import BYTES_PER_SECOND
-from ivr.calls.ports import MessageTranscript, Transcript, TranscriptState, UnheardMessage
-from ivr.calls.tickets import ENDED
+from ivr.calls.ports import ENDED, MessageTranscript, Transcript, TranscriptState, UnheardMessage
 from ivr.calls.transcripts import lease
 
 AT_ONCE = 500  # keys in one query
@@ -50,9 +49,13 @@ class SqlTranscriptStore:
             seconds, attempts = row.size / BYTES_PER_SECOND, (row.attempts or 0) + 1
             values = {"attempts": attempts, "due_at": at + lease(seconds), "changed_at": at}
             if row.attempts is None:
-                connection.execute(insert(t).values(key=row.key, state=TranscriptState.WAITING, reason="", **values))
+                new = insert(connection, t).values(key=row.key, state=TranscriptState.WAITING, reason="", **values)
+                if not connection.execute(new.on_conflict_do_nothing()).rowcount:
+                    return None  # another one was faster
             else:
-                connection.execute(update(t).where(t.c.key == row.key).values(values))
+                again = update(t).where(t.c.key == row.key, t.c.attempts == row.attempts)
+                if not connection.execute(again.values(values)).rowcount:
+                    return None
             return UnheardMessage(row.key, self._recordings / row.recording, seconds, row.language, attempts)
 
         return await self._database.write(work)

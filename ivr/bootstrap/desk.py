@@ -10,9 +10,9 @@ from typing import TypeVar
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.bootstrap.engine import now
+from ivr.bootstrap.stores import open_for_an_errand
 from ivr.calls.tickets import TicketDesk
 from ivr.config import Settings
-from ivr.errors import UserError
 
 Result = TypeVar("Result")
 
@@ -40,9 +40,7 @@ def audit(settings: Settings) -> tuple[str, ...]:
 
 @contextlib.asynccontextmanager
 async def _store(settings: Settings) -> AsyncIterator[SqlTicketStore]:
-    if not settings.database.exists():
-        raise UserError(f"there is no ticket database at {settings.database} yet: start the line first (make run), or set IVR_VAR")
-    store = await asyncio.to_thread(SqlTicketStore.open, settings.database, settings.secrets / "data_key", settings.recordings)
+    store = await asyncio.to_thread(open_for_an_errand, settings)
     try:
         yield store
     finally:

@@ -26,7 +26,6 @@ from adapters.storage.journal import JsonLinesJournal
 from adapters.storage.keys import read_data_key
 from adapters.storage.outbox import SqlTextOutbox
 from adapters.storage.spool import FileSpool
-from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.versions import VersionStore
 from adapters.telephony.agi_channel import AgiChannel
 from adapters.telephony.agi_listening import AgiListening
@@ -39,6 +38,7 @@ from adapters.telephony.fastagi_server import FastAgiServer
 from ivr.bootstrap.logs import configure_logging
 from ivr.bootstrap.publishing import publish_first
 from ivr.bootstrap.serving import ServedLines
+from ivr.bootstrap.stores import open_store
 from ivr.bootstrap.transcribing import make_transcripts
 from ivr.bootstrap.voices import make_voice, voice_names
 from ivr.calls.callers import KnownCallers
@@ -47,16 +47,18 @@ from ivr.calls.driver import Services, run_call
 from ivr.calls.ports import BackOffice
 from ivr.calls.recovery import Recovery
 from ivr.calls.texts import TextService
+from ivr.calls.tickets import due_at
 from ivr.config import Settings
 from ivr.core.events import CallStarted
 from ivr.core.flow import Flow
-from ivr.errors import SettingsError, UserError, VoiceFailed
+from ivr.errors import SettingsError, StoreFailed, UserError, VoiceFailed
 from ivr.language.prompts import LANGUAGES, Catalogue
 from ivr.tools.lint import fixed_texts, lint, read_prompts
 from ivr.tools.prompts import fixed_prompts
 
 ZONE = ZoneInfo("Asia/Shanghai")
 RECOVERY_EVERY = 30.0  # seconds
+SWEEP_EVERY = 10.0  # between two looks at the clocks of tickets
 AUDIT_EVERY = 3600.0
 FOLLOW_EVERY = 0.25  # between two looks at what has been published
 WAKE_EVERY = 2.0
@@ -154,7 +156,7 @@ class Engine:
         if not self._lines.answers(settings.flow):
             raise UserError("\n".join(self._lines.refusals(settings.flow)) or f"{settings.flow} cannot be answered; see ivr versions")
         self._spool = FileSpool(settings.spool)
-        self._store = SqlTicketStore.open(settings.database, settings.secrets / "data_key", settings.recordings, exclusive=True)
+        self._store = open_store(settings, exclusive=True, due=self._due)
         self._journal = JsonLinesJournal(settings.var / "journal", read_data_key(settings.secrets / "data_key"))
         live = AmiLiveCalls(LOOPBACK, settings.ami_port, AMI_USER, secret(settings, "ami"))
         capture = MessageCapture(self._store, self._spool, now, settings.min_free_bytes)
@@ -185,7 +187,8 @@ class Engine:
         self._settings.heartbeat.touch()
         await self._tell_live({})
         self._tasks = [
-            asyncio.create_task(task) for task in (self._recover(), self._beat(), self._follow(), self._wake_ears(), self._texts.run())
+            asyncio.create_task(task)
+            for task in (self._recover(), self._sweep(), self._beat(), self._follow(), self._wake_ears(), self._texts.run())
         ]
         if self._transcripts is not None:
             self._tasks.append(asyncio.create_task(self._transcripts.run()))
@@ -277,6 +280,23 @@ class Engine:
                 _log.exception("recovery_failed")
             # A message that waits for the end of its call is looked at soon again.
             await asyncio.sleep(2.0 if waiting else RECOVERY_EVERY)
+
+    def _due(self, dialled: str, at: dt.datetime) -> dt.datetime:
+        """When a caller of that line must have been called back: in its opening hours, where it has one set of them."""
+        return due_at(at, self._lines.hours(dialled))
+
+    async def _sweep(self) -> None:
+        """Tickets come back from agents who are gone, and those that nobody answers in time are told of."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            try:
+                await self._store.return_expired(now())
+                for late in await self._store.escalate_due(now()):
+                    _log.error("ticket_overdue", reference=late.reference, clock=late.clock, due_at=late.due_at.isoformat())
+            except StoreFailed as error:
+                _log.warning("sweep_failed", reason=str(error))
+            except Exception:  # the promise must outlive a bug in one sweep
+                _log.exception("sweep_failed")
 
     async def _scan(self) -> int:
         report = await self._recovery.scan()

@@ -168,7 +168,7 @@ def _since_answer(leg: SipLeg) -> float:
 
 async def _messages(settings: Settings) -> dict[str, int]:
     """How many messages each waiting ticket has."""
-    if not settings.database.exists():
+    if not settings.database_address and not settings.database.exists():
         return {}
     lines = await at_desk_now(settings, lambda desk: desk.list())
     return {line.reference: line.messages for line in lines}

@@ -16,7 +16,8 @@ from adapters.backoffice.signatures import SIGNATURES
 from adapters.storage.versions import VersionStore
 from ivr.calls.versions import Service, Trial, Version, tries
 from ivr.config import Settings
-from ivr.core.flow import Flow
+from ivr.core.flow import ChecksHours, Flow
+from ivr.core.schedule import Schedule
 from ivr.errors import UserError
 from ivr.tools.lint import lint
 
@@ -98,6 +99,12 @@ class ServedLines:
     def lines(self) -> Mapping[str, Flow]:
         """The flows in service, without those on trial."""
         return {line: answer.main.flow for line, answer in self._answers.items() if answer.main is not None}
+
+    def hours(self, line: str) -> Schedule | None:
+        """When somebody is there, as that line's flow says; None when it says nothing, or several things."""
+        flow = self.lines().get(line)
+        told = {node.hours: node.schedule for node in flow.nodes.values() if isinstance(node, ChecksHours)} if flow else {}
+        return next(iter(told.values())) if len(told) == 1 else None
 
     def refusals(self, line: str) -> tuple[str, ...]:
         """Why versions of that line do not answer."""

@@ -9,9 +9,9 @@ from typing import TypeVar
 from adapters.storage.callers import SqlCallerMemory
 from adapters.storage.outbox import SqlTextOutbox
 from adapters.storage.tickets import SqlTicketStore
+from ivr.bootstrap.stores import open_for_an_errand
 from ivr.calls.texts import TextLine, text_lines
 from ivr.config import Settings
-from ivr.errors import UserError
 
 Result = TypeVar("Result")
 
@@ -31,9 +31,7 @@ def forget_caller(settings: Settings, number: str) -> bool:
 
 
 def _with_store(settings: Settings, errand: Callable[[SqlTicketStore], Awaitable[Result]]) -> Result:
-    if not settings.database.exists():
-        raise UserError(f"there is no database at {settings.database} yet: start the line first (make run), or set IVR_VAR")
-    store = SqlTicketStore.open(settings.database, settings.secrets / "data_key", settings.recordings)
+    store = open_for_an_errand(settings)
 
     async def run() -> Result:
         return await errand(store)

@@ -5,6 +5,8 @@ object, into `<spool>/intents/<recording name>.json`, and record to `<spool>/rec
 
     {"session": "0a1b...", "node": "message", "count": 1, "caller_id": "13900001001", "dialled": "1008611",
      "topic": "billing", "language": "zh-CN", "begun_at": "2025-03-04T09:30:00+08:00", "channel": "line-1741051800.4"}
+
+A caller who is better known than by the number has "trust": 1 or 2 as well.
 """
 
 from __future__ import annotations
@@ -36,20 +38,23 @@ def recording_name(intent: MessageIntent) -> str:
 def intent_to_json(intent: MessageIntent) -> str:
     """One line."""
     fields: dict[str, str | int] = {name: getattr(intent, name) for name in _TEXTS}
-    return json.dumps(fields | {"count": intent.count, "begun_at": intent.begun_at.isoformat()}, ensure_ascii=False) + "\n"
+    trust = {"trust": intent.trust} if intent.trust else {}
+    return json.dumps(fields | {"count": intent.count, "begun_at": intent.begun_at.isoformat()} | trust, ensure_ascii=False) + "\n"
 
 
 def intent_from_json(text: str) -> MessageIntent:
     """The intent. Raises ValueError, which says what is wrong, unless it is just what `intent_to_json` can have written."""
     found = json.loads(text)
-    if not isinstance(found, dict) or found.keys() != _KEYS:
+    if not isinstance(found, dict) or found.keys() - {"trust"} != _KEYS:
         raise ValueError("it is not an object with the keys of an intent")
     wrong = [name for name in _TEXTS if not isinstance(found[name], str)]
     if wrong:
         raise ValueError(f"{wrong[0]} must be a text")
-    count, begun_at = found.pop("count"), found.pop("begun_at")
+    count, begun_at, trust = found.pop("count"), found.pop("begun_at"), found.pop("trust", 0)
     if type(count) is not int or count < 1:
         raise ValueError("count must be a whole number from 1")
+    if type(trust) is not int or not 0 <= trust <= 2:
+        raise ValueError("trust must be 0, 1 or 2")
     if not isinstance(begun_at, str) or (begun := dt.datetime.fromisoformat(begun_at)).tzinfo is None:
         raise ValueError("begun_at must be a time with its zone")
-    return MessageIntent(count=count, begun_at=begun, **found)
+    return MessageIntent(count=count, begun_at=begun, trust=trust, **found)

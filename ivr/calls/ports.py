@@ -124,13 +124,30 @@ class LiveCalls(Protocol):
 
 
 class TicketState(StrEnum):
-    """The life of a callback ticket: capturing -> open | abandoned; open -> claimed -> resolved | open."""
+    """The life of a callback ticket.
+
+    capturing -> open | abandoned; open -> claimed -> dialing -> talking -> resolved. An attempt that reached nobody leads to retry_wait and
+    from there to claimed again; a ticket that nobody answered in time becomes escalated, and is claimed from there. Lost or given back, a
+    claim leads to open, or to escalated. With proof, retry_wait -> closed_unreachable.
+    """
 
     CAPTURING = "capturing"
     OPEN = "open"
     CLAIMED = "claimed"
+    DIALING = "dialing"
+    TALKING = "talking"
+    RETRY_WAIT = "retry_wait"
+    ESCALATED = "escalated"
     RESOLVED = "resolved"
+    CLOSED_UNREACHABLE = "closed_unreachable"
     ABANDONED = "abandoned"
+
+
+WAITING = (TicketState.OPEN, TicketState.RETRY_WAIT, TicketState.ESCALATED)
+HELD = (TicketState.CLAIMED, TicketState.DIALING, TicketState.TALKING)
+UNANSWERED = (*WAITING, *HELD)
+KEPT = (TicketState.RESOLVED, TicketState.CLOSED_UNREACHABLE)
+ENDED = (*KEPT, TicketState.ABANDONED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +163,7 @@ class MessageIntent:
     language: str
     begun_at: dt.datetime
     channel: str = ""  # Asterisk's unique id, for correlation only
+    trust: int = 0  # how well the caller is known: 0 by a number that can be forged, 1 by a PIN, 2 by a PIN and a code sent to the number
 
     @property
     def message_key(self) -> str:
@@ -212,11 +230,114 @@ class Message:
     partial: bool
     recorded_at: dt.datetime
     transcript: MessageTranscript | None = None
+    sealed: bool = False  # `path` is encrypted with the data key
+    purged: bool = False  # its time to be kept is over: there is no file any more
+
+
+class UnansweredKind(StrEnum):
+    """Why a caller who wanted a person had none, and left no message."""
+
+    ABANDONED = "abandoned"  # hung up while waiting for one
+    NO_ANSWER = "no_answer"  # nobody picked up
+    BUSY = "busy"  # everybody was talking
+    FAILED = "failed"  # the line broke
+
+
+@dataclass(frozen=True, slots=True)
+class UnansweredCall:
+    """A call that nobody answered. `session` is its identity: told twice, it is one."""
+
+    session: str
+    kind: UnansweredKind
+    caller_id: str = field(repr=False)
+    dialled: str
+    language: str
+    begun_at: dt.datetime
+    topic: str = ""  # what it was about, if that is known
+    trust: int = 0
+    channel: str = ""
+
+
+class AttemptState(StrEnum):
+    """An attempt to call back: planned -> sent -> ringing -> bridged -> ended. One whose end nobody knows is unknown until it is told."""
+
+    PLANNED = "planned"
+    SENT = "sent"
+    RINGING = "ringing"
+    BRIDGED = "bridged"
+    UNKNOWN = "unknown"
+    ENDED = "ended"
+
+
+class AttemptOutcome(StrEnum):
+    """What came of an attempt."""
+
+    ANSWERED = "answered"  # they talked, for ten seconds or more
+    DROPPED = "dropped"  # they talked for less
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    VOICEMAIL = "voicemail"
+    UNREACHABLE = "unreachable"  # switched off, no network
+    INVALID_NUMBER = "invalid_number"
+    AGENT_FAILED = "agent_failed"  # the agent's own telephone; the customer's has not rung
+    NOT_PLACED = "not_placed"  # refused before anything rang
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to call back. `channel_id` is what its call is named in Asterisk, so that it is placed once."""
+
+    number: int
+    channel_id: str
+    agent: str
+    state: AttemptState
+    begun_at: dt.datetime
+    outcome: AttemptOutcome | None = None
+    cause: str = ""  # what the network said
+    ended_at: dt.datetime | None = None
+    bridged: dt.timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why there is no attempt now: not_yours, unsettled (the last one's end is unknown), ticket_limit or number_limit (too many today)."""
+
+    reason: str
+
+
+class Outcome(StrEnum):
+    """What a ticket was closed with."""
+
+    ANSWERED = "answered"  # the caller got an answer
+    INFORMED = "informed"  # somebody else took it, or it was sent in writing
+    NOT_NEEDED = "not_needed"  # the caller needs nothing any more
+    WRONG_NUMBER = "wrong_number"  # whoever answers there did not call
+    UNREACHABLE = "unreachable"  # with proof: nobody could be reached
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """A ticket that nobody answered in time. `clock` is the one that ran out: business or day."""
+
+    reference: str
+    clock: str
+    due_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TicketEvent:
+    """One entry of a ticket's history, which is a chain of hashes."""
+
+    at: dt.datetime
+    actor: str
+    kind: str
+    about: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A promise to call back. One open ticket per caller and topic; later messages are attached to it."""
+    """A promise to call back. One open ticket per caller, topic and trust; later messages and calls are attached to it."""
 
     reference: str  # six digits, read to the caller
     state: TicketState
@@ -231,6 +352,43 @@ class Ticket:
     messages: tuple[Message, ...]
     note: str | None
     resolved_at: dt.datetime | None
+    hard_due_at: dt.datetime | None = None  # a day after the first call; `due_at` keeps to business hours
+    not_before: dt.datetime | None = None  # nobody is to be rung up earlier
+    trust: int = 0
+    priority: int = 100  # the lesser, the sooner
+    escalated: bool = False
+    lease_until: dt.datetime | None = None
+    outcome: str | None = None
+    calls: tuple[UnansweredCall, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    erased: bool = False  # the caller is forgotten: no number, no words, no recording
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """A ticket that is not kept, or was not in time, as the statement names it."""
+
+    reference: str
+    state: TicketState
+    created_at: dt.datetime
+    due_at: dt.datetime
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Every promise of a time, and what became of it: promised = kept + open + overdue + missing."""
+
+    promised: int
+    kept: int
+    kept_late: int  # of the kept
+    unreachable: int  # of the kept: closed with proof
+    open: int
+    overdue: int
+    missing: tuple[str, ...]  # the calls that were promised a call back and have no ticket
+    abandoned: int  # beside it: messages begun of which nothing came, and nothing was promised
+    calls: Mapping[str, int]  # beside it: calls that nobody answered, by kind; each belongs to a ticket
+    late: tuple[StatementLine, ...]  # the overdue ones, by name
 
 
 class TicketStore(Protocol):
@@ -254,6 +412,12 @@ class TicketStore(Protocol):
     async def capturing(self) -> tuple[MessageIntent, ...]:
         """The messages whose recording has not been accounted for: what a crash leaves behind."""
 
+    async def record_unanswered(self, call: UnansweredCall, at: dt.datetime) -> str | None:
+        """A call that nobody answered becomes a ticket, or is attached to one the caller has open; its reference.
+
+        None for a caller without a number, who cannot be called back: counted all the same. A second time changes nothing.
+        """
+
     async def accounted(self, names: Collection[str]) -> frozenset[str]:
         """Those of these recordings, by file name, that belong to a message."""
 
@@ -275,11 +439,56 @@ class TicketStore(Protocol):
     async def release(self, reference: str, agent: str, token: int, at: dt.datetime) -> bool:
         """Give it back to the queue; False when it is no longer this agent's."""
 
-    async def resolve(self, reference: str, agent: str, token: int, note: str, at: dt.datetime) -> bool:
+    async def resolve(
+        self, reference: str, agent: str, token: int, note: str, at: dt.datetime, outcome: Outcome = Outcome.ANSWERED
+    ) -> bool:
         """The caller has been answered; False when the ticket is no longer this agent's (fenced by `claim_token`).
 
-        False too when a message has come in since the claim: the agent has not heard it.
+        False too when a message has come in since the claim, which the agent has not heard, and while a call back is under way.
         """
+
+
+class CallbackStore(TicketStore, Protocol):
+    """What those who call back need beside it. Whatever changes a claimed ticket is fenced by its claim token."""
+
+    async def queue(self, limit: int) -> tuple[Ticket, ...]:
+        """The tickets that wait, in the order in which `claim_next` gives them out, those included that are not to be called yet."""
+
+    async def history(self, reference: str) -> tuple[TicketEvent, ...]:
+        """All that happened to a ticket. Raises UnknownTicket."""
+
+    async def claim_next(self, agent: str, at: dt.datetime, lease: dt.timedelta | None = None) -> Ticket | None:
+        """The ticket that is this agent's now: of those that may be called, by priority, then by the time of the first call."""
+
+    async def renew(self, reference: str, agent: str, token: int, at: dt.datetime, lease: dt.timedelta | None = None) -> bool:
+        """Hold it longer: the agent is still there. False when it is no longer this agent's."""
+
+    async def hand_over(self, reference: str, agent: str, token: int, to: str, at: dt.datetime) -> bool:
+        """Another agent has it from now on; False when it is not this agent's, or a call is under way."""
+
+    async def reassign(self, reference: str, supervisor: str, to: str, at: dt.datetime) -> bool:
+        """A supervisor gives it to an agent, whoever has it; False when it has ended, or a call is under way."""
+
+    async def escalate_due(self, at: dt.datetime) -> tuple[Escalation, ...]:
+        """Mark the unanswered tickets whose clocks have run out, each once per clock; those that wait move up."""
+
+    async def begin_attempt(self, reference: str, agent: str, token: int, at: dt.datetime) -> Attempt | Refused:
+        """Plan a call back: `dialing`. The same attempt again while it is `planned`."""
+
+    async def attempt_went_on(self, channel_id: str, state: AttemptState, at: dt.datetime) -> bool:
+        """It was sent, rings, or they talk (`talking`). False when it had gone that far before: who sends must have been told True."""
+
+    async def attempt_ended(
+        self, channel_id: str, outcome: AttemptOutcome, at: dt.datetime, *, cause: str = "", bridged: dt.timedelta = dt.timedelta(0)
+    ) -> bool:
+        """What came of it; also of one that had become `unknown`. False when that was known before.
+
+        Talked for ten seconds, the ticket stays `talking` until it is resolved. Not reached, it waits for the next try. When only the
+        agent's telephone failed, it is `claimed` as before.
+        """
+
+    async def close_unreachable(self, reference: str, supervisor: str, text_key: str, note: str, at: dt.datetime) -> bool:
+        """Nobody could be reached: three attempts in two parts of the day on two days, and that text message sent. Else False."""
 
 
 @dataclass(frozen=True, slots=True)

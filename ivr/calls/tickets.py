@@ -8,37 +8,113 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
 
-from ivr.calls.ports import Clock, Message, MessageTranscript, Ticket, TicketState, TicketStore, TranscriptStore
+from ivr.calls.ports import (
+    ENDED,
+    HELD,
+    UNANSWERED,
+    AttemptOutcome,
+    Clock,
+    Message,
+    MessageTranscript,
+    Outcome,
+    Ticket,
+    TicketState,
+    TicketStore,
+    TranscriptStore,
+)
+from ivr.core.schedule import Schedule, closes_next, is_open, opens_next
 from ivr.errors import StoreFailed, UnknownTicket
 
 LINE_ZONE = dt.timezone(dt.timedelta(hours=8), "CST")  # Asia/Shanghai, which has known no summer time since 1991
 CALLING_HOURS = (dt.time(8), dt.time(21))
 DUE_WITHIN = dt.timedelta(hours=2)
+HARD_DUE_WITHIN = dt.timedelta(hours=24)
 NEXT_MORNING = dt.time(10)
 LEASE = dt.timedelta(minutes=30)
+SHORTEST_TALK = dt.timedelta(seconds=10)  # less is no answer
+ATTEMPTS_A_DAY = 3  # for one ticket
+CALLS_A_DAY = 5  # to one number
+RETRIES = (dt.timedelta(minutes=15), dt.timedelta(hours=2))  # after that, in the next part of the day
+BUSY_RETRY = dt.timedelta(minutes=5)  # once
 UNKNOWN_TOPIC = "unknown"
+UNANSWERED_TOPIC = "unanswered"
+
+ORDINARY, REPEATED, LEASE_LOST, OVERDUE = 100, -5, -10, -20
+"""Priorities: where a ticket begins, and by how much it moves up."""
 TRIES_FOR_A_REFERENCE = 30
 
 _log = structlog.get_logger(__name__)
 
 
-def due_at(created: dt.datetime) -> dt.datetime:
+def due_at(created: dt.datetime, hours: Schedule | None = None) -> dt.datetime:
     """When the caller must have been called back: two hours later, or at the next 10:00 if that is no hour to ring people up.
 
-    Both the promise and the call must lie within 08:00-21:00 of the line's zone.
+    With opening hours, only hours that are open count. Both the promise and the call must lie within 08:00-21:00 of the line's zone.
     """
-    local = created.astimezone(LINE_ZONE)
     opening, closing = CALLING_HOURS
+    if hours is not None and (worked := _working(created, DUE_WITHIN, hours)) is not None:
+        due = worked.astimezone(LINE_ZONE)
+        return due if opening <= due.time() <= closing else _morning(due)
+    local = created.astimezone(LINE_ZONE)
     due = local + DUE_WITHIN
     if due.date() == local.date() and opening <= local.time() and due.time() <= closing:
         return due
+    return _morning(local)
+
+
+def _morning(local: dt.datetime) -> dt.datetime:
+    """The next 10:00 after a night."""
     morning = local.replace(hour=NEXT_MORNING.hour, minute=0, second=0, microsecond=0)
+    return morning if local.time() < CALLING_HOURS[0] else morning + dt.timedelta(days=1)
+
+
+def _working(at: dt.datetime, left: dt.timedelta, hours: Schedule) -> dt.datetime | None:
+    """The moment when so much open time has passed; None when it never opens for so long."""
+    while True:
+        if not is_open(hours, at):
+            opens = opens_next(hours, at)
+            if opens is None:
+                return None
+            at = opens
+        closes = closes_next(hours, at)
+        if closes is None or closes - at >= left:
+            return at + left
+        left -= closes - at
+        at = closes
+
+
+def callable_from(at: dt.datetime) -> dt.datetime:
+    """The first moment from then on at which people may be rung up: 08:00-21:00 of the line's zone."""
+    local = at.astimezone(LINE_ZONE)
+    opening, closing = CALLING_HOURS
+    if opening <= local.time() < closing:
+        return at
+    morning = local.replace(hour=opening.hour, minute=0, second=0, microsecond=0)
     return morning if local.time() < opening else morning + dt.timedelta(days=1)
+
+
+def part_of_day(at: dt.datetime) -> str:
+    """morning, afternoon or evening in the line's zone: who is not there in one may be in another."""
+    hour = at.astimezone(LINE_ZONE).hour
+    return "morning" if hour < 12 else "afternoon" if hour < 18 else "evening"
+
+
+def retry_at(at: dt.datetime, outcomes: Sequence[AttemptOutcome]) -> dt.datetime:
+    """When to try again after attempts that reached nobody, the last one just now: soon, later, then in the next part of the day."""
+    if outcomes and outcomes[-1] is AttemptOutcome.BUSY and outcomes.count(AttemptOutcome.BUSY) == 1:
+        return callable_from(at + BUSY_RETRY)
+    if len(outcomes) <= len(RETRIES):
+        return callable_from(at + RETRIES[max(len(outcomes) - 1, 0)])
+    local = at.astimezone(LINE_ZONE)
+    for hour in (12, 18):
+        if local.hour < hour:
+            return local.replace(hour=hour, minute=0, second=0, microsecond=0)
+    return _morning(local)
 
 
 def mask(number: str) -> str:
@@ -142,7 +218,11 @@ class NewMessage:
     reference: str
 
 
-ENDED = (TicketState.RESOLVED, TicketState.ABANDONED)
+@dataclass(frozen=True, slots=True)
+class CallUnderWay:
+    """A call back is under way; the ticket is closed when it is over."""
+
+    reference: str
 
 
 class TicketDesk:
@@ -167,7 +247,7 @@ class TicketDesk:
         if ticket := await self._store.claim(reference, agent, self._clock()):
             return Claimed(await self._details(ticket, agent))
         ticket = await self._ticket(reference)
-        if ticket.state is TicketState.CLAIMED and ticket.assignee is not None:
+        if ticket.state in HELD and ticket.assignee is not None:
             return TakenByAnother(reference, ticket.assignee)
         return Ended(reference, ticket.state)
 
@@ -180,7 +260,9 @@ class TicketDesk:
             return Returned(reference)
         return NotYours(reference, ticket.assignee)
 
-    async def close(self, reference: str, agent: str, note: str) -> Closed | NotYours | NoteMissing | NewMessage | Ended:
+    async def close(
+        self, reference: str, agent: str, note: str, outcome: Outcome = Outcome.ANSWERED
+    ) -> Closed | NotYours | NoteMissing | NewMessage | CallUnderWay | Ended:
         """The caller has been called back; `note` says what came of it."""
         if not note.strip():
             return NoteMissing(reference)
@@ -189,11 +271,13 @@ class TicketDesk:
             return Ended(reference, ticket.state)
         if ticket.assignee != agent:
             return NotYours(reference, ticket.assignee)
-        if await self._store.resolve(reference, agent, ticket.claim_token, note.strip(), self._clock()):
+        if await self._store.resolve(reference, agent, ticket.claim_token, note.strip(), self._clock(), outcome):
             return Closed(reference)
         after = await self._ticket(reference)
-        still_theirs = (after.state, after.assignee, after.claim_token) == (TicketState.CLAIMED, agent, ticket.claim_token)
-        return NewMessage(reference) if still_theirs else NotYours(reference, after.assignee)
+        if after.state not in HELD or (after.assignee, after.claim_token) != (agent, ticket.claim_token):
+            return NotYours(reference, after.assignee)
+        calling = after.state is not TicketState.CLAIMED and (not after.attempts or after.attempts[-1].outcome is None)
+        return CallUnderWay(reference) if calling else NewMessage(reference)
 
     async def _ticket(self, reference: str) -> Ticket:
         ticket = await self._store.ticket(reference)
@@ -203,7 +287,7 @@ class TicketDesk:
 
     async def _details(self, ticket: Ticket, agent: str | None) -> TicketDetails:
         heard = await self._heard(ticket)
-        theirs = agent is not None and ticket.state is TicketState.CLAIMED and ticket.assignee == agent
+        theirs = agent is not None and ticket.state in HELD and ticket.assignee == agent
         return TicketDetails(
             line=_line(ticket, self._clock()),
             caller=ticket.caller_id if theirs else mask(ticket.caller_id),
@@ -233,7 +317,7 @@ def _line(ticket: Ticket, now: dt.datetime) -> TicketLine:
         dialled=ticket.dialled,
         created_at=ticket.created_at.astimezone(LINE_ZONE),
         due_at=ticket.due_at.astimezone(LINE_ZONE),
-        overdue=ticket.state in (TicketState.OPEN, TicketState.CLAIMED) and ticket.due_at < now,
+        overdue=ticket.state in UNANSWERED and min(ticket.due_at, ticket.hard_due_at or ticket.due_at) < now,
         assignee=ticket.assignee,
         messages=len(ticket.messages),
         seconds=sum(message.seconds for message in ticket.messages),

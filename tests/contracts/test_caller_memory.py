@@ -1,4 +1,4 @@
-"""What every CallerMemory does, in memory and in SQLite alike."""
+"""What every CallerMemory does, in memory, in SQLite and in PostgreSQL alike."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from adapters.storage.callers import SqlCallerMemory
 from adapters.storage.tickets import SqlTicketStore
 from ivr.calls.ports import CallerMemory
 from tests.contracts.stories import CALLER, MINUTE, NOON
+from tests.databases import KINDS, new_database
 
 OTHER = "13900001009"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", *KINDS])
 def callers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CallerMemory]:
     if request.param == "memory":
         yield MemoryCallers()
         return
-    store = SqlTicketStore.open(tmp_path / "selfline.db", tmp_path / "secrets" / "data_key", Path("/recordings"), exclusive=True)
+    store = SqlTicketStore.open(
+        new_database(request.param, tmp_path), tmp_path / "secrets" / "data_key", Path("/recordings"), exclusive=True
+    )
     yield SqlCallerMemory(store.database, store.key)
     store.close()
 

@@ -1,4 +1,4 @@
-"""What every TextOutbox does, in memory and in SQLite alike."""
+"""What every TextOutbox does, in memory, in SQLite and in PostgreSQL alike."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from adapters.storage.outbox import SqlTextOutbox
 from adapters.storage.tickets import SqlTicketStore
 from ivr.calls.ports import QueuedText, TextMessage, TextOutbox, TextState
 from tests.contracts.stories import CALLER, MINUTE, NOON, SESSION
+from tests.databases import KINDS, new_database
 
 SECOND = dt.timedelta(seconds=1)
 
@@ -22,12 +23,14 @@ def text(count: int = 1, *, at: dt.datetime = NOON, words: str = "您的账户�
     return TextMessage(f"{SESSION}/send/{count}", CALLER, words, "zh-CN", SESSION, at)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", *KINDS])
 def outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TextOutbox]:
     if request.param == "memory":
         yield MemoryTextOutbox()
         return
-    store = SqlTicketStore.open(tmp_path / "selfline.db", tmp_path / "secrets" / "data_key", Path("/recordings"), exclusive=True)
+    store = SqlTicketStore.open(
+        new_database(request.param, tmp_path), tmp_path / "secrets" / "data_key", Path("/recordings"), exclusive=True
+    )
     yield SqlTextOutbox(store.database, store.key)
     store.close()
 

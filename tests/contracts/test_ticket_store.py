@@ -1,4 +1,4 @@
-"""What every TicketStore does, in memory and in SQLite alike."""
+"""What every TicketStore does, in memory, in SQLite and in PostgreSQL alike."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import pytest
 
 from adapters.memory import MemoryTicketStore
 from adapters.storage.tickets import SqlTicketStore
-from ivr.calls.ports import TicketState, TicketStore
+from ivr.calls.ports import TicketState, TicketStore, UnansweredCall, UnansweredKind
 from ivr.calls.tickets import LEASE
 from ivr.errors import UnknownTicket
 from tests.contracts.stories import CALLER, MINUTE, NOON, facts, intent
+from tests.databases import KINDS, new_database
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", *KINDS])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TicketStore]:
     if request.param == "memory":
         yield MemoryTicketStore()
         return
-    sql = SqlTicketStore.open(tmp_path / "selfline.db", tmp_path / "secrets" / "data_key", Path("/recordings"), exclusive=True)
+    sql = SqlTicketStore.open(new_database(request.param, tmp_path), tmp_path / "secrets" / "data_key", Path("/recordings"), exclusive=True)
     yield sql
     sql.close()
 
@@ -302,3 +303,78 @@ def test_a_reference_that_does_not_exist_is_the_users_error(store: TicketStore, 
     with pytest.raises(UnknownTicket, match="there is no ticket '999999'"):
         asyncio.run(act(store))  # type: ignore[arg-type]
     assert asyncio.run(store.ticket("999999")) is None
+
+
+# --- calls that nobody answered ---------------------------------------------------------------------------------
+
+
+def unanswered(session: str = "a", caller: str = CALLER, kind: UnansweredKind = UnansweredKind.ABANDONED) -> UnansweredCall:
+    return UnansweredCall(session, kind, caller, "10086", "zh-CN", NOON, "person")
+
+
+def test_a_call_that_nobody_answered_is_a_ticket_once(store: TicketStore):
+    async def story() -> None:
+        reference = await store.record_unanswered(unanswered(), NOON)
+        assert reference is not None
+        assert await store.record_unanswered(unanswered(), NOON + MINUTE) == reference
+
+        [ticket] = await store.tickets(include_ended=True)
+        assert (ticket.reference, ticket.state, ticket.topic, ticket.messages) == (reference, TicketState.OPEN, "person", ())
+        assert (ticket.caller_id, ticket.dialled, ticket.created_at, ticket.priority) == (CALLER, "10086", NOON, 100)
+        assert [(call.session, call.kind) for call in ticket.calls] == [("a", UnansweredKind.ABANDONED)]
+        claimed = await store.claim(reference, "li", NOON)
+        assert claimed is not None
+        assert await store.resolve(reference, "li", 1, "called back", NOON)
+
+    asyncio.run(story())
+
+
+def test_a_caller_who_tries_again_is_called_back_once(store: TicketStore):
+    async def story() -> None:
+        first = await store.record_unanswered(unanswered("a"), NOON)
+
+        assert await store.record_unanswered(unanswered("b", kind=UnansweredKind.NO_ANSWER), NOON) == first
+
+        [ticket] = await store.tickets()
+        assert ([call.session for call in ticket.calls], ticket.priority) == (["a", "b"], 95)
+
+    asyncio.run(story())
+
+
+def test_a_caller_who_waits_for_a_call_back_already_has_nothing_new_to_wait_for(store: TicketStore):
+    async def story() -> None:
+        message = intent("a")
+        reference = await store.capture(message, facts(message), NOON)
+
+        assert await store.record_unanswered(unanswered("b"), NOON) == reference
+
+        [ticket] = await store.tickets()
+        assert (len(ticket.messages), len(ticket.calls), ticket.priority) == (1, 1, 95)
+
+    asyncio.run(story())
+
+
+def test_a_message_that_was_begun_in_a_call_that_nobody_answered_becomes_a_ticket(store: TicketStore):
+    async def story() -> None:
+        begun = intent("a", topic="person")
+        await store.begin(begun)
+
+        reference = await store.record_unanswered(unanswered("a"), NOON)
+        await store.abandon(begun, "too_short", NOON)
+
+        [ticket] = await store.tickets(include_ended=True)
+        assert (ticket.reference, ticket.state) == (reference, TicketState.OPEN)
+
+    asyncio.run(story())
+
+
+def test_nobody_can_call_back_a_caller_without_a_number_who_is_counted_all_the_same(store: TicketStore):
+    async def story() -> None:
+        assert await store.record_unanswered(unanswered("a", caller=""), NOON) is None
+        assert await store.record_unanswered(unanswered("a", caller=""), NOON) is None
+
+        assert await store.tickets() == ()
+        [ticket] = await store.tickets(include_ended=True)
+        assert (ticket.state, len(ticket.calls)) == (TicketState.ABANDONED, 1)
+
+    asyncio.run(story())

@@ -1,26 +1,48 @@
-"""The steps by which the database came to its present shape, numbered; each is applied once, in order, in one transaction.
+"""The steps by which the database came to its present shape: Alembic revisions under versions/, each applied once, in order.
 
-A step that has been released is never changed: the next change is the next number.
+A step that has been released is never changed: the next change is the next revision, and `LATEST` names it. To add one, write
+`versions/r0005_what_it_is_for.py` after the pattern of the last; `dialects` has what is written differently for SQLite and PostgreSQL.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from pathlib import Path
 
-from adapters.storage.migrations import m0001_tickets, m0002_texts_and_callers, m0003_transcripts
+from sqlalchemy import Connection, inspect, text
+
 from ivr.errors import UserError
 
-STEPS: tuple[tuple[str, ...], ...] = (m0001_tickets.STATEMENTS, m0002_texts_and_callers.STATEMENTS, m0003_transcripts.STATEMENTS)
-LATEST = len(STEPS)
+REVISIONS = ("0001", "0002", "0003", "0004")
+LATEST = REVISIONS[-1]
+FOLDER = Path(__file__).parent
 
 
-def migrate(connection: Connection, database: str) -> None:
-    """Bring the database to the latest step. Raises UserError when it is of a later selfline than this one."""
-    connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
-    version = connection.scalar(text("SELECT max(version) FROM schema_version")) or 0
-    if version > LATEST:
-        raise UserError(f"{database} was written by a later selfline (its schema is {version}, this one knows {LATEST})")
-    for number, statements in enumerate(STEPS[version:], start=version + 1):
-        for statement in statements:
-            connection.exec_driver_sql(statement)
-        connection.execute(text("INSERT INTO schema_version (version) VALUES (:number)"), {"number": number})
+def migrate(connection: Connection, database: str) -> bool:
+    """Bring the database to the latest revision, in the transaction at hand; whether anything was to be done.
+
+    Raises UserError when it is of a later selfline than this one.
+    """
+    known = inspect(connection)
+    revision = connection.scalar(text("SELECT version_num FROM alembic_version")) if known.has_table("alembic_version") else None
+    if revision == LATEST:
+        return False
+    numbered = 0
+    if revision is None and known.has_table("schema_version"):  # before Alembic, steps were numbered
+        numbered = connection.scalar(text("SELECT max(version) FROM schema_version")) or 0
+    if numbered > 3 or (revision is not None and revision not in REVISIONS):
+        raise UserError(f"{database} was written by a later selfline (its schema is {revision or numbered}, this one knows {LATEST})")
+    _upgrade(connection, REVISIONS[numbered - 1] if numbered else None)
+    return True
+
+
+def _upgrade(connection: Connection, stands_at: str | None) -> None:
+    from alembic import command  # it takes a while to load, and is seldom needed
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    if stands_at is not None:
+        command.stamp(config, stands_at)
+        connection.execute(text("DROP TABLE schema_version"))
+    command.upgrade(config, LATEST)

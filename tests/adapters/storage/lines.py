@@ -1,4 +1,4 @@
-"""A line that records as Asterisk does, and the engine's end of the promise, whole: capture on disk and in SQLite."""
+"""A line that records as Asterisk does, and the engine's end of the promise, whole: capture on disk and in the database."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ivr.core.commands import TakeMessage
 from ivr.core.events import CallerHungUp, CommandFailed, MessageKept, MessageNotKept
 from ivr.core.values import Utterance
 from tests.contracts.stories import NOON, SPEECH, intent
+from tests.databases import new_database
 
 TAKE = TakeMessage("message", 1, "billing", "zh-CN", dt.timedelta(seconds=180), dt.timedelta(seconds=5))
 LATER = NOON + dt.timedelta(minutes=10)
@@ -66,9 +67,9 @@ class RecordingLine:
 class Site:
     """A machine with a spool and a database, on which engines live and die."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, kind: str = "sqlite") -> None:
         self.root = root
-        self.database = root / "selfline.db"
+        self.database = new_database(kind, root)
         self.recordings = root / "spool" / "recordings"
         self.promises = root / "promises"
 

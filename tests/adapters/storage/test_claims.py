@@ -113,6 +113,7 @@ class TicketLife(RuleBasedStateMachine):
         self.references: list[tuple[str, str]] = []
 
     def teardown(self) -> None:
+        self.do(self.sql.escalate_due(self.now))
         assert self.do(self.sql.audit(self.now)) == ()
         self.sql.close()
         self.loop.close()

@@ -159,10 +159,10 @@ def test_a_database_that_cannot_be_made_is_refused_by_name(site: Site):
 def test_a_database_of_a_later_selfline_is_refused(site: Site):
     site.store().close()
     with sqlite3.connect(site.database) as connection:
-        connection.execute("INSERT INTO schema_version VALUES (99)")
+        connection.execute("UPDATE alembic_version SET version_num = '0099'")
     connection.close()
 
-    with pytest.raises(UserError, match=rf"was written by a later selfline \(its schema is 99, this one knows {LATEST}\)"):
+    with pytest.raises(UserError, match=rf"was written by a later selfline \(its schema is 0099, this one knows {LATEST}\)"):
         site.store()
 
 
@@ -341,28 +341,3 @@ def test_a_recording_changed_afterwards_and_a_history_rewritten_are_found_by_the
         f"the recording {message.path.name} has 0 bytes instead of {len(SPEECH)}",
         f"the history of ticket {ticket.reference} has been changed at event 2",
     )
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "DELETE FROM ticket",
-        "DELETE FROM message",
-        "DELETE FROM ticket_event",
-        "DELETE FROM call",
-        "UPDATE ticket_event SET kind = 'x'",
-        "UPDATE ticket SET state = 'resolved', resolved_at = 'now'",
-        "UPDATE ticket SET state = 'abandoned'",
-        "UPDATE ticket SET state = 'capturing'",
-        "UPDATE ticket SET state = 'claimed'",
-        "UPDATE message SET state = 'abandoned', recorded_at = NULL",
-        "INSERT INTO ticket SELECT 99, '000001', caller_hmac, caller_enc, dialled, topic, language, state, created_at, due_at, "
-        "NULL, 0, 0, NULL, NULL FROM ticket",
-    ],
-)
-def test_the_database_itself_refuses_to_break_a_promise(site: Site, store: SqlTicketStore, statement: str):
-    site.take(store=store)
-
-    with sqlite3.connect(site.database) as connection, pytest.raises(sqlite3.IntegrityError):
-        connection.execute(statement)
-    connection.close()

@@ -16,24 +16,25 @@ from pathlib import Path
 import pytest
 
 from adapters.memory import FixedClock, MemoryLiveCalls
-from adapters.storage import spool, tickets
+from adapters.storage import messages, spool
 from ivr.calls import capture
 from ivr.calls.ports import Ticket, TicketState
 from ivr.calls.recovery import Recovery
 from tests.adapters.storage.lines import LATER, Site
 from tests.contracts.stories import SESSION, SPEECH
+from tests.databases import KINDS
 
 FORK = multiprocessing.get_context("fork")
 SHORT = SPEECH[:8000]
 
 BEFORE_THE_BEEP = ("start", "intent_written", "intent_named", "intent_kept", "begin_uncommitted", "begin_committed", "begun")
 AFTER_THE_RECORDING = ("recorded", "recording_synced", "settled", "capture_uncommitted", "capture_committed", "captured", "intent_done")
-DECLARED = {*capture.FAILPOINTS, *spool.FAILPOINTS, *tickets.FAILPOINTS}
+DECLARED = {*capture.FAILPOINTS, *spool.FAILPOINTS, *messages.FAILPOINTS}
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+@pytest.fixture(params=KINDS)
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
+    return Site(tmp_path, request.param)
 
 
 def die_at(point: str, of: int = 1) -> Callable[[str], None]:
@@ -119,7 +120,9 @@ def test_a_death_during_the_recording_waits_for_asterisk_to_finish_it(site: Site
 
 
 @pytest.mark.parametrize("point", ["facts_kept", "settled"])
-def test_a_death_while_the_database_is_locked_keeps_the_promise_too(site: Site, point: str):
+def test_a_death_while_the_database_is_locked_keeps_the_promise_too(tmp_path: Path, point: str):
+    site = Site(tmp_path)
+
     def engine() -> None:
         store = site.store(busy_milliseconds=50)
         lock = sqlite3.connect(site.database, isolation_level=None)

@@ -21,6 +21,7 @@ from ivr.calls.ports import TicketState
 from ivr.core.events import MessageKept
 from tests.adapters.storage.lines import KILLS, LATER, TAKE, RecordingLine, Site, kill_at_random
 from tests.contracts.stories import NOON, SPEECH, intent
+from tests.databases import KINDS
 
 AT_ONCE = 5
 
@@ -48,8 +49,9 @@ def engine(site: Site, life: int, ready: Event) -> None:
     asyncio.run(work())
 
 
-def test_no_promise_is_lost_and_no_message_is_there_twice_however_engines_die(tmp_path: Path):
-    site = Site(tmp_path)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_promise_is_lost_and_no_message_is_there_twice_however_engines_die(tmp_path: Path, kind: str):
+    site = Site(tmp_path, kind)
     for _ in kill_at_random(engine, site):
         assert site.recover().complete
 

@@ -1,10 +1,14 @@
 """Text messages on their way, and what is remembered of callers.
 
 The database guards one thing by itself: a message is handed to the network only after `sending` was written, and what may have been sent
-already is never queued again.
+already is never queued again. PostgreSQL was not known yet: its tables begin in 0004.
 """
 
 from __future__ import annotations
+
+from alembic import op
+
+revision, down_revision = "0002", "0001"
 
 STATEMENTS: tuple[str, ...] = (
     """
@@ -41,3 +45,11 @@ STATEMENTS: tuple[str, ...] = (
     CREATE TABLE caller (hmac BLOB PRIMARY KEY, language TEXT NOT NULL, updated_at TEXT NOT NULL) WITHOUT ROWID
     """,
 )
+
+
+def upgrade() -> None:
+    """SQLite only."""
+    connection = op.get_bind()
+    if connection.dialect.name == "sqlite":
+        for statement in STATEMENTS:
+            connection.exec_driver_sql(statement)

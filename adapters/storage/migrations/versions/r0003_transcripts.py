@@ -1,6 +1,13 @@
-"""Transcripts of messages. A message without a row here has not been tried yet; what becomes of a message becomes of its transcript."""
+"""Transcripts of messages. A message without a row here has not been tried yet; what becomes of a message becomes of its transcript.
+
+PostgreSQL was not known yet: its tables begin in 0004.
+"""
 
 from __future__ import annotations
+
+from alembic import op
+
+revision, down_revision = "0003", "0002"
 
 STATEMENTS: tuple[str, ...] = (
     """
@@ -15,3 +22,11 @@ STATEMENTS: tuple[str, ...] = (
     ) WITHOUT ROWID
     """,
 )
+
+
+def upgrade() -> None:
+    """SQLite only."""
+    connection = op.get_bind()
+    if connection.dialect.name == "sqlite":
+        for statement in STATEMENTS:
+            connection.exec_driver_sql(statement)

@@ -1,0 +1,21 @@
+"""The database of tickets, opened as the settings say: by the engine for its lifetime, by a command for one errand."""
+
+from __future__ import annotations
+
+from adapters.storage.rows import Due
+from adapters.storage.tickets import SqlTicketStore, due_by_the_clock
+from ivr.config import Settings
+from ivr.errors import UserError
+
+
+def open_store(settings: Settings, *, exclusive: bool = False, due: Due = due_by_the_clock) -> SqlTicketStore:
+    """The store, made if need be. The engine opens it `exclusive`. Raises UserError."""
+    key_file = settings.secrets / "data_key"
+    return SqlTicketStore.open(settings.store, key_file, settings.recordings, exclusive=exclusive, due=due)
+
+
+def open_for_an_errand(settings: Settings) -> SqlTicketStore:
+    """The store that a line has made. Raises UserError when none has run here yet."""
+    if not settings.database_address and not settings.database.exists():
+        raise UserError(f"there is no database at {settings.database} yet: start the line first (make run), or set IVR_VAR")
+    return open_store(settings)

@@ -1,0 +1,456 @@
+"""What every CallbackStore does, in SQLite and in PostgreSQL alike: queues, clocks, claims handed on, attempts, and how tickets end."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.storage.outbox import SqlTextOutbox
+from adapters.storage.tickets import SqlTicketStore
+from ivr.calls.ports import (
+    AttemptOutcome,
+    AttemptState,
+    Escalation,
+    Outcome,
+    Refused,
+    TextOutbox,
+    Ticket,
+    TicketState,
+    UnansweredCall,
+    UnansweredKind,
+)
+from ivr.errors import UnknownTicket
+from tests.contracts.stories import CALLER, MINUTE, NOON, bring_to, dial, facts, intent, try_in_vain
+from tests.databases import KINDS, new_database
+
+HOUR = 60 * MINUTE
+SECOND = dt.timedelta(seconds=1)
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlTicketStore]:
+    sql = SqlTicketStore.open(new_database(request.param, tmp_path), tmp_path / "secrets" / "data_key", tmp_path, exclusive=True)
+    yield sql
+    sql.close()
+
+
+@pytest.fixture
+def outbox(store: SqlTicketStore) -> TextOutbox:
+    return SqlTextOutbox(store.database, store.key)
+
+
+async def leave(store: SqlTicketStore, session: str, caller: str = CALLER, at: dt.datetime = NOON, **more: object) -> str:
+    of = intent(session, caller=caller, at=at, **more)  # type: ignore[arg-type]
+    return await store.capture(of, facts(of), at)
+
+
+async def ticket_of(store: SqlTicketStore, reference: str) -> Ticket:
+    ticket = await store.ticket(reference)
+    assert ticket is not None
+    return ticket
+
+
+# --- who is next ------------------------------------------------------------------------------------------------
+
+
+def test_the_next_ticket_is_that_of_the_first_call(store: SqlTicketStore):
+    async def story() -> None:
+        late = await leave(store, "a", "13900002001", NOON + MINUTE)
+        early = await leave(store, "b", "13900002002", NOON)
+
+        assert [ticket.reference for ticket in await store.queue(10)] == [early, late]
+        first = await store.claim_next("li", NOON + HOUR)
+        second = await store.claim_next("li", NOON + HOUR)
+
+        assert first is not None
+        assert second is not None
+        assert (first.reference, second.reference) == (early, late)
+        assert (first.state, first.assignee, first.claim_token) == (TicketState.CLAIMED, "li", 1)
+        assert await store.claim_next("li", NOON + HOUR) is None
+
+    asyncio.run(story())
+
+
+def test_nobody_is_rung_up_at_night(store: SqlTicketStore):
+    async def story() -> None:
+        night = NOON.replace(hour=23)
+        reference = await leave(store, "a", at=night)
+
+        assert await store.claim_next("li", night + HOUR) is None
+        assert [ticket.reference for ticket in await store.queue(10)] == [reference]
+        morning = await store.claim_next("li", night + 9 * HOUR)
+        assert morning is not None
+        assert morning.not_before == night + 9 * HOUR
+
+    asyncio.run(story())
+
+
+def test_a_caller_who_calls_again_moves_up(store: SqlTicketStore):
+    async def story() -> None:
+        await leave(store, "a", "13900002001", NOON)
+        again = await leave(store, "b", "13900002002", NOON + MINUTE)
+
+        assert await leave(store, "c", "13900002002", NOON + 2 * MINUTE) == again
+
+        assert (await store.queue(1))[0].reference == again
+        assert (await ticket_of(store, again)).priority == 95
+        assert [event.kind for event in await store.history(again)][-2:] == ["called_again", "message_kept"]
+
+    asyncio.run(story())
+
+
+def test_a_second_message_in_the_same_call_is_no_second_call(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        await leave(store, "a", count=2)
+
+        assert (await ticket_of(store, reference)).priority == 100
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("trust", [1, 2])
+def test_a_caller_who_is_better_known_has_a_ticket_of_their_own(store: SqlTicketStore, trust: int):
+    """Who forges a number adds nothing to the ticket of who has shown to be that person."""
+
+    async def story() -> None:
+        forged = await leave(store, "a")
+        known = await leave(store, "b", trust=trust)
+
+        assert forged != known
+        assert (await ticket_of(store, known)).trust == trust
+        await store.begin(intent("c", trust=trust))
+        assert [one.trust for one in await store.capturing()] == [trust]
+
+    asyncio.run(story())
+
+
+# --- clocks -----------------------------------------------------------------------------------------------------
+
+
+def test_what_nobody_answered_in_time_is_escalated_once_per_clock_and_moves_up(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+
+        assert await store.escalate_due(NOON + HOUR) == ()
+        first = await store.escalate_due(NOON + 2 * HOUR)
+        assert first == (Escalation(reference, "business", NOON + 2 * HOUR),)
+        assert await store.escalate_due(NOON + 3 * HOUR) == ()
+        assert await store.escalate_due(NOON + 24 * HOUR) == (Escalation(reference, "day", NOON + 24 * HOUR),)
+
+        ticket = await ticket_of(store, reference)
+        assert (ticket.state, ticket.escalated, ticket.priority) == (TicketState.ESCALATED, True, 60)
+        assert await store.claim_next("li", NOON + 24 * HOUR)
+
+    asyncio.run(story())
+
+
+def test_a_claimed_ticket_stays_claimed_when_its_clock_runs_out_and_returns_as_escalated(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        await store.claim(reference, "li", NOON + 2 * HOUR - MINUTE)
+
+        assert len(await store.escalate_due(NOON + 2 * HOUR)) == 1
+        assert (await ticket_of(store, reference)).state is TicketState.CLAIMED
+
+        assert await store.release(reference, "li", 1, NOON + 2 * HOUR)
+        assert (await ticket_of(store, reference)).state is TicketState.ESCALATED
+
+    asyncio.run(story())
+
+
+def test_many_are_escalated_in_one_go(store: SqlTicketStore):
+    async def story() -> None:
+        for number in range(205):
+            await leave(store, f"s{number}", f"139000{number:05}")
+
+        assert len(await store.escalate_due(NOON + 2 * HOUR)) == 205
+
+    asyncio.run(story())
+
+
+# --- holding ----------------------------------------------------------------------------------------------------
+
+
+def test_a_claim_is_held_as_long_as_it_is_renewed(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        claimed = await store.claim_next("li", NOON, lease=2 * MINUTE)
+        assert claimed is not None
+
+        assert await store.renew(reference, "li", 1, NOON + MINUTE, lease=2 * MINUTE)
+        assert not await store.renew(reference, "li", 0, NOON + MINUTE)
+        assert not await store.renew(reference, "wang", 1, NOON + MINUTE)
+        assert await store.return_expired(NOON + 2 * MINUTE) == 0
+        assert await store.return_expired(NOON + 3 * MINUTE) == 1
+
+        assert not await store.renew(reference, "li", 1, NOON + 3 * MINUTE)
+        ticket = await ticket_of(store, reference)
+        assert (ticket.state, ticket.priority) == (TicketState.OPEN, 90)
+
+    asyncio.run(story())
+
+
+def test_a_ticket_is_handed_over_and_the_first_agents_token_is_worth_nothing(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        await store.claim(reference, "li", NOON)
+
+        assert not await store.hand_over(reference, "wang", 1, "wang", NOON)
+        assert await store.hand_over(reference, "li", 1, "wang", NOON)
+        assert await store.hand_over(reference, "li", 1, "wang", NOON)
+
+        ticket = await ticket_of(store, reference)
+        assert (ticket.state, ticket.assignee, ticket.claim_token) == (TicketState.CLAIMED, "wang", 2)
+        assert not await store.resolve(reference, "li", 1, "mine", NOON)
+        assert await store.resolve(reference, "wang", 2, "done", NOON)
+
+    asyncio.run(story())
+
+
+def test_a_supervisor_gives_a_ticket_to_whom_they_like(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+
+        assert await store.reassign(reference, "boss", "li", NOON)
+        assert await store.reassign(reference, "boss", "wang", NOON)
+
+        ticket = await ticket_of(store, reference)
+        assert (ticket.assignee, ticket.claim_token) == ("wang", 2)
+        assert [(event.actor, event.kind) for event in await store.history(reference)][-2:] == [
+            ("boss", "claimed"),
+            ("boss", "handed_over"),
+        ]
+        await dial(store, reference, NOON)
+        assert not await store.reassign(reference, "boss", "li", NOON)
+
+    asyncio.run(story())
+
+
+# --- calling back -----------------------------------------------------------------------------------------------
+
+
+def test_a_call_back_that_was_answered_closes_the_ticket_with_its_proof(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        await store.claim(reference, "li", NOON)
+
+        attempt = await store.begin_attempt(reference, "li", 1, NOON)
+        assert not isinstance(attempt, Refused)
+        assert (attempt.number, attempt.state, attempt.agent) == (1, AttemptState.PLANNED, "li")
+        assert attempt == await store.begin_attempt(reference, "li", 1, NOON)
+        assert (await ticket_of(store, reference)).state is TicketState.DIALING
+        for state in (AttemptState.SENT, AttemptState.RINGING, AttemptState.BRIDGED):
+            assert await store.attempt_went_on(attempt.channel_id, state, NOON)
+            assert not await store.attempt_went_on(attempt.channel_id, state, NOON)
+        assert (await ticket_of(store, reference)).state is TicketState.TALKING
+        assert not await store.resolve(reference, "li", 1, "too early", NOON)
+        assert await store.attempt_ended(attempt.channel_id, AttemptOutcome.ANSWERED, NOON + MINUTE, bridged=MINUTE)
+        assert (await ticket_of(store, reference)).state is TicketState.TALKING
+        assert await store.resolve(reference, "li", 1, "explained the bill", NOON + 2 * MINUTE, Outcome.ANSWERED)
+
+        ticket = await ticket_of(store, reference)
+        assert (ticket.state, ticket.outcome, ticket.note) == (TicketState.RESOLVED, "answered", "explained the bill")
+        [made] = ticket.attempts
+        assert (made.outcome, made.bridged, made.ended_at) == (AttemptOutcome.ANSWERED, MINUTE, NOON + MINUTE)
+
+    asyncio.run(story())
+
+
+def test_only_one_who_sends_an_attempt_is_told_to(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        await store.claim(reference, "li", NOON)
+        attempt = await store.begin_attempt(reference, "li", 1, NOON)
+        assert not isinstance(attempt, Refused)
+
+        told = await asyncio.gather(*(store.attempt_went_on(attempt.channel_id, AttemptState.SENT, NOON) for _ in range(5)))
+
+        assert sorted(told) == [False, False, False, False, True]
+        assert await store.begin_attempt(reference, "li", 1, NOON) == Refused("unsettled")
+        assert not await store.attempt_went_on("cb-0-0", AttemptState.SENT, NOON)
+
+    asyncio.run(story())
+
+
+def test_a_talk_of_less_than_ten_seconds_is_no_answer(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        await store.claim(reference, "li", NOON)
+        attempt = await dial(store, reference, NOON, talk=True)
+
+        assert await store.attempt_ended(attempt.channel_id, AttemptOutcome.ANSWERED, NOON, bridged=9 * SECOND)
+
+        ticket = await ticket_of(store, reference)
+        assert (ticket.state, ticket.assignee, ticket.attempts[0].outcome) == (TicketState.RETRY_WAIT, None, AttemptOutcome.DROPPED)
+        assert ticket.not_before == NOON + 15 * MINUTE
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "waits"),
+    [
+        (["no_answer"], 15),
+        (["busy"], 5),
+        (["busy", "busy"], 120),
+        (["no_answer", "no_answer"], 120),
+        (["no_answer", "busy"], 5),
+        (["no_answer", "voicemail", "no_answer"], 6 * 60 - 2),  # in the next part of the day
+    ],
+)
+def test_a_caller_who_was_not_reached_is_tried_again_later_and_later(store: SqlTicketStore, outcomes: list[str], waits: int):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        at = NOON
+        for outcome in outcomes:
+            await try_in_vain(store, reference, at, AttemptOutcome(outcome))
+            at += MINUTE
+
+        ticket = await ticket_of(store, reference)
+        assert ticket.state is TicketState.RETRY_WAIT
+        assert ticket.not_before is not None
+        assert (ticket.not_before - at) // MINUTE in (waits, waits - 1)
+
+    asyncio.run(story())
+
+
+def test_nobody_is_rung_up_more_than_three_times_a_day_for_one_ticket_nor_five_times_in_all(store: SqlTicketStore):
+    async def story() -> None:
+        billing, roaming = await leave(store, "a"), await leave(store, "b", topic="roaming")
+        for _ in range(3):
+            await try_in_vain(store, billing, NOON)
+        await store.claim(billing, "li", NOON)
+        assert await store.begin_attempt(billing, "li", 4, NOON) == Refused("ticket_limit")
+        for _ in range(2):
+            await try_in_vain(store, roaming, NOON)
+        await store.claim(roaming, "li", NOON)
+
+        assert await store.begin_attempt(roaming, "li", 3, NOON) == Refused("number_limit")
+        tomorrow = NOON + 24 * HOUR
+        await store.return_expired(tomorrow)
+        again = await store.claim(billing, "li", tomorrow)
+        assert again is not None
+        assert not isinstance(await store.begin_attempt(billing, "li", again.claim_token, tomorrow), Refused)
+
+    asyncio.run(story())
+
+
+def test_an_agent_whose_own_telephone_failed_still_has_the_ticket(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        await store.claim(reference, "li", NOON)
+        attempt = await dial(store, reference, NOON)
+
+        assert await store.attempt_ended(attempt.channel_id, AttemptOutcome.AGENT_FAILED, NOON)
+
+        ticket = await ticket_of(store, reference)
+        assert (ticket.state, ticket.assignee, ticket.claim_token) == (TicketState.CLAIMED, "li", 1)
+        second = await dial(store, reference, NOON)
+        assert second.number == 2
+
+    asyncio.run(story())
+
+
+def test_nobody_dials_without_the_claim(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        claimed = await store.claim(reference, "li", NOON)
+        assert claimed is not None
+        assert claimed.lease_until is not None
+
+        assert await store.begin_attempt(reference, "wang", 1, NOON) == Refused("not_yours")
+        assert await store.begin_attempt(reference, "li", 0, NOON) == Refused("not_yours")
+        assert await store.begin_attempt(reference, "li", 1, claimed.lease_until) == Refused("not_yours")
+
+    asyncio.run(story())
+
+
+def test_a_call_whose_agent_is_gone_is_unknown_and_not_made_again_before_somebody_has_said_how_it_ended(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        claimed = await store.claim(reference, "li", NOON, lease=2 * MINUTE)
+        assert claimed is not None
+        attempt = await dial(store, reference, NOON)
+
+        assert await store.return_expired(NOON + 2 * MINUTE) == 1
+        ticket = await ticket_of(store, reference)
+        assert (ticket.state, ticket.attempts[0].state) == (TicketState.OPEN, AttemptState.UNKNOWN)
+        taken = await store.claim(reference, "wang", NOON + 3 * MINUTE)
+        assert taken is not None
+        assert await store.begin_attempt(reference, "wang", 2, NOON + 3 * MINUTE) == Refused("unsettled")
+        assert not await store.release(reference, "wang", 2, NOON + 3 * MINUTE)
+
+        assert await store.attempt_ended(attempt.channel_id, AttemptOutcome.NO_ANSWER, NOON + 4 * MINUTE, cause="cdr")
+        assert not await store.attempt_ended(attempt.channel_id, AttemptOutcome.ANSWERED, NOON + 4 * MINUTE, bridged=HOUR)
+        assert not isinstance(await store.begin_attempt(reference, "wang", 2, NOON + 4 * MINUTE), Refused)
+        assert await store.audit(NOON + 5 * MINUTE) == (f"the recording {claimed.messages[0].path.name} has 0 bytes instead of 32000",)
+
+    asyncio.run(story())
+
+
+# --- ends -------------------------------------------------------------------------------------------------------
+
+
+def test_unreachable_takes_three_attempts_in_two_parts_of_the_day_on_two_days_and_a_text_message(store: SqlTicketStore, outbox: TextOutbox):
+    async def story() -> None:
+        reference = await bring_to(store, TicketState.CLOSED_UNREACHABLE, outbox)
+        ticket = await ticket_of(store, reference)
+        assert (ticket.state, ticket.outcome, ticket.note) == (TicketState.CLOSED_UNREACHABLE, "unreachable", "three times in vain")
+
+        other = await leave(store, "b", "13900002001")
+        for hours in (0, 3, 24):
+            assert not await store.close_unreachable(other, "boss", f"ticket/{reference}", "no", NOON + hours * HOUR)
+            await try_in_vain(store, other, NOON + hours * HOUR)
+        assert not await store.close_unreachable(other, "boss", f"ticket/{reference}", "one part of the day only", NOON + 24 * HOUR)
+        await try_in_vain(store, other, NOON + 31 * HOUR)
+        assert not await store.close_unreachable(other, "boss", "no such text", "no text", NOON + 32 * HOUR)
+        assert await store.close_unreachable(other, "boss", f"ticket/{reference}", "tried everything", NOON + 32 * HOUR)
+
+    asyncio.run(story())
+
+
+def test_the_history_of_a_ticket_tells_who_did_what(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        await try_in_vain(store, reference, NOON)
+
+        told = [(event.actor, event.kind) for event in await store.history(reference)]
+
+        assert told == [
+            ("engine", "opened"),
+            ("engine", "message_kept"),
+            ("li", "claimed"),
+            ("li", "attempt_planned"),
+            ("li", "attempt_sent"),
+            ("li", "attempt_ended"),
+            ("engine", "retry_planned"),
+        ]
+        assert await store.verify() == ()
+        with pytest.raises(UnknownTicket):
+            await store.history("999999")
+
+    asyncio.run(story())
+
+
+# --- calls that nobody answered ---------------------------------------------------------------------------------
+
+
+def unanswered(session: str, caller: str = CALLER, at: dt.datetime = NOON) -> UnansweredCall:
+    return UnansweredCall(session, UnansweredKind.ABANDONED, caller, "10086", "zh-CN", at)
+
+
+def test_a_message_of_the_same_call_belongs_to_the_ticket_of_the_call(store: SqlTicketStore):
+    """The line broke, which is told first; the dialplan took the message."""
+
+    async def story() -> None:
+        reference = await store.record_unanswered(unanswered("a"), NOON)
+
+        assert await leave(store, "a", topic="rescue") == reference
+        assert (await ticket_of(store, reference or "")).priority == 100
+
+    asyncio.run(story())
