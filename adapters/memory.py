@@ -132,6 +132,7 @@ class MemorySpool:
         self._intents: dict[str, MessageIntent] = {}
         self._done: dict[str, tuple[MessageIntent, dt.datetime]] = {}
         self._facts: dict[str, MessageFacts] = {}
+        self._calls: dict[str, UnansweredCall] = {}
 
     def free_bytes(self) -> int:
         return self.free
@@ -176,6 +177,15 @@ class MemorySpool:
     def done_intent(self, recording: Path) -> MessageIntent | None:
         done = self._done.get(recording.stem)
         return done[0] if done else None
+
+    def note_call(self, call: UnansweredCall, *, durable: bool) -> None:
+        self._calls[call.session] = call
+
+    def noted_calls(self) -> tuple[UnansweredCall, ...]:
+        return tuple(sorted(self._calls.values(), key=lambda call: call.begun_at))
+
+    def call_done(self, session: str) -> None:
+        self._calls.pop(session, None)
 
     def forget_done(self, before: dt.datetime) -> int:
         old = [name for name, (_, done_at) in self._done.items() if done_at < before]

@@ -181,3 +181,78 @@ def test_confidence_is_a_word_and_a_figure(confidence: float, word: str):
 
     assert f"(en-US, 可信度 confidence {word}, vosk)" in lines[0]
     assert lines[1] == "请回电。"
+
+
+def promised(var: Path, session: str, at: str = "2026-03-05T12:00:05.000+08:00") -> None:
+    """The journal has that this caller was told of being called back."""
+    (var / "journal").mkdir(exist_ok=True)
+    notes = [{"type": "TicketPromised", "node": "leave", "reference": None}]
+    with (var / "journal" / "2026-03-05.jsonl").open("a") as file:
+        file.write(json.dumps({"session": session, "at": at, "notes": notes}) + "\n")
+
+
+MARCH = ("statement", "--from", "2026-03-01", "--to", "2026-03-31")
+
+
+def test_the_statement_sums_up_every_promise_of_a_time(tmp_path: Path, reference: str):
+    promised(tmp_path, "5a1f")
+
+    assert tickets(tmp_path, *MARCH) == (
+        0,
+        "Promises of 2026-03-01 to 2026-03-31 (Shanghai)  来电必复\n"
+        "promised  承诺回电        1  100.0 %\n"
+        "kept      已回电          0    0.0 %\n"
+        "open      待回电          0    0.0 %\n"
+        "overdue   已超时          1  100.0 %\n"
+        "missing   缺失            0    0.0 %\n"
+        "beside it: 0 begun and abandoned\n"
+        f"overdue: {reference}, due 2026-03-05 14:00, open\n",
+    )
+    tickets(tmp_path, "claim", reference, "--agent", "ann")
+    tickets(tmp_path, "close", reference, "--agent", "ann", "--note", "done")
+    closed = tickets(tmp_path, *MARCH)[1]
+    assert "kept      已回电          1  100.0 %\n" in closed
+    assert "of the kept, 1 late, 0 unreachable with proof\n" in closed
+    assert "promised  承诺回电        0        -\n" in tickets(tmp_path, "statement", "--from", "2026-04-01", "--to", "2026-04-01")[1]
+
+
+def test_a_promise_without_a_ticket_is_missing_by_name(tmp_path: Path, reference: str):
+    promised(tmp_path, "5a1f")
+    promised(tmp_path, "0b2c9d3e-0000")
+
+    code, told = tickets(tmp_path, *MARCH)
+
+    assert code == 1
+    assert "promised  承诺回电        2  100.0 %\n" in told
+    assert "missing   缺失            1   50.0 %\n" in told
+    assert told.endswith("missing: call 0b2c9d3e of 2026-03-05 12:00\n")
+
+
+def test_the_statement_is_there_for_excel_and_for_programs(tmp_path: Path, reference: str):
+    table = tickets(tmp_path, *MARCH, "--format", "csv")[1]
+    known = json.loads(tickets(tmp_path, *MARCH, "--format", "json")[1])
+
+    lines = table.splitlines()
+    assert lines[0].startswith("\ufeff受理编号 reference,状态 standing,类别 topic,")
+    assert lines[1] == f"{reference},已超时,callback,1008611,2026-03-05 12:00,2026-03-05 14:00,,是,,0"
+    assert (known["promised"], known["overdue"], known["missing"]) == (1, 1, [])
+    assert known["tickets"][0]["reference"] == reference
+
+
+def test_a_statement_of_a_time_that_ends_before_it_begins_is_refused(tmp_path: Path, reference: str):
+    assert tickets(tmp_path, "statement", "--from", "2026-03-02", "--to", "2026-03-01") == (
+        1,
+        "--to must not be before --from  结束日期早于开始日期\n",
+    )
+
+
+def test_the_history_tells_who_did_what(tmp_path: Path, reference: str):
+    tickets(tmp_path, "claim", reference, "--agent", "ann")
+
+    told = tickets(tmp_path, "history", reference)[1].splitlines()
+
+    assert told[0] == "2026-03-05 12:00:00  engine      begun               topic callback"
+    assert told[-1].endswith("  ann         claimed")
+    assert CALLER not in "".join(told)
+    events = json.loads(tickets(tmp_path, "history", reference, "--format", "json")[1])
+    assert [event["kind"] for event in events] == ["begun", "opened", "message_kept", "claimed"]

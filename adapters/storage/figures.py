@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+_PROMISE = b'"TicketPromised"'
 _TELLING = (b'"version"', b'"MilestoneReached"', b'"OutcomeReached"')  # the first and last entry of a call, and its stations
 
 
@@ -22,3 +24,28 @@ def telling_entries(folder: Path) -> Iterator[Mapping[str, Any]]:
                         continue
                     if isinstance(entry, dict):
                         yield entry
+
+
+def promises(folder: Path, since: dt.datetime, until: dt.datetime) -> Mapping[str, dt.datetime]:
+    """The calls of that time in which a caller was told of being called back, and when."""
+    found: dict[str, dt.datetime] = {}
+    first, last = since.astimezone(dt.UTC).date().isoformat(), until.astimezone(dt.UTC).date().isoformat()
+    for path in sorted(folder.glob("*.jsonl")):
+        if not first <= path.stem <= last:
+            continue
+        with path.open("rb") as file:
+            for line in file:
+                if _PROMISE in line and (promise := _promise(line)) is not None and since <= promise[1] < until:
+                    found.setdefault(*promise)
+    return found
+
+
+def _promise(line: bytes) -> tuple[str, dt.datetime] | None:
+    """The call and the moment of a promise; None for a line that tells of none, or was cut off by a crash."""
+    try:
+        entry = json.loads(line)
+        if any(note["type"] == "TicketPromised" for note in entry["notes"]):
+            return str(entry["session"]), dt.datetime.fromisoformat(entry["at"])
+    except (ValueError, KeyError, TypeError):
+        pass
+    return None

@@ -3,6 +3,7 @@
     intents/<name>.json         a message that is not accounted for yet; <name>.facts beside it: it is whole, and was promised an answer
     done/<name>.json            accounted for; kept for seven days, enough to build the tickets anew after the database was lost
     recordings/<name>.alaw      written by Asterisk, made durable here, never deleted here
+    calls/<session>.json        a call under way, or one that nobody answered and that the database does not have yet
 
 Whatever is written is written durably: temporary file, fsync, then a name, then fsync of the folder. Folders are 0700, files 0600.
 """
@@ -13,6 +14,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,14 +22,15 @@ from pathlib import Path
 import structlog
 
 from ivr.calls.capture import Failpoint, no_failpoint
-from ivr.calls.intents import intent_from_json, intent_to_json, recording_name
-from ivr.calls.ports import FoundRecording, MessageFacts, MessageIntent
+from ivr.calls.intents import call_from_json, call_to_json, intent_from_json, intent_to_json, recording_name
+from ivr.calls.ports import FoundRecording, MessageFacts, MessageIntent, UnansweredCall
 from ivr.errors import MessageKeyTaken, SpoolFailed, UserError
 
 log = structlog.get_logger(__name__)
 
 FAILPOINTS = ("intent_written", "intent_named", "recording_synced")
 LARGEST_INTENT = 16 * 1024
+_SESSION = re.compile(r"[0-9a-f-]{1,64}")
 
 
 class FileSpool:
@@ -38,9 +41,10 @@ class FileSpool:
         self._intents = root / "intents"
         self._done = root / "done"
         self._recordings = root / "recordings"
+        self._calls = root / "calls"
         self._failpoint = failpoint
         try:
-            for folder in (root, self._intents, self._done, self._recordings):
+            for folder in (root, self._intents, self._done, self._recordings, self._calls):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot make the spool {root}: {error.strerror}") from error
@@ -139,6 +143,31 @@ class FileSpool:
         with _failing("cannot read an intent that is done"):
             return _read(path) if path.exists() else None
 
+    def note_call(self, call: UnansweredCall, *, durable: bool) -> None:
+        path = self._calls / f"{_name_of_call(call.session)}.json"
+        temporary = path.with_suffix(f".{os.getpid()}-{os.urandom(4).hex()}.tmp")
+        with _failing("cannot note a call"):
+            try:
+                with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                    file.write(call_to_json(call))
+                    if durable:
+                        file.flush()
+                        os.fsync(file.fileno())
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+            if durable:
+                _sync(self._calls)
+
+    def noted_calls(self) -> tuple[UnansweredCall, ...]:
+        with _failing("cannot read the notes of calls"):
+            found = [call for path in self._calls.glob("*.json") if (call := _read_call(path))]
+        return tuple(sorted(found, key=lambda call: call.begun_at))
+
+    def call_done(self, session: str) -> None:
+        with _failing("cannot put a note of a call away"):
+            (self._calls / f"{_name_of_call(session)}.json").unlink(missing_ok=True)
+
     def forget_done(self, before: dt.datetime) -> int:
         forgotten = 0
         with _failing("cannot tidy the intents that are done"):
@@ -146,7 +175,7 @@ class FileSpool:
                 if path.stat().st_mtime < before.timestamp():
                     path.unlink(missing_ok=True)
                     forgotten += 1
-            for path in self._intents.glob("*.tmp"):  # a death in the middle of writing
+            for path in (*self._intents.glob("*.tmp"), *self._calls.glob("*.tmp")):  # a death in the middle of writing
                 if path.stat().st_mtime < before.timestamp():
                     path.unlink(missing_ok=True)
         return forgotten
@@ -168,6 +197,23 @@ class FileSpool:
         finally:
             temporary.unlink(missing_ok=True)
         _sync(path.parent)
+
+
+def _name_of_call(session: str) -> str:
+    """Sessions are the dialplan's UUIDs; whatever else comes is no path."""
+    return session if _SESSION.fullmatch(session) else hashlib.sha256(session.encode()).hexdigest()[:40]
+
+
+def _read_call(path: Path) -> UnansweredCall | None:
+    """The same for the note of a call."""
+    try:
+        with path.open("rb") as file:
+            return call_from_json(file.read(LARGEST_INTENT).decode())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError):
+        log.warning("note_unreadable", file=path.name)
+        return None
 
 
 def _read(path: Path) -> MessageIntent | None:

@@ -20,6 +20,7 @@ from adapters.storage.audit import audit, verify
 from adapters.storage.claims import Claims
 from adapters.storage.database import BUSY_MILLISECONDS, Database
 from adapters.storage.keys import DataKey, make_data_key, read_data_key
+from adapters.storage.ledger import Ledger
 from adapters.storage.messages import Messages
 from adapters.storage.rows import Due
 from ivr.calls.capture import Failpoint, no_failpoint
@@ -34,7 +35,7 @@ def due_by_the_clock(dialled: str, at: dt.datetime) -> dt.datetime:
     return due_at(at)
 
 
-class SqlTicketStore(Messages, Claims, Attempts):
+class SqlTicketStore(Messages, Claims, Attempts, Ledger):
     """The ports TicketStore and CallbackStore. `recordings` is the folder that file names in the database refer to."""
 
     def __init__(

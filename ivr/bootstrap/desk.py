@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
+from adapters.storage.figures import promises
+from adapters.storage.spool import FileSpool
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.stores import open_for_an_errand
-from ivr.calls.tickets import TicketDesk
+from ivr.calls.ports import Statement, TicketEvent
+from ivr.calls.tickets import LINE_ZONE, TicketDesk
 from ivr.config import Settings
 
 Result = TypeVar("Result")
@@ -34,6 +38,33 @@ def audit(settings: Settings) -> tuple[str, ...]:
     async def errand() -> tuple[str, ...]:
         async with _store(settings) as store:
             return await store.audit(now())
+
+    return asyncio.run(errand())
+
+
+def statement(settings: Settings, since: dt.datetime, until: dt.datetime) -> Statement:
+    """Every promise of that time. What callers were told is read in the journal, what the database does not have yet in the spool."""
+    told = promises(settings.var / "journal", since, until)
+    waiting = {intent.session for intent in FileSpool(settings.spool).intents()}
+    named = {
+        session: f"call {session[:8]} of {at.astimezone(LINE_ZONE):%Y-%m-%d %H:%M}"
+        + (", which waits on disk" if session in waiting else "")
+        for session, at in told.items()
+    }
+
+    async def errand() -> Statement:
+        async with _store(settings) as store:
+            return await store.statement(since, until, now(), named)
+
+    return asyncio.run(errand())
+
+
+def history(settings: Settings, reference: str) -> tuple[TicketEvent, ...]:
+    """All that happened to a ticket. Raises UnknownTicket."""
+
+    async def errand() -> tuple[TicketEvent, ...]:
+        async with _store(settings) as store:
+            return await store.history(reference)
 
     return asyncio.run(errand())
 

@@ -48,6 +48,7 @@ from ivr.calls.ports import BackOffice
 from ivr.calls.recovery import Recovery
 from ivr.calls.texts import TextService
 from ivr.calls.tickets import due_at
+from ivr.calls.unanswered import UnansweredCalls
 from ivr.config import Settings
 from ivr.core.events import CallStarted
 from ivr.core.flow import Flow
@@ -160,12 +161,14 @@ class Engine:
         self._journal = JsonLinesJournal(settings.var / "journal", read_data_key(settings.secrets / "data_key"))
         live = AmiLiveCalls(LOOPBACK, settings.ami_port, AMI_USER, secret(settings, "ami"))
         capture = MessageCapture(self._store, self._spool, now, settings.min_free_bytes)
-        self._recovery = Recovery(self._store, self._spool, live, now, capture.busy)
+        self._unanswered = unanswered = UnansweredCalls(self._store, self._spool, now)
+        self._recovery = Recovery(self._store, self._spool, live, now, capture.busy, unanswered.busy)
         self._callers = KnownCallers(SqlCallerMemory(self._store.database, self._store.key))
         outbox = SqlTextOutbox(self._store.database, self._store.key)
         self._texts = TextService(outbox, FileTextSender(settings.texts, now), now)
         self._transcripts = make_transcripts(settings, self._store, now)
-        self._services = Services(make_back_office(settings), capture, self._journal, now, self._texts, self._callers)
+        office = make_back_office(settings)
+        self._services = Services(office, capture, self._journal, now, self._texts, self._callers, unanswered=unanswered)
         has_ears = settings.recogniser != "none"
         self._ears = EarsLink(settings.ears_port, secret(settings, "ears_token"), settings.grammars) if has_ears else None
         self._server = FastAgiServer(
@@ -201,6 +204,7 @@ class Engine:
         left = await self._server.close_and_drain(drain)
         await self._texts.stop()
         await self._callers.settle()
+        await self._unanswered.settle()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -300,12 +304,13 @@ class Engine:
 
     async def _scan(self) -> int:
         report = await self._recovery.scan()
-        if report.adopted or report.quarantined or report.abandoned or not report.complete:
+        if report.adopted or report.quarantined or report.abandoned or report.unanswered or not report.complete:
             _log.warning(
                 "messages_recovered",
                 adopted=len(report.adopted),
                 quarantined=len(report.quarantined),
                 abandoned=report.abandoned,
+                unanswered=report.unanswered,
                 complete=report.complete,
             )
         return report.waiting

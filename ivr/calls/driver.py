@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from ivr.calls.callers import KnownCallers
 from ivr.calls.capture import MessageCapture
 from ivr.calls.journal import entry
-from ivr.calls.ports import BackOffice, Channel, Clock, Journal, MessageIntent, TextMessage
+from ivr.calls.ports import BackOffice, Channel, Clock, Journal, MessageIntent, TextMessage, UnansweredCall, UnansweredKind
 from ivr.calls.sealing import Sealing
 from ivr.calls.texts import TextService, is_mobile
-from ivr.core.commands import Command, Lookup, SendText, TakeMessage
-from ivr.core.events import CallerHungUp, CallStarted, CommandFailed, Event, LookupAnswered, TextQueued
+from ivr.calls.unanswered import UnansweredCalls
+from ivr.core.commands import Command, Lookup, SendText, TakeMessage, Transfer
+from ivr.core.events import CallerHungUp, CallStarted, CommandFailed, Event, LookupAnswered, TextQueued, TransferEnded
 from ivr.core.flow import Flow
 from ivr.core.interpreter import Step, advance
 from ivr.core.notes import LanguageChosen
@@ -34,6 +35,7 @@ class Services:
     texts: TextService | None = None
     callers: KnownCallers | None = None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  # between the tries of a look-up
+    unanswered: UnansweredCalls | None = None  # without it, a call that nobody answered is no ticket
 
 
 async def run_call(
@@ -46,6 +48,7 @@ async def run_call(
     Raises ChannelFailed when the line breaks in a way that is no hang-up; the caller is then in the hands of the dialplan's rescue.
     """
     call = _Call(channel, services, started, line, version, Sealing(flow))
+    call.begin(flow.languages[0])
     try:
         step = advance(flow, CallState(), started)
         call.write(started, None, step)
@@ -57,8 +60,10 @@ async def run_call(
             call.remember(flow, step)
     except BaseException as error:  # also of a call that is cut off when the engine stops: each call has its end in the journal
         call.end(Disposition.FAILED, type(error).__name__)
+        call.break_off()
         raise
     call.end(step.state.disposition)
+    await call.account_for(step.state)
     return step.state.disposition
 
 
@@ -70,6 +75,29 @@ class _Call:
         self._line = line
         self._version = {"version": version} if version else {}
         self._sealing = sealing
+        self._wish: UnansweredKind | None = None  # for a person, and nobody was there
+        self._noted: UnansweredCall | None = None
+
+    def begin(self, language: str) -> None:
+        """Note the call as one that failed, until it is known to have ended otherwise."""
+        if self._services.unanswered is not None:
+            started = self._started
+            failed = UnansweredKind.FAILED
+            self._noted = UnansweredCall(
+                started.session, failed, started.caller_id, started.dialled, started.language or language, started.at, channel=self._line
+            )
+            self._services.unanswered.begun(self._noted)
+
+    async def account_for(self, state: CallState) -> None:
+        """A caller who wanted a person and had none, or whom nothing served for failures, and who left no message, is called back."""
+        if self._noted is not None and self._services.unanswered is not None:
+            kind = self._wish or (UnansweredKind.FAILED if state.failures and not (state.served or state.transferred) else None)
+            await self._services.unanswered.over(self._noted, None if state.references else kind)
+
+    def break_off(self) -> None:
+        """The call ended against the flow's will."""
+        if self._noted is not None and self._services.unanswered is not None:
+            self._services.unanswered.broken(self._noted)
 
     def write(self, event: Event, asked: Command | None, step: Step) -> None:
         version = self._version if asked is None else {}
@@ -99,8 +127,23 @@ class _Call:
                 return await self._services.capture.take(self._channel, self._intent(command), command)
             case SendText():
                 return await self._send_text(command, state)
+            case Transfer():
+                return await self._transfer(command)
             case _:
                 return await self._channel.perform(command)
+
+    async def _transfer(self, command: Transfer) -> Event:
+        event = await self._channel.perform(command)
+        match event:
+            case TransferEnded(answered=True):
+                self._wish = None
+            case CallerHungUp():
+                self._wish = UnansweredKind.ABANDONED
+            case TransferEnded():
+                self._wish = UnansweredKind.NO_ANSWER
+            case _:
+                self._wish = UnansweredKind.FAILED
+        return event
 
     async def _look_up(self, command: Lookup) -> Event:
         """The caller waits on the line, with keys still taken, and may hang up meanwhile."""

@@ -16,7 +16,7 @@ import hashlib
 import json
 import re
 
-from ivr.calls.ports import MessageIntent
+from ivr.calls.ports import MessageIntent, UnansweredCall, UnansweredKind
 
 RESCUE = "rescue"  # node and topic of a message that was taken while the engine was away
 
@@ -58,3 +58,25 @@ def intent_from_json(text: str) -> MessageIntent:
     if not isinstance(begun_at, str) or (begun := dt.datetime.fromisoformat(begun_at)).tzinfo is None:
         raise ValueError("begun_at must be a time with its zone")
     return MessageIntent(count=count, begun_at=begun, trust=trust, **found)
+
+
+_CALL_TEXTS = ("session", "caller_id", "dialled", "language", "topic", "channel")
+
+
+def call_to_json(call: UnansweredCall) -> str:
+    """The note of a call, one line."""
+    fields: dict[str, str | int] = {name: getattr(call, name) for name in _CALL_TEXTS}
+    return json.dumps(fields | {"kind": call.kind, "trust": call.trust, "begun_at": call.begun_at.isoformat()}, ensure_ascii=False) + "\n"
+
+
+def call_from_json(text: str) -> UnansweredCall:
+    """The call. Raises ValueError unless it is just what `call_to_json` can have written."""
+    found = json.loads(text)
+    if not isinstance(found, dict) or found.keys() != {*_CALL_TEXTS, "kind", "trust", "begun_at"}:
+        raise ValueError("it is not an object with the keys of a call")
+    if not all(isinstance(found[name], str) for name in (*_CALL_TEXTS, "kind", "begun_at")):
+        raise ValueError("all but trust must be texts")
+    kind, begun, trust = UnansweredKind(found.pop("kind")), dt.datetime.fromisoformat(found.pop("begun_at")), found.pop("trust")
+    if begun.tzinfo is None or type(trust) is not int or not 0 <= trust <= 2:
+        raise ValueError("begun_at must have a zone, and trust be 0, 1 or 2")
+    return UnansweredCall(kind=kind, begun_at=begun, trust=trust, **found)

@@ -366,29 +366,42 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """A ticket that is not kept, or was not in time, as the statement names it."""
+    """A promise as the statement has it. `standing` is kept, open or overdue."""
 
     reference: str
+    standing: str
     state: TicketState
+    topic: str
+    dialled: str
     created_at: dt.datetime
     due_at: dt.datetime
-    topic: str
+    resolved_at: dt.datetime | None
+    outcome: str
+    attempts: int
+
+    @property
+    def late(self) -> bool:
+        """Whether the caller had to wait longer than promised."""
+        return self.standing == "overdue" or (self.resolved_at is not None and self.resolved_at > self.due_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """Every promise of a time, and what became of it: promised = kept + open + overdue + missing."""
 
-    promised: int
-    kept: int
-    kept_late: int  # of the kept
-    unreachable: int  # of the kept: closed with proof
-    open: int
-    overdue: int
-    missing: tuple[str, ...]  # the calls that were promised a call back and have no ticket
+    lines: tuple[StatementLine, ...]  # each promise that is in the database
+    missing: tuple[str, ...]  # the calls in which a call back was promised, and which have none
     abandoned: int  # beside it: messages begun of which nothing came, and nothing was promised
-    calls: Mapping[str, int]  # beside it: calls that nobody answered, by kind; each belongs to a ticket
-    late: tuple[StatementLine, ...]  # the overdue ones, by name
+    calls: Mapping[str, int]  # beside it: calls that nobody answered, by kind; each belongs to a ticket, unless the caller had no number
+
+    @property
+    def promised(self) -> int:
+        """All of it."""
+        return len(self.lines) + len(self.missing)
+
+    def count(self, standing: str) -> int:
+        """How many are kept, open or overdue."""
+        return sum(line.standing == standing for line in self.lines)
 
 
 class TicketStore(Protocol):
@@ -487,6 +500,13 @@ class CallbackStore(TicketStore, Protocol):
         agent's telephone failed, it is `claimed` as before.
         """
 
+    async def statement(self, since: dt.datetime, until: dt.datetime, at: dt.datetime, promised: Mapping[str, str]) -> Statement:
+        """Every promise of calls from `since` until before `until`, and how it stands.
+
+        `promised` are sessions in which callers were told that they will be called back, by what is known of them elsewhere; those that
+        have no ticket are named as that says.
+        """
+
     async def close_unreachable(self, reference: str, supervisor: str, text_key: str, note: str, at: dt.datetime) -> bool:
         """Nobody could be reached: three attempts in two parts of the day on two days, and that text message sent. Else False."""
 
@@ -580,6 +600,15 @@ class Spool(Protocol):
 
     def done_intent(self, recording: Path) -> MessageIntent | None:
         """The intent in done/ to which that recording belongs."""
+
+    def note_call(self, call: UnansweredCall, *, durable: bool) -> None:
+        """Note a call, over an earlier note of it; `durable`, so that it survives a power cut. Raises SpoolFailed."""
+
+    def noted_calls(self) -> tuple[UnansweredCall, ...]:
+        """The calls that were noted and not done, oldest first; a note that cannot be read is reported and left."""
+
+    def call_done(self, session: str) -> None:
+        """The note is needed no more."""
 
     def forget_done(self, before: dt.datetime) -> int:
         """Delete the intents that were done before then; how many. Recordings are never deleted here."""

@@ -1,7 +1,8 @@
 """What crashes leave behind is finished here: at start, and every half minute while the line runs.
 
-Four things are looked for. Intents whose message is not accounted for in the database; rows still `capturing` whose call is over;
-recordings that nobody speaks for; claims whose lease has run out. All of it may be done twice, and beside live calls:
+Five things are looked for. Intents whose message is not accounted for in the database; rows still `capturing` whose call is over;
+recordings that nobody speaks for; notes of calls that are over and that nobody answered; claims whose lease has run out.
+All of it may be done twice, and beside live calls:
 
 - A message is left alone while its call is live. The folder and the table are read *before* Asterisk is asked for its live calls, so a call
   that began in between is either not in our hands or in Asterisk's answer. A message that this process is taking is left alone as well.
@@ -29,13 +30,24 @@ from pathlib import Path
 
 from ivr.calls.capture import SHORTEST_MESSAGE
 from ivr.calls.intents import RESCUE
-from ivr.calls.ports import Clock, FoundRecording, LiveCalls, MessageFacts, MessageIntent, Spool, TicketStore
+from ivr.calls.ports import (
+    Clock,
+    FoundRecording,
+    LiveCalls,
+    MessageFacts,
+    MessageIntent,
+    Spool,
+    TicketStore,
+    UnansweredCall,
+    UnansweredKind,
+)
 from ivr.calls.tickets import UNKNOWN_TOPIC
 from ivr.errors import SpoolFailed, StoreFailed
 
 SURELY_OVER = dt.timedelta(seconds=240)
 QUIET = dt.timedelta(seconds=30)
 KEEP_DONE = dt.timedelta(days=7)
+CALL_SURELY_OVER = dt.timedelta(hours=1)
 GIVE_UP_AFTER = 3
 FRAME = 80  # bytes; Asterisk records whole 10 ms frames, its cut-off buffer (32 KiB) is no whole number of them
 FOUND = "found"  # the node of a message of which not even the call is known
@@ -53,6 +65,7 @@ class RecoveryReport:
     waiting: int = 0  # their call is live, or may be; not counted: the messages that this process is taking
     returned: int = 0  # claims that had run out
     complete: bool = True
+    unanswered: int = 0  # calls that nobody answered
 
 
 @dataclass(slots=True)
@@ -62,22 +75,36 @@ class _Tally:
     abandoned: int = 0
     waiting: int = 0
     returned: int = 0
+    unanswered: int = 0
     complete: bool = True
     failures_in_a_row: int = 0
 
     def report(self) -> RecoveryReport:
-        return RecoveryReport(tuple(self.adopted), tuple(self.quarantined), self.abandoned, self.waiting, self.returned, self.complete)
+        found = tuple(self.adopted), tuple(self.quarantined), self.abandoned, self.waiting, self.returned
+        return RecoveryReport(*found, complete=self.complete, unanswered=self.unanswered)
 
 
 class Recovery:
-    """The scan. `busy` are the keys of the messages that this process is taking right now (MessageCapture.busy)."""
+    """The scan. `busy` are the keys of the messages that this process is taking right now (MessageCapture.busy).
 
-    def __init__(self, store: TicketStore, spool: Spool, live_calls: LiveCalls, clock: Clock, busy: Collection[str] = ()) -> None:
+    `calls` are the sessions of the calls that are under way in this process (UnansweredCalls.busy).
+    """
+
+    def __init__(
+        self,
+        store: TicketStore,
+        spool: Spool,
+        live_calls: LiveCalls,
+        clock: Clock,
+        busy: Collection[str] = (),
+        calls: Collection[str] = (),
+    ) -> None:
         self._store = store
         self._spool = spool
         self._live_calls = live_calls
         self._clock = clock
         self._busy = busy
+        self._calls = calls
         self._one_at_a_time = asyncio.Lock()
         self._accounted: set[str] = set()  # recordings that an earlier scan found in the database: it keeps what it has
 
@@ -93,6 +120,7 @@ class Recovery:
 
     async def _scan(self, tally: _Tally) -> None:
         intents = await asyncio.to_thread(self._spool.intents)
+        noted = [call for call in await asyncio.to_thread(self._spool.noted_calls) if call.session not in self._calls]
         found = await asyncio.to_thread(self._spool.recordings, self._accounted)
         rows = await self._store.capturing()
         live = await self._live_calls.live_sessions()  # asked last: see above
@@ -108,7 +136,19 @@ class Recovery:
         for recording in await self._unspoken_for(found, pending.values()):
             with _one_bad_apple(tally):
                 await self._adopt(recording, seen, tally)
+        for call in noted:  # last: a message of the same call has its ticket by now
+            with _one_bad_apple(tally):
+                await self._give_up(call, seen, tally)
         await asyncio.to_thread(self._spool.forget_done, seen.now - KEEP_DONE)
+
+    async def _give_up(self, call: UnansweredCall, seen: _Seen, tally: _Tally) -> None:
+        """Nobody is going to answer that call any more: it is a ticket."""
+        over = abs(seen.now - call.begun_at) > CALL_SURELY_OVER if seen.live is None else call.session not in seen.live
+        if not over or call.session in self._calls:
+            return
+        await self._store.record_unanswered(call, seen.now)
+        await asyncio.to_thread(self._spool.call_done, call.session)
+        tally.unanswered += 1
 
     async def _finish(self, intent: MessageIntent, seen: _Seen, tally: _Tally) -> None:
         facts = await asyncio.to_thread(self._spool.facts, intent)
@@ -144,6 +184,9 @@ class Recovery:
             await self._abandon(intent, facts, seen, tally)
 
     async def _abandon(self, intent: MessageIntent, facts: MessageFacts, seen: _Seen, tally: _Tally) -> None:
+        if intent.node == RESCUE and intent.caller_id:  # the engine was away, and nothing else served that caller
+            await self._store.record_unanswered(_failed(intent), seen.now)
+            tally.unanswered += 1
         await self._store.abandon(intent, "too_short" if facts.size else "no_recording", seen.now, facts)
         tally.abandoned += 1
 
@@ -166,6 +209,19 @@ class _Seen:
             return intent.session not in self.live
         changed_at = self.changed_at.get(recording)
         return abs(self.now - intent.begun_at) > SURELY_OVER and (changed_at is None or abs(self.now - changed_at) > QUIET)
+
+
+def _failed(intent: MessageIntent) -> UnansweredCall:
+    """The call of a message that did not come about."""
+    return UnansweredCall(
+        session=intent.session,
+        kind=UnansweredKind.FAILED,
+        caller_id=intent.caller_id,
+        dialled=intent.dialled,
+        language=intent.language,
+        begun_at=intent.begun_at,
+        channel=intent.channel,
+    )
 
 
 def _unknown(recording: FoundRecording) -> MessageIntent:

@@ -110,6 +110,43 @@ def tickets_close(reference: str, note: str, agent: str) -> None:
             fail(f"the caller has left another message; hear it first: ivr tickets claim {reference}  用户又有新留言")
 
 
+@tickets.command("statement")
+@click.option("--from", "since", type=click.DateTime(["%Y-%m-%d"]), help="First day, in Shanghai.  [default: of this month]")
+@click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]), help="Last day.  [default: today]")
+@click.option("--format", "format_", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
+def tickets_statement(since: dt.datetime | None, until: dt.datetime | None, format_: str) -> None:
+    """Every promise of a time and how it stands: kept, open, overdue, and what is missing. CSV has a line for each, for Excel."""
+    from ivr.bootstrap.desk import statement
+    from ivr.cli.statements import as_csv, as_json, as_text
+
+    today = dt.datetime.now(LINE_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = since.replace(tzinfo=LINE_ZONE) if since else today.replace(day=1)
+    last = until.replace(tzinfo=LINE_ZONE) if until else today
+    if last < first:
+        fail("--to must not be before --from  结束日期早于开始日期")
+    made = statement(read_settings(), first, last + dt.timedelta(days=1))
+    form = {"text": as_text, "json": as_json, "csv": as_csv}[format_]
+    click.echo(form(made, first.date(), last.date()), nl=False)
+    if made.missing:
+        raise click.exceptions.Exit(1)
+
+
+@tickets.command("history")
+@click.argument("reference")
+@_as_json
+def tickets_history(reference: str, format_: str) -> None:
+    """All that happened to a ticket, and who did it."""
+    from ivr.bootstrap.desk import history
+
+    events = history(read_settings(), reference)
+    if format_ == "json":
+        click.echo(_json(events))
+        return
+    for event in events:
+        about = "  ".join(f"{name} {value}" for name, value in event.about.items() if name not in ("note", "sha256"))
+        click.echo(f"{event.at.astimezone(LINE_ZONE):%Y-%m-%d %H:%M:%S}  {event.actor:<10}  {event.kind:<18}  {about}".rstrip())
+
+
 @tickets.command("audit")
 def tickets_audit() -> None:
     """Hold every promise against the records; prints what does not fit. The engine does so every hour."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import gc
 import json
 from collections.abc import Callable, Mapping
@@ -15,13 +16,14 @@ from adapters.backoffice.signatures import SIGNATURES
 from adapters.memory import FixedClock, MemoryBackOffice, MemoryJournal, MemorySpool, MemoryTicketStore
 from ivr.calls.capture import MessageCapture
 from ivr.calls.driver import Services, run_call
-from ivr.calls.ports import LineEvent
+from ivr.calls.ports import LineEvent, Ticket, UnansweredCall, UnansweredKind
+from ivr.calls.unanswered import UnansweredCalls
 from ivr.core.commands import AskDigits, Play
-from ivr.core.events import CallerHungUp, CallStarted, DigitsEntered, NothingHeard, PromptPlayed, Released, TransferEnded
+from ivr.core.events import CallerHungUp, CallStarted, CommandFailed, DigitsEntered, NothingHeard, PromptPlayed, Released, TransferEnded
 from ivr.core.flow import Flow
 from ivr.core.state import Disposition
 from ivr.core.values import Value
-from ivr.errors import BackOfficeFailed, ChannelFailed, UnexpectedEvent
+from ivr.errors import BackOfficeFailed, ChannelFailed, StoreFailed, UnexpectedEvent
 from tests.calls.scripted import Answer, ScriptedChannel
 from tests.core.phone import NOON, compiled, said
 
@@ -61,10 +63,11 @@ class World:
         self.journal = MemoryJournal()
         self.back_office = MemoryBackOffice(SIGNATURES, answer)
         self.capture = MessageCapture(self.store, self.spool, self.clock, 1)
+        self.unanswered = UnansweredCalls(self.store, self.spool, self.clock, store_deadline=dt.timedelta(milliseconds=50))
 
     @property
     def services(self) -> Services:
-        return Services(self.back_office, self.capture, self.journal, self.clock)
+        return Services(self.back_office, self.capture, self.journal, self.clock, unanswered=self.unanswered)
 
     def channel(self, *script: Answer, speech: bytes | None = WHOLE, keys: str = "") -> ScriptedChannel:
         return ScriptedChannel(script, spool=self.spool, speech=speech, keys=keys)
@@ -292,6 +295,97 @@ def test_a_transfer_nobody_answers_offers_a_message():
     channel = world.channel(press("2"), TransferEnded(NOON, answered=False), ENTER, ENTER, Released(NOON))
 
     assert hold(world, channel) is Disposition.TICKET_OPENED
+
+
+# --- calls that nobody answered ---
+
+
+def only_ticket(world: World) -> Ticket:
+    [ticket] = asyncio.run(world.store.tickets(include_ended=True))
+    return ticket
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        ((press("2"), HANG_UP), UnansweredKind.ABANDONED),
+        ((press("2"), TransferEnded(NOON, answered=False), HANG_UP), UnansweredKind.NO_ANSWER),
+        ((press("2"), CommandFailed(NOON, "busy"), HANG_UP), UnansweredKind.FAILED),
+    ],
+    ids=["hangs up while it rings", "hangs up when nobody answers", "the line cannot transfer"],
+)
+def test_a_caller_who_asked_for_a_person_in_vain_is_called_back(script: tuple[LineEvent, ...], kind: UnansweredKind):
+    world = World()
+
+    hold(world, world.channel(*script, speech=b""))
+
+    ticket = only_ticket(world)
+    assert (ticket.caller_id, ticket.dialled, ticket.language, ticket.messages) == (CALLER, "100", "en-US", ())
+    assert [(call.session, call.kind, call.channel) for call in ticket.calls] == [(STARTED.session, kind, "asterisk-1.1")]
+    assert (world.spool.noted_calls(), world.unanswered.busy) == ((), set())
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        (HANG_UP,),
+        (press("2"), TransferEnded(NOON, answered=True), ENTER, Released(NOON)),
+    ],
+    ids=["wanted nothing", "talked"],
+)
+def test_a_caller_who_was_served_or_wanted_nobody_is_not(script: tuple[LineEvent, ...]):
+    world = World()
+
+    hold(world, world.channel(*script))
+
+    assert asyncio.run(world.store.tickets(include_ended=True)) == ()
+    assert world.spool.noted_calls() == ()
+
+
+def test_a_caller_who_left_a_message_after_all_has_one_ticket():
+    world = World()
+
+    hold(world, world.channel(press("2"), TransferEnded(NOON, answered=False), ENTER, ENTER, Released(NOON)))
+
+    ticket = only_ticket(world)
+    assert (len(ticket.messages), ticket.calls) == (1, ())
+
+
+def test_a_caller_whom_nothing_served_because_it_failed_is_called_back():
+    def broken(name: str, arguments: Mapping[str, Value]) -> object:
+        raise BackOfficeFailed("away")
+
+    world = World(broken)
+
+    assert hold(world, world.channel(HANG_UP)) is Disposition.FAILED
+
+    assert [call.kind for call in only_ticket(world).calls] == [UnansweredKind.FAILED]
+
+
+def test_a_line_that_breaks_leaves_the_note_of_its_call_to_the_recovery():
+    world = World()
+
+    async def story() -> None:
+        with pytest.raises(ChannelFailed):
+            await run_call(SILENT, world.channel(ChannelFailed("cut")), world.services, STARTED, "asterisk-1.1")
+        await world.unanswered.settle()
+
+    asyncio.run(story())
+
+    assert [(call.session, call.kind) for call in world.spool.noted_calls()] == [(STARTED.session, UnansweredKind.FAILED)]
+    assert world.unanswered.busy == set()
+
+
+def test_a_wish_that_the_database_does_not_take_waits_on_disk():
+    world = World()
+
+    async def away(call: UnansweredCall, at: dt.datetime) -> str | None:
+        raise StoreFailed("away")
+
+    world.store.record_unanswered = away  # type: ignore[method-assign]
+    hold(world, world.channel(press("2"), HANG_UP))
+
+    assert [call.kind for call in world.spool.noted_calls()] == [UnansweredKind.ABANDONED]
 
 
 # --- ends ---

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.memory import FixedClock, MemoryLiveCalls, MemorySpool, MemoryTicketStore
-from ivr.calls.ports import FoundRecording, MessageFacts, MessageIntent, TicketState
+from ivr.calls.ports import FoundRecording, MessageFacts, MessageIntent, TicketState, UnansweredCall, UnansweredKind
 from ivr.calls.recovery import Recovery, RecoveryReport
 from ivr.errors import SpoolFailed, StoreFailed
 from tests.contracts.stories import CALLER, MINUTE, NOON, SESSION, SPEECH, facts, intent
@@ -29,6 +29,7 @@ class World:
         self.store = MemoryTicketStore()
         self.live = MemoryLiveCalls()
         self.busy: set[str] = set()
+        self.calls: set[str] = set()
 
     def left(self, audio: bytes | None, of: MessageIntent | None = None) -> MessageIntent:
         """An intent and, unless None, its recording."""
@@ -44,7 +45,7 @@ class World:
 
     def scan(self) -> RecoveryReport:
         """What a recovery that has just started finds."""
-        return asyncio.run(Recovery(self.store, self.spool, self.live, self.clock, self.busy).scan())
+        return asyncio.run(Recovery(self.store, self.spool, self.live, self.clock, self.busy, self.calls).scan())
 
     def all(self) -> list[TicketState]:
         return [ticket.state for ticket in asyncio.run(self.store.tickets(include_ended=True))]
@@ -359,3 +360,61 @@ def test_a_call_that_begins_during_the_scan_is_in_nobodys_hands_or_live(world: W
 
     assert world.scan() == RecoveryReport()
     assert [left.session for left in world.spool.intents()] == ["late"]
+
+
+# --- calls that nobody answered ---------------------------------------------------------------------------------
+
+
+CUT_OFF = UnansweredCall(SESSION, UnansweredKind.FAILED, CALLER, "1008611", "zh-CN", NOON)
+
+
+def test_a_call_that_its_engine_left_behind_is_a_ticket_when_asterisk_has_let_go_of_it(world: World):
+    world.spool.note_call(CUT_OFF, durable=False)
+    world.live = MemoryLiveCalls({SESSION})
+    assert world.scan().unanswered == 0
+
+    world.live = MemoryLiveCalls()
+    assert world.scan().unanswered == 1
+
+    [ticket] = asyncio.run(world.store.tickets())
+    assert (ticket.caller_id, ticket.calls) == (CALLER, (CUT_OFF,))
+    assert world.spool.noted_calls() == ()
+
+
+def test_a_call_that_is_under_way_here_is_left_alone(world: World):
+    world.spool.note_call(CUT_OFF, durable=False)
+    world.calls.add(SESSION)
+
+    assert world.scan().unanswered == 0
+    assert world.spool.noted_calls() == (CUT_OFF,)
+
+
+def test_when_asterisk_does_not_answer_a_call_is_over_after_an_hour(world: World):
+    world.spool.note_call(CUT_OFF, durable=False)
+    world.live = MemoryLiveCalls(None)
+
+    world.clock.move(60 * MINUTE)
+    assert world.scan().unanswered == 0
+    world.clock.move(SECOND)
+    assert world.scan().unanswered == 1
+
+
+def test_a_message_that_the_rescue_took_in_a_call_that_broke_is_on_its_ticket(world: World):
+    """The engine dies, the dialplan takes the message: one caller, one ticket."""
+    world.spool.note_call(CUT_OFF, durable=False)
+    world.left(SPEECH, intent(node="rescue", topic="rescue"))
+
+    world.scan()
+
+    [ticket] = asyncio.run(world.store.tickets())
+    assert (len(ticket.messages), len(ticket.calls), ticket.priority) == (1, 1, 100)
+
+
+def test_a_caller_whom_the_rescue_met_and_who_said_nothing_is_called_back(world: World):
+    world.left(None, intent(node="rescue", topic="rescue"))
+
+    report = world.scan()
+
+    assert (report.unanswered, report.abandoned) == (1, 1)
+    [ticket] = asyncio.run(world.store.tickets())
+    assert (ticket.caller_id, ticket.messages, [call.kind for call in ticket.calls]) == (CALLER, (), [UnansweredKind.FAILED])

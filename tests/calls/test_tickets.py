@@ -9,7 +9,7 @@ import re
 import pytest
 
 from adapters.memory import FixedClock, MemoryTicketStore
-from ivr.calls.ports import TicketState
+from ivr.calls.ports import AttemptOutcome, TicketState
 from ivr.calls.tickets import (
     Claimed,
     Closed,
@@ -20,10 +20,14 @@ from ivr.calls.tickets import (
     Returned,
     TakenByAnother,
     TicketDesk,
+    callable_from,
     due_at,
     mask,
     new_reference,
+    part_of_day,
+    retry_at,
 )
+from ivr.core.schedule import Schedule, Span
 from ivr.errors import UnknownTicket
 from tests.contracts.stories import CALLER, MINUTE, NOON, SHANGHAI, facts, intent
 
@@ -50,6 +54,62 @@ def test_a_call_back_is_due_in_two_hours_or_at_ten_in_the_morning(created: str, 
 
     assert due_at(at(created)) == expected
     assert due_at(at(created).astimezone(dt.UTC)) == expected
+
+
+OFFICE = Schedule({day: (Span(dt.time(9), dt.time(12)), Span(dt.time(14), dt.time(18))) for day in range(5)})
+NEVER = Schedule({})
+NIGHT = Schedule({day: (Span(dt.time(20), dt.time(23)),) for day in range(7)})
+
+
+@pytest.mark.parametrize(
+    ("created", "hours", "due"),
+    [
+        ("05T09:30", OFFICE, "05T11:30"),
+        ("05T11:00", OFFICE, "05T15:00"),  # over noon
+        ("05T13:00", OFFICE, "05T16:00"),
+        ("05T17:00", OFFICE, "06T10:00"),
+        ("06T17:30", OFFICE, "09T10:30"),  # over the weekend
+        ("07T12:00", OFFICE, "09T11:00"),
+        ("05T12:00", NEVER, "05T14:00"),  # hours that never come are none
+        ("05T20:00", NIGHT, "06T10:00"),  # open at an hour at which nobody is rung up
+    ],
+)
+def test_on_a_line_with_opening_hours_only_those_count(created: str, hours: Schedule, due: str):
+    assert due_at(at(created), hours) == at(due)
+
+
+@pytest.mark.parametrize(
+    ("moment", "first"), [("05T12:00", "05T12:00"), ("05T20:59", "05T20:59"), ("05T21:00", "06T08:00"), ("06T03:00", "06T08:00")]
+)
+def test_people_are_rung_up_from_eight_to_nine(moment: str, first: str):
+    assert callable_from(at(moment)) == at(first)
+
+
+@pytest.mark.parametrize(("moment", "part"), [("05T08:00", "morning"), ("05T12:00", "afternoon"), ("05T18:00", "evening")])
+def test_a_day_has_three_parts(moment: str, part: str):
+    assert part_of_day(at(moment).astimezone(dt.UTC)) == part
+
+
+BUSY, SILENT = AttemptOutcome.BUSY, AttemptOutcome.NO_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("moment", "outcomes", "again"),
+    [
+        ("05T10:00", [SILENT], "05T10:15"),
+        ("05T10:00", [BUSY], "05T10:05"),
+        ("05T10:00", [BUSY, BUSY], "05T12:00"),
+        ("05T10:00", [SILENT, SILENT, SILENT], "05T12:00"),
+        ("05T13:00", [SILENT, SILENT, SILENT], "05T18:00"),
+        ("05T19:00", [SILENT, SILENT, SILENT], "06T10:00"),
+        ("05T20:50", [SILENT], "06T08:00"),
+        ("05T10:00", [], "05T10:15"),
+    ],
+)
+def test_who_was_not_reached_is_tried_again_soon_then_later_then_in_another_part_of_the_day(
+    moment: str, outcomes: list[AttemptOutcome], again: str
+):
+    assert retry_at(at(moment), outcomes) == at(again)
 
 
 @pytest.mark.parametrize(

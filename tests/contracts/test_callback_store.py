@@ -454,3 +454,30 @@ def test_a_message_of_the_same_call_belongs_to_the_ticket_of_the_call(store: Sql
         assert (await ticket_of(store, reference or "")).priority == 100
 
     asyncio.run(story())
+
+
+def test_the_statement_sums_to_all_that_was_promised_and_names_what_is_missing(store: SqlTicketStore, outbox: TextOutbox):
+    async def story() -> None:
+        kept = await bring_to(store, TicketState.RESOLVED, outbox, "a")
+        waiting = await leave(store, "b", "13900002001", NOON + 3 * HOUR)
+        late = await leave(store, "c", "13900002002", NOON)
+        await leave(store, "d", "13900002003", NOON + 24 * HOUR)  # another day's
+        gone = intent("e", caller="13900002004")
+        await store.begin(gone)
+        await store.abandon(gone, "too_short", NOON)
+        called = await store.record_unanswered(unanswered("f", "13900002005"), NOON)
+        told = {"a": "call a", "b": "call b", "x": "call x"}
+
+        statement = await store.statement(NOON - HOUR, NOON + 12 * HOUR, NOON + 4 * HOUR, told)
+
+        assert {line.reference: line.standing for line in statement.lines} == {
+            kept: "kept",
+            waiting: "open",
+            late: "overdue",
+            called: "overdue",
+        }
+        assert statement.missing == ("call x",)
+        assert statement.promised == 5 == len(statement.missing) + sum(statement.count(one) for one in ("kept", "open", "overdue"))
+        assert (statement.abandoned, statement.calls) == (1, {"abandoned": 1})
+
+    asyncio.run(story())

@@ -6,13 +6,14 @@ import datetime as dt
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.memory import FixedClock, MemorySpool
 from adapters.storage.spool import FileSpool
-from ivr.calls.ports import Spool
+from ivr.calls.ports import Spool, UnansweredCall, UnansweredKind
 from ivr.errors import MessageKeyTaken, UserError
 from tests.contracts.stories import MINUTE, NOON, SPEECH, facts, intent
 
@@ -173,3 +174,36 @@ def test_an_intent_that_cannot_be_read_is_left_where_it_is_and_hides_no_other(tm
 
     assert spool.intents() == (intent(),)
     assert len(list((tmp_path / "intents").glob("broken*"))) == 6
+
+
+def test_calls_are_noted_until_they_are_done(spool: Spool):
+    late = UnansweredCall("0b-2", UnansweredKind.FAILED, "13900001001", "10086", "zh-CN", NOON + MINUTE, "person", 1, "line-2")
+    early = UnansweredCall("0b-1", UnansweredKind.FAILED, "", "10086", "zh-CN", NOON)
+    spool.note_call(late, durable=False)
+    spool.note_call(early, durable=False)
+    assert spool.noted_calls() == (early, late)
+
+    wish = replace(late, kind=UnansweredKind.NO_ANSWER)
+    spool.note_call(wish, durable=True)
+    spool.call_done(early.session)
+    spool.call_done("another")
+
+    assert spool.noted_calls() == (wish,)
+
+
+def test_a_session_is_no_path(tmp_path: Path):
+    spool = FileSpool(tmp_path / "spool")
+    spool.note_call(UnansweredCall("../../x", UnansweredKind.FAILED, "", "10086", "zh-CN", NOON), durable=True)
+
+    assert [path.parent for path in tmp_path.rglob("*.json")] == [tmp_path / "spool" / "calls"]
+    assert (tmp_path / "spool" / "calls").stat().st_mode & 0o777 == 0o700
+    assert [path.stat().st_mode & 0o777 for path in tmp_path.rglob("*.json")] == [0o600]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"session": 1}', '{"kind": "other"}'])
+def test_a_note_that_cannot_be_read_is_left_for_a_person(tmp_path: Path, text: str):
+    spool = FileSpool(tmp_path)
+    (tmp_path / "calls" / "x.json").write_text(text)
+
+    assert spool.noted_calls() == ()
+    assert (tmp_path / "calls" / "x.json").exists()

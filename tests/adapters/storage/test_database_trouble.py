@@ -206,7 +206,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def few_files(tmp_path: Path) -> Iterator[Path]:
     """A file system on which no file can be made once the folders of a spool are there."""
-    yield from _mounted(tmp_path / "disk", "size=1m,nr_inodes=4")
+    yield from _mounted(tmp_path / "disk", "size=1m,nr_inodes=5")
 
 
 def _mounted(folder: Path, options: str) -> Iterator[Path]:
