@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUIETLY := --quiet --disable-pip-version-check
 
-.PHONY: asterisk run demo test install lint prompts voice listen bench mutants reloads clean help
+.PHONY: asterisk run demo test install lint prompts voice listen bench mutants reloads faults clean help
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,10 @@ mutants: .venv/.dev ## load 50,000 broken flows; each must give problems, within
 
 reloads: .venv/.dev asterisk ## publish a thousand times, well and badly, under twenty calls
 	IVR_RELOADS=1000 $(BIN)/python -m pytest -s tests/asterisk/test_reloads.py
+
+faults: .venv/.dev ## kill 300 engines and desks on either database; let fifty agents share 5,000 tickets
+	IVR_KILLS=300 IVR_TICKETS=5000 $(BIN)/python -m pytest -s tests/adapters/storage/test_random_kills.py \
+		tests/adapters/storage/test_agent_kills.py tests/adapters/storage/test_many_agents.py
 
 clean: ## remove what was installed and everything the line has written
 	rm -rf .venv var
