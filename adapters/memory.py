@@ -187,6 +187,12 @@ class MemorySpool:
     def call_done(self, session: str) -> None:
         self._calls.pop(session, None)
 
+    def forget_caller(self, caller_id: str) -> int:
+        theirs = [name for name, (intent, _) in self._done.items() if intent.caller_id == caller_id]
+        for name in theirs:
+            del self._done[name]
+        return len(theirs)
+
     def forget_done(self, before: dt.datetime) -> int:
         old = [name for name, (_, done_at) in self._done.items() if done_at < before]
         for name in old:

@@ -36,6 +36,8 @@ class Settings:
     vosk_models: Mapping[str, Path] = field(default_factory=dict)  # a folder for each language
     voices: tuple[str, ...] | None = None  # what says texts that nobody recorded, the best first; None: what is installed
     piper_voices: Mapping[str, Path] = field(default_factory=dict)  # by language
+    seal_recordings: bool = False  # encrypt them with the data key once their ticket is open
+    keep_days: int = 0  # remove the recordings of answered tickets after so many days; 0: never
     database_address: str = field(default="", repr=False)  # of PostgreSQL, password and all; "" for SQLite
 
     @classmethod
@@ -73,6 +75,8 @@ class Settings:
             vosk_models=_vosk_models(environment.get("IVR_VOSK_MODELS", "")),
             voices=_voices(environment.get("IVR_VOICES", "")),
             piper_voices=_by_language("IVR_PIPER_VOICES", "voices", "one.onnx", environment.get("IVR_PIPER_VOICES", "")),
+            seal_recordings=number("IVR_SEAL_RECORDINGS", 0) > 0,
+            keep_days=number("IVR_KEEP_DAYS", 0),
             database_address=environment.get("IVR_DATABASE", ""),
         )
 

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -256,3 +257,58 @@ def test_the_history_tells_who_did_what(tmp_path: Path, reference: str):
     assert CALLER not in "".join(told)
     events = json.loads(tickets(tmp_path, "history", reference, "--format", "json")[1])
     assert [event["kind"] for event in events] == ["begun", "opened", "message_kept", "claimed"]
+
+
+def callers(var: Path, *arguments: str) -> tuple[int, str]:
+    done = ivr("callers", *arguments, IVR_VAR=str(var))
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_message_is_heard_as_wav(tmp_path: Path, reference: str):
+    assert tickets(tmp_path, "audio", reference, "-o", str(tmp_path / "m.wav")) == (0, "")
+
+    heard = (tmp_path / "m.wav").read_bytes()
+    assert heard.startswith(b"RIFF")
+    assert heard.endswith(b"\xd5" * 24_000)
+    assert tickets(tmp_path, "audio", reference, "--message", "2") == (1, f"ivr: ticket {reference} has no message 2\n")
+
+
+def test_old_recordings_of_answered_tickets_are_removed_by_a_command(tmp_path: Path, reference: str):
+    assert tickets(tmp_path, "purge", "--days", "1") == (0, "0 recordings removed  已删除录音\n")
+    tickets(tmp_path, "claim", reference, "--agent", "ann")
+    tickets(tmp_path, "close", reference, "--agent", "ann", "--note", "done")
+
+    assert tickets(tmp_path, "purge", "--days", "1") == (0, "1 recordings removed  已删除录音\n")
+
+    assert list((tmp_path / "spool" / "recordings").iterdir()) == []
+    assert "removed: its time to be kept is over  录音已按期删除\n" in tickets(tmp_path, "show", reference)[1]
+    assert tickets(tmp_path, "audit") == (0, "every promise is kept or waiting  每一个承诺都有记录\n")
+
+
+def test_a_caller_gets_all_that_is_kept_in_one_file(tmp_path: Path, reference: str):
+    out = tmp_path / "all.zip"
+
+    assert callers(tmp_path, "export", CALLER, "-o", str(out)) == (0, f"{out}: 1 tickets, 1 recordings  已导出\n")
+
+    assert out.stat().st_mode & 0o777 == 0o600
+    with zipfile.ZipFile(out) as archive:
+        data = json.loads(archive.read("data.json"))
+        assert archive.read(f"recordings/{reference}-1.wav").endswith(b"\xd5" * 24_000)
+    assert data["number"] == CALLER
+    assert data["tickets"][0]["reference"] == reference
+    assert callers(tmp_path, "export", CALLER, "-o", str(out)) == (1, f"ivr: cannot make {out}: File exists\n")
+
+
+def test_a_caller_is_erased_once_every_ticket_is_answered(tmp_path: Path, reference: str):
+    assert callers(tmp_path, "erase", CALLER, "--yes") == (
+        1,
+        f"this caller waits for a call back ({reference}); answer first, then erase  该用户尚有未回复的工单\n",
+    )
+    tickets(tmp_path, "claim", reference, "--agent", "ann")
+    tickets(tmp_path, "close", reference, "--agent", "ann", "--note", "done")
+
+    assert callers(tmp_path, "erase", CALLER, "--yes") == (0, "erased: 1 tickets, 1 recordings, 0 text messages  已删除\n")
+
+    assert "caller      (zh-CN" in tickets(tmp_path, "show", reference)[1]
+    assert tickets(tmp_path, "audit")[0] == 0
+    assert callers(tmp_path, "export", CALLER, "-o", str(tmp_path / "e.zip"))[1].endswith(": 0 tickets, 0 recordings  已导出\n")

@@ -6,6 +6,7 @@ It reads the database and the recordings, changes nothing, and may run beside li
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -43,6 +44,7 @@ def audit(connection: Connection, key: DataKey, recordings: Path, at: dt.datetim
         *_tickets(connection, at),
         *_clocks(connection, at),
         *_attempts(connection),
+        *_notes(connection, key),
         *_history(connection, key),
     )
 
@@ -108,6 +110,21 @@ def _attempts(connection: Connection) -> Iterator[str]:
     for ticket_id, number in connection.execute(select(t.ticket.c.id, t.ticket.c.attempts).where(t.ticket.c.attempts > 0)):
         if counted.get(ticket_id, 0) != number:
             yield f"ticket {states[ticket_id].reference} has {counted.get(ticket_id, 0)} attempts instead of {number}"
+
+
+def _notes(connection: Connection, key: DataKey) -> Iterator[str]:
+    """The words with which a ticket was closed are those that the history has the hash of, as long as nobody had to forget them."""
+    closed = t.ticket_event.c.kind.in_(("resolved", "closed_unreachable"))
+    joined = (
+        select(t.ticket.c.reference, t.resolution.c.note_enc, t.ticket_event.c.body)
+        .join_from(t.ticket, t.resolution, t.resolution.c.ticket_id == t.ticket.c.id)
+        .join(t.ticket_event, t.ticket_event.c.ticket_id == t.ticket.c.id)
+        .where(closed, t.ticket.c.erased_at.is_(None))
+    )
+    for row in connection.execute(joined).all():
+        told = json.loads(row.body).get("note")
+        if told is not None and told != key.joinable(key.decrypt(row.note_enc)).hex():
+            yield f"the note of ticket {row.reference} is not the one it was closed with"
 
 
 def _history(connection: Connection, key: DataKey) -> Iterator[str]:

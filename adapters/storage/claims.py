@@ -7,7 +7,7 @@ import json
 import secrets
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, ScalarSelect, func, or_, select, update
 
 from adapters.storage import tables as t
 from adapters.storage.rows import ENGINE, TicketRows, is_waiting
@@ -176,7 +176,7 @@ class Claims(TicketRows):
             claim_token=row.claim_token + 1,
             claim_key=request,
             lease_until=until,
-            heard=_kept(connection, row.id),
+            heard=_how_many(row.id),
         )
         self.note(connection, row.id, at, by or agent, "claimed", {"for": agent} if by else {})
 
@@ -308,7 +308,11 @@ def _is_proven(connection: Connection, ticket_id: int, text_key: str) -> bool:
     return bool(attempts >= 3 and days >= 2 and parts >= 2 and state == "sent")
 
 
+def _how_many(ticket_id: int) -> ScalarSelect[int]:
+    """Counts the messages of a ticket, within another statement."""
+    return select(func.count()).where(t.message.c.ticket_id == ticket_id, t.message.c.state == "captured").scalar_subquery()
+
+
 def _kept(connection: Connection, ticket_id: int) -> int:
     """How many messages the ticket has."""
-    kept = select(func.count()).where(t.message.c.ticket_id == ticket_id, t.message.c.state == "captured")
-    return connection.scalar(kept) or 0
+    return connection.scalar(select(_how_many(ticket_id))) or 0

@@ -169,6 +169,54 @@ def read_calls(folder: Path, since: dt.date | None = None) -> Iterator[tuple[str
     yield from begun.items()
 
 
+def forget_caller(folder: Path, key: DataKey, number: str, today: dt.date) -> tuple[int, int]:
+    """Remove what was sealed of a caller's calls, so that they can be read but not replayed; how many calls, and how many of `today`.
+
+    A file of today (UTC) is being written, and is left for another day.
+    """
+    done, left = 0, 0
+    for path in sorted(folder.glob("*.jsonl")):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        theirs = {session for line in lines if (session := _caller_of(line, key, number)) is not None}
+        if path.stem >= today.isoformat():
+            left += len(theirs)
+        elif theirs:
+            done += len(theirs)
+            _rewrite(path, [_unsealed(line) if (match := _SESSION.match(line)) and match[1] in theirs else line for line in lines])
+    return done, left
+
+
+def _caller_of(line: str, key: DataKey, number: str) -> str | None:
+    """The session of an entry that has that number sealed in it."""
+    match = _SESSION.match(line)
+    if match is None or '"sealed"' not in line:
+        return None
+    try:
+        sealed = unseal(json.loads(line), key)
+    except ValueError:
+        return None
+    return match[1] if sealed and number in json.dumps(sealed, ensure_ascii=False) else None
+
+
+def _unsealed(line: str) -> str:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    entry.pop("sealed", None)
+    return json.dumps(entry, ensure_ascii=False)
+
+
+def _rewrite(path: Path, lines: list[str]) -> None:
+    """All of it or nothing."""
+    temporary = path.with_suffix(".tmp")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
 def _torn(descriptor: int) -> bool:
     """Whether the file ends in the middle of a line."""
     size = os.fstat(descriptor).st_size

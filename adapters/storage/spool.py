@@ -2,7 +2,7 @@
 
     intents/<name>.json         a message that is not accounted for yet; <name>.facts beside it: it is whole, and was promised an answer
     done/<name>.json            accounted for; kept for seven days, enough to build the tickets anew after the database was lost
-    recordings/<name>.alaw      written by Asterisk, made durable here, never deleted here
+    recordings/<name>.alaw      written by Asterisk, made durable here, never deleted here; `recordings` seals and purges them
     calls/<session>.json        a call under way, or one that nobody answered and that the database does not have yet
 
 Whatever is written is written durably: temporary file, fsync, then a name, then fsync of the folder. Folders are 0700, files 0600.
@@ -167,6 +167,13 @@ class FileSpool:
     def call_done(self, session: str) -> None:
         with _failing("cannot put a note of a call away"):
             (self._calls / f"{_name_of_call(session)}.json").unlink(missing_ok=True)
+
+    def forget_caller(self, caller_id: str) -> int:
+        with _failing("cannot forget a caller"):
+            theirs = [path for path in self._done.glob("*.json") if (intent := _read(path)) and intent.caller_id == caller_id]
+            for path in theirs:
+                path.unlink(missing_ok=True)
+        return len(theirs)
 
     def forget_done(self, before: dt.datetime) -> int:
         forgotten = 0

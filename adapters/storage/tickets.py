@@ -19,6 +19,7 @@ from adapters.storage.attempts import Attempts
 from adapters.storage.audit import audit, verify
 from adapters.storage.claims import Claims
 from adapters.storage.database import BUSY_MILLISECONDS, Database
+from adapters.storage.keeping import Keeping
 from adapters.storage.keys import DataKey, make_data_key, read_data_key
 from adapters.storage.ledger import Ledger
 from adapters.storage.messages import Messages
@@ -35,7 +36,7 @@ def due_by_the_clock(dialled: str, at: dt.datetime) -> dt.datetime:
     return due_at(at)
 
 
-class SqlTicketStore(Messages, Claims, Attempts, Ledger):
+class SqlTicketStore(Messages, Claims, Attempts, Ledger, Keeping):
     """The ports TicketStore and CallbackStore. `recordings` is the folder that file names in the database refer to."""
 
     def __init__(

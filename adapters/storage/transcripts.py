@@ -103,7 +103,7 @@ def _unheard(query: Select[Any], languages: Collection[str] | None) -> Select[An
     found = (
         query.join_from(ticket, message, message.c.ticket_id == ticket.c.id)
         .outerjoin(t, t.c.key == message.c.key)
-        .where(ticket.c.state.not_in(ENDED), message.c.state == "captured")
+        .where(ticket.c.state.not_in(ENDED), message.c.state == "captured", ~message.c.sealed, message.c.purge.is_(None))
         .where(t.c.key.is_(None) | (t.c.state == TranscriptState.WAITING))
     )
     return found if languages is None else found.where(message.c.language.in_(sorted(languages)))

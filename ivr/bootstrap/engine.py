@@ -61,6 +61,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 RECOVERY_EVERY = 30.0  # seconds
 SWEEP_EVERY = 10.0  # between two looks at the clocks of tickets
 AUDIT_EVERY = 3600.0
+UNHEARD = dt.timedelta(hours=1)  # so long a recording stays in the clear for those who transcribe it
 FOLLOW_EVERY = 0.25  # between two looks at what has been published
 WAKE_EVERY = 2.0
 DRAIN = 120.0  # seconds that calls have to finish when the engine is told to stop
@@ -276,6 +277,7 @@ class Engine:
             waiting = 0
             try:
                 waiting = await self._scan()
+                await self._keep_house()
                 if time.monotonic() - audited >= AUDIT_EVERY or not audited:
                     audited = time.monotonic()
                     for finding in await self._store.audit(now()):
@@ -301,6 +303,16 @@ class Engine:
                 _log.warning("sweep_failed", reason=str(error))
             except Exception:  # the promise must outlive a bug in one sweep
                 _log.exception("sweep_failed")
+
+    async def _keep_house(self) -> None:
+        """Recordings become private, and go when their time is over."""
+        try:
+            if self._settings.seal_recordings:
+                await self._store.seal_recordings(now(), UNHEARD if self._transcripts else dt.timedelta(0))
+            if self._settings.keep_days and (purged := await self._store.purge(now() - dt.timedelta(days=self._settings.keep_days), now())):
+                _log.info("recordings_purged", recordings=purged)
+        except StoreFailed as error:
+            _log.warning("housekeeping_failed", reason=str(error))
 
     async def _scan(self) -> int:
         report = await self._recovery.scan()

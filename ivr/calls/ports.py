@@ -610,6 +610,9 @@ class Spool(Protocol):
     def call_done(self, session: str) -> None:
         """The note is needed no more."""
 
+    def forget_caller(self, caller_id: str) -> int:
+        """Delete the intents of that caller that are done; how many."""
+
     def forget_done(self, before: dt.datetime) -> int:
         """Delete the intents that were done before then; how many. Recordings are never deleted here."""
 

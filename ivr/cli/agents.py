@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import click
 
-from ivr.calls.ports import MessageTranscript, TranscriptState
+from ivr.calls.ports import Message, MessageTranscript, TranscriptState
 from ivr.calls.tickets import LINE_ZONE, TicketDesk, TicketDetails, TicketLine
 from ivr.cli.common import fail
 from ivr.cli.common import settings as read_settings
@@ -147,6 +147,26 @@ def tickets_history(reference: str, format_: str) -> None:
         click.echo(f"{event.at.astimezone(LINE_ZONE):%Y-%m-%d %H:%M:%S}  {event.actor:<10}  {event.kind:<18}  {about}".rstrip())
 
 
+@tickets.command("audio")
+@click.argument("reference")
+@click.option("--message", "number", type=click.IntRange(1), default=1, show_default=True, help="Which of its messages.")
+@click.option("--output", "-o", type=click.File("wb"), default="-", help="A WAV file; else standard output.")
+def tickets_audio(reference: str, number: int, output: BinaryIO) -> None:
+    """A message as WAV, sealed or not."""
+    from ivr.bootstrap.keeping import audio
+
+    output.write(audio(read_settings(), reference, number))
+
+
+@tickets.command("purge")
+@click.option("--days", type=click.IntRange(1), required=True, help="How old they must be.")
+def tickets_purge(days: int) -> None:
+    """Remove the recordings of answered tickets that are older than so many days; the history keeps their hashes."""
+    from ivr.bootstrap.keeping import purge
+
+    click.echo(f"{purge(read_settings(), days)} recordings removed  已删除录音")
+
+
 @tickets.command("audit")
 def tickets_audit() -> None:
     """Hold every promise against the records; prints what does not fit. The engine does so every hour."""
@@ -190,10 +210,10 @@ def _print_details(details: TicketDetails, format_: str) -> None:
     click.echo(f"topic     {line.topic}")
     overdue = " (overdue)" if line.overdue else ""
     click.echo(f"left      {line.created_at:%Y-%m-%d %H:%M}, due {line.due_at:%Y-%m-%d %H:%M}{overdue}  (Shanghai time)")
-    for message in details.messages:
+    for number, message in enumerate(details.messages, start=1):
         at = message.recorded_at.astimezone(LINE_ZONE)
         click.echo(f"message   {at:%m-%d %H:%M}, {message.seconds:.1f} s{' (cut short)' if message.partial else ''}")
-        click.echo(f"          play -t raw -r 8000 -e a-law -c 1 {message.path}")
+        click.echo(f"          {_how_to_hear(line.reference, number, message)}")
         for told in transcript_lines(message.transcript):
             click.echo(f"          {told}")
     if details.note:
@@ -221,6 +241,14 @@ def transcript_lines(transcript: MessageTranscript | None) -> tuple[str, ...]:
             assert heard is not None
             sure = next(word for least, word in SURENESS if heard.confidence >= least)
             return (f"{TRUTH}  ({heard.language}, 可信度 confidence {sure} {heard.confidence:.2f}, {heard.engine})", heard.text)
+
+
+def _how_to_hear(reference: str, number: int, message: Message) -> str:
+    if message.purged:
+        return "removed: its time to be kept is over  录音已按期删除"
+    if message.sealed:
+        return f"ivr tickets audio {reference} --message {number} | play -t wav -"
+    return f"play -t raw -r 8000 -e a-law -c 1 {message.path}"
 
 
 def _json(thing: object) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
+from ivr.cli.common import fail
 from ivr.cli.common import settings as read_settings
 
 
@@ -39,7 +41,7 @@ def sms_list(limit: int, format_: str) -> None:
 
 @click.group()
 def callers() -> None:
-    """Callers who are remembered: those who chose a language."""
+    """What is kept of callers: hand it out, erase it, forget the language they chose."""
 
 
 @callers.command("forget")
@@ -50,3 +52,29 @@ def callers_forget(number: str) -> None:
 
     found = forget_caller(read_settings(), number)
     click.echo("forgotten  已删除" if found else "nothing was remembered of that number  没有该号码的记录")
+
+
+@callers.command("export")
+@click.argument("number")
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The ZIP file to make.")
+def callers_export(number: str, output: Path) -> None:
+    """All that is kept of the caller with NUMBER: data.json and the recordings as WAV, in one ZIP file."""
+    from ivr.bootstrap.keeping import export
+
+    tickets, recordings = export(read_settings(), number, output)
+    click.echo(f"{output}: {tickets} tickets, {recordings} recordings  已导出")
+
+
+@callers.command("erase")
+@click.argument("number")
+@click.confirmation_option(prompt="This cannot be undone. Erase everything of this caller?  确定删除该用户的全部数据吗？")
+def callers_erase(number: str) -> None:
+    """Erase the caller with NUMBER: number, notes, recordings, text messages, the remembered language. Answered tickets stay, of nobody."""
+    from ivr.bootstrap.keeping import erase
+
+    erased, today = erase(read_settings(), number)
+    if erased.waiting:
+        fail(f"this caller waits for a call back ({', '.join(erased.waiting)}); answer first, then erase  该用户尚有未回复的工单")
+    click.echo(f"erased: {erased.tickets} tickets, {erased.recordings} recordings, {erased.texts} text messages  已删除")
+    if today:
+        click.echo(f"{today} calls of today are still sealed in the journal; erase again tomorrow  今天的通话记录请明天再删除一次")
