@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -13,9 +14,19 @@ import pytest
 
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.transcripts import SqlTranscriptStore
-from ivr.calls.ports import MessageFacts, MessageIntent, MessageTranscript, Transcript, TranscriptState
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.ports import (
+    MessageFacts,
+    MessageIntent,
+    MessageTranscript,
+    Transcript,
+    TranscriptState,
+    UnansweredCall,
+    UnansweredKind,
+)
+from ivr.calls.tickets import LINE_ZONE, callable_from
 from ivr.cli.agents import transcript_lines
+from tests.contracts.stories import try_in_vain
+from tests.databases import new_database
 from tests.test_cli import ivr
 
 CALLER = "13900001008"
@@ -55,7 +66,7 @@ def test_a_ticket_is_listed_claimed_closed_and_gone(tmp_path: Path, reference: s
     closed = tickets(tmp_path, "close", reference, "--agent", "ann", "--note", "called back, explained the bill")
 
     assert listed[0] == 0
-    assert f"{reference}     open      2026-03-05 14:00! 139****1008   callback    1 (3 s)" in listed[1]
+    assert f"{reference}     open        2026-03-05 14:00! 139****1008   callback    1 (3 s)" in listed[1]
     assert CALLER not in listed[1]
     assert f"caller    {CALLER}" in claimed[1]
     assert "message   03-05 12:00, 3.0 s\n          play -t raw -r 8000 -e a-law -c 1 " in claimed[1]
@@ -312,3 +323,66 @@ def test_a_caller_is_erased_once_every_ticket_is_answered(tmp_path: Path, refere
     assert "caller      (zh-CN" in tickets(tmp_path, "show", reference)[1]
     assert tickets(tmp_path, "audit")[0] == 0
     assert callers(tmp_path, "export", CALLER, "-o", str(tmp_path / "e.zip"))[1].endswith(": 0 tickets, 0 recordings  已导出\n")
+
+
+def test_the_next_ticket_is_taken_without_naming_it(tmp_path: Path, reference: str):
+    """In the hours in which people may be rung up, that is; which those are does not depend on the command."""
+    now = dt.datetime.now(LINE_ZONE)
+    code, told = tickets(tmp_path, "next", "--agent", "ann")
+
+    if callable_from(now) == now:
+        assert code == 0
+        assert f"ticket    {reference}  claimed by ann\ncaller    {CALLER}" in told
+    assert tickets(tmp_path, "next", "--agent", "bob") == (1, "nobody waits who may be called now  现在没有可回复的工单\n")
+
+
+def test_a_ticket_shows_its_unanswered_calls_and_attempts_without_numbers(tmp_path: Path, reference: str):
+    store = SqlTicketStore.open(tmp_path / "selfline.db", tmp_path / "secrets" / "data_key", tmp_path / "spool" / "recordings")
+    at = dt.datetime(2026, 3, 5, 12, 30, tzinfo=LINE_ZONE)
+
+    async def more() -> None:
+        await store.record_unanswered(UnansweredCall("7b", UnansweredKind.NO_ANSWER, CALLER, "1008611", "zh-CN", at), at)
+        await try_in_vain(store, reference, at)
+
+    asyncio.run(more())
+    store.close()
+
+    shown = tickets(tmp_path, "show", reference)[1]
+
+    assert "call      03-05 12:30, nobody answered  无人接听\n" in shown
+    assert "attempt   03-05 12:30 by li, no_answer\n" in shown
+    assert CALLER not in shown + tickets(tmp_path, "show", reference, "--format", "json")[1]
+
+
+def test_the_commands_work_on_postgresql_as_well(tmp_path: Path):
+    address = str(new_database("postgresql", tmp_path))
+    store = SqlTicketStore.open(address, tmp_path / "secrets" / "data_key", tmp_path / "spool" / "recordings")
+    at = dt.datetime.now(LINE_ZONE)
+    asyncio.run(store.record_unanswered(UnansweredCall("7b", UnansweredKind.BUSY, CALLER, "10086", "zh-CN", at), at))
+    store.close()
+
+    listed = ivr("tickets", "list", IVR_VAR=str(tmp_path), IVR_DATABASE=address)
+    refused = ivr("tickets", "list", IVR_VAR=str(tmp_path), IVR_DATABASE="mysql://me:secret@x/y")
+
+    assert "139****1008   unanswered  0 (0 s)" in listed.stdout
+    assert ivr("tickets", "audit", IVR_VAR=str(tmp_path), IVR_DATABASE=address).returncode == 0
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("ivr: IVR_DATABASE must be the address of a PostgreSQL database")
+    assert "secret" not in refused.stderr
+    assert not (tmp_path / "selfline.db").exists()
+
+
+def test_the_audit_names_promises_without_tickets_and_recordings_without_messages(tmp_path: Path, reference: str):
+    at = dt.datetime.now(LINE_ZONE) - dt.timedelta(hours=1)
+    (tmp_path / "journal").mkdir()
+    entry = {"session": "0b2c9d3e-0000", "at": at.isoformat(), "notes": [{"type": "TicketPromised"}]}
+    (tmp_path / "journal" / f"{at.astimezone(dt.UTC):%Y-%m-%d}.jsonl").write_text(json.dumps(entry) + "\n")
+    stray = tmp_path / "spool" / "recordings" / "stray.alaw"
+    stray.write_bytes(b"x")
+    os.utime(stray, (at.timestamp(), at.timestamp()))
+
+    code, told = tickets(tmp_path, "audit")
+
+    assert code == 1
+    assert "the recording stray.alaw belongs to no message\n" in told
+    assert f"call 0b2c9d3e of {at:%Y-%m-%d %H:%M} was promised a call back and has no ticket\n" in told

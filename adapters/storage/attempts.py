@@ -14,7 +14,7 @@ from adapters.storage import tables as t
 from adapters.storage.claims import UNREACHED, holds, live_attempt
 from adapters.storage.rows import ENGINE, TicketRows, as_attempt, is_waiting
 from ivr.calls.ports import HELD, Attempt, AttemptOutcome, AttemptState, Refused, TicketState
-from ivr.calls.tickets import ATTEMPTS_A_DAY, CALLS_A_DAY, LINE_ZONE, SHORTEST_TALK, part_of_day, retry_at
+from ivr.calls.tickets import ATTEMPTS_A_DAY, CALLS_A_DAY, LINE_ZONE, SHORTEST_TALK, callable_from, part_of_day, retry_at
 
 FAILPOINTS = ("attempt_uncommitted", "attempt_committed", "outcome_uncommitted", "outcome_committed")
 
@@ -34,6 +34,8 @@ class Attempts(TicketRows):
             row = self.locked_by_reference(connection, reference)
             if not holds(row, agent, token) or row.lease_until <= at or row.state == TicketState.TALKING:
                 return Refused("not_yours")
+            if callable_from(at) != at:
+                return Refused("hours")
             if (live := live_attempt(connection, row.id)) is not None:
                 planned = live.state == AttemptState.PLANNED and live.claim_token == token
                 return as_attempt(live) if planned else Refused("unsettled")

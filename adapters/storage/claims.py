@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, ScalarSelect, func, or_, select, update
 from adapters.storage import tables as t
 from adapters.storage.rows import ENGINE, TicketRows, is_waiting
 from ivr.calls.ports import HELD, AttemptOutcome, AttemptState, Escalation, Outcome, Ticket, TicketEvent, TicketState
-from ivr.calls.tickets import LEASE_LOST, OVERDUE
+from ivr.calls.tickets import LEASE_LOST, OVERDUE, callable_from
 from ivr.errors import UnknownTicket
 
 FAILPOINTS = ("claim_uncommitted", "claim_committed", "resolve_uncommitted", "resolve_committed")
@@ -74,6 +74,8 @@ class Claims(TicketRows):
         return ticket
 
     async def claim_next(self, agent: str, at: dt.datetime, lease: dt.timedelta | None = None) -> Ticket | None:
+        if callable_from(at) != at:
+            return None
         request = secrets.token_hex(8)  # the same for each time that the work is done: an answer that was lost is not another ticket
         tries = 0
         ready = (

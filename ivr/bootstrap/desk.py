@@ -8,14 +8,14 @@ import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
-from adapters.storage.figures import promises
 from adapters.storage.spool import FileSpool
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.transcripts import SqlTranscriptStore
+from ivr.bootstrap.auditing import audit_all, promised_calls
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.stores import open_for_an_errand
 from ivr.calls.ports import Statement, TicketEvent
-from ivr.calls.tickets import LINE_ZONE, TicketDesk
+from ivr.calls.tickets import TicketDesk, TicketDetails
 from ivr.config import Settings
 
 Result = TypeVar("Result")
@@ -29,7 +29,7 @@ def at_desk(settings: Settings, work: Callable[[TicketDesk], Awaitable[Result]])
 async def at_desk_now(settings: Settings, work: Callable[[TicketDesk], Awaitable[Result]]) -> Result:
     """The same, inside a running loop."""
     async with _store(settings) as store:
-        return await work(TicketDesk(store, now, SqlTranscriptStore(store.database, store.key, settings.recordings)))
+        return await work(_desk(settings, store))
 
 
 def audit(settings: Settings) -> tuple[str, ...]:
@@ -37,24 +37,29 @@ def audit(settings: Settings) -> tuple[str, ...]:
 
     async def errand() -> tuple[str, ...]:
         async with _store(settings) as store:
-            return await store.audit(now())
+            return await audit_all(settings, store, FileSpool(settings.spool), now())
 
     return asyncio.run(errand())
 
 
 def statement(settings: Settings, since: dt.datetime, until: dt.datetime) -> Statement:
     """Every promise of that time. What callers were told is read in the journal, what the database does not have yet in the spool."""
-    told = promises(settings.var / "journal", since, until)
-    waiting = {intent.session for intent in FileSpool(settings.spool).intents()}
-    named = {
-        session: f"call {session[:8]} of {at.astimezone(LINE_ZONE):%Y-%m-%d %H:%M}"
-        + (", which waits on disk" if session in waiting else "")
-        for session, at in told.items()
-    }
+    named = promised_calls(settings, since, until)
 
     async def errand() -> Statement:
         async with _store(settings) as store:
             return await store.statement(since, until, now(), named)
+
+    return asyncio.run(errand())
+
+
+def claim_next(settings: Settings, agent: str) -> TicketDetails | None:
+    """The ticket that is this agent's now; None when nobody waits who may be called."""
+
+    async def errand() -> TicketDetails | None:
+        async with _store(settings) as store:
+            ticket = await store.claim_next(agent, now())
+            return await _desk(settings, store).show(ticket.reference, agent) if ticket else None
 
     return asyncio.run(errand())
 
@@ -67,6 +72,10 @@ def history(settings: Settings, reference: str) -> tuple[TicketEvent, ...]:
             return await store.history(reference)
 
     return asyncio.run(errand())
+
+
+def _desk(settings: Settings, store: SqlTicketStore) -> TicketDesk:
+    return TicketDesk(store, now, SqlTranscriptStore(store.database, store.key, settings.recordings))
 
 
 @contextlib.asynccontextmanager

@@ -35,6 +35,7 @@ from adapters.telephony.ami import AmiLiveCalls
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.ears_link import EarsLink
 from adapters.telephony.fastagi_server import FastAgiServer
+from ivr.bootstrap.auditing import audit_all
 from ivr.bootstrap.logs import configure_logging
 from ivr.bootstrap.publishing import publish_first
 from ivr.bootstrap.serving import ServedLines
@@ -280,7 +281,7 @@ class Engine:
                 await self._keep_house()
                 if time.monotonic() - audited >= AUDIT_EVERY or not audited:
                     audited = time.monotonic()
-                    for finding in await self._store.audit(now()):
+                    for finding in await audit_all(self._settings, self._store, self._spool, now()):
                         _log.error("audit", finding=finding)
             except Exception:  # the promise must outlive a bug in one scan: it is logged, and the next scan comes
                 _log.exception("recovery_failed")

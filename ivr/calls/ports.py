@@ -301,7 +301,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why there is no attempt now: not_yours, unsettled (the last one's end is unknown), ticket_limit or number_limit (too many today)."""
+    """Why there is no attempt now.
+
+    not_yours, hours (nobody is rung up at this one), unsettled (nobody knows how the last one ended), ticket_limit or number_limit (too
+    many today).
+    """
 
     reason: str
 

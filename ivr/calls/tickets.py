@@ -17,6 +17,7 @@ from ivr.calls.ports import (
     ENDED,
     HELD,
     UNANSWERED,
+    Attempt,
     AttemptOutcome,
     Clock,
     Message,
@@ -26,6 +27,7 @@ from ivr.calls.ports import (
     TicketState,
     TicketStore,
     TranscriptStore,
+    UnansweredKind,
 )
 from ivr.core.schedule import Schedule, closes_next, is_open, opens_next
 from ivr.errors import StoreFailed, UnknownTicket
@@ -149,6 +151,15 @@ class TicketLine:
 
 
 @dataclass(frozen=True, slots=True)
+class CallLine:
+    """A call that nobody answered, as a ticket shows it."""
+
+    at: dt.datetime
+    kind: UnansweredKind
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
 class TicketDetails:
     """A ticket with all there is to know for a call back. The caller's number is whole only for the agent who has claimed it."""
 
@@ -157,6 +168,8 @@ class TicketDetails:
     messages: tuple[Message, ...]
     note: str | None
     resolved_at: dt.datetime | None
+    calls: tuple[CallLine, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +307,8 @@ class TicketDesk:
             messages=tuple(replace(message, transcript=heard.get(message.key)) for message in ticket.messages),
             note=ticket.note,
             resolved_at=ticket.resolved_at,
+            calls=tuple(CallLine(call.begun_at, call.kind, call.session) for call in ticket.calls),
+            attempts=ticket.attempts,
         )
 
     async def _heard(self, ticket: Ticket) -> Mapping[str, MessageTranscript]:

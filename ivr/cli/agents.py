@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
-from ivr.calls.ports import Message, MessageTranscript, TranscriptState
+from ivr.calls.ports import Message, MessageTranscript, Outcome, TranscriptState
 from ivr.calls.tickets import LINE_ZONE, TicketDesk, TicketDetails, TicketLine
 from ivr.cli.common import fail
 from ivr.cli.common import settings as read_settings
@@ -27,6 +27,7 @@ def tickets() -> None:
 
 
 _as_json = click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+_OUTCOMES = [outcome.value for outcome in Outcome if outcome is not Outcome.UNREACHABLE]
 _agent = click.option("--agent", default=getpass.getuser, show_default="your user name", help="Who you are.")
 
 
@@ -42,7 +43,7 @@ def tickets_list(include_ended: bool, format_: str) -> None:
     if not lines:
         click.echo("no tickets are waiting  没有待处理的工单")
         return
-    click.echo("reference  state     due (Shanghai)    caller        topic       messages    claimed by")
+    click.echo("reference  state       due (Shanghai)    caller        topic       messages    claimed by")
     for line in lines:
         click.echo(_row(line))
 
@@ -73,6 +74,19 @@ def tickets_claim(reference: str, agent: str, format_: str) -> None:
             fail(f"ticket {reference} is {state.value} already  工单已结束")
 
 
+@tickets.command("next")
+@_agent
+@_as_json
+def tickets_next(agent: str, format_: str) -> None:
+    """Take the ticket that is next: by priority, then by the time of the first call; nobody who may not be rung up at this hour."""
+    from ivr.bootstrap.desk import claim_next
+
+    details = claim_next(read_settings(), agent)
+    if details is None:
+        fail("nobody waits who may be called now  现在没有可回复的工单")
+    _print_details(details, format_)
+
+
 @tickets.command("release")
 @click.argument("reference")
 @_agent
@@ -92,12 +106,13 @@ def tickets_release(reference: str, agent: str) -> None:
 @tickets.command("close")
 @click.argument("reference")
 @click.option("--note", required=True, help="What the caller was told.")
+@click.option("--outcome", type=click.Choice(_OUTCOMES), default=_OUTCOMES[0], show_default=True, help="What came of it.")
 @_agent
-def tickets_close(reference: str, note: str, agent: str) -> None:
+def tickets_close(reference: str, note: str, outcome: str, agent: str) -> None:
     """The caller has been called back."""
-    from ivr.calls.tickets import Closed, Ended, NewMessage, NoteMissing, NotYours
+    from ivr.calls.tickets import CallUnderWay, Closed, Ended, NewMessage, NoteMissing, NotYours
 
-    match _at_desk(lambda desk: desk.close(reference, agent, note)):
+    match _at_desk(lambda desk: desk.close(reference, agent, note, Outcome(outcome))):
         case Closed():
             click.echo(f"ticket {reference} is closed  工单已办结")
         case NotYours(assignee=assignee):
@@ -106,6 +121,8 @@ def tickets_close(reference: str, note: str, agent: str) -> None:
             fail(f"ticket {reference} is {state.value} already  工单已结束")
         case NoteMissing():
             fail("say in the note what the caller was told  请填写回复内容")
+        case CallUnderWay():
+            fail(f"the call back of ticket {reference} is not over yet  回电尚未结束")
         case NewMessage():
             fail(f"the caller has left another message; hear it first: ivr tickets claim {reference}  用户又有新留言")
 
@@ -193,7 +210,7 @@ def _at_desk(work: Callable[[TicketDesk], Awaitable[Result]]) -> Result:
 def _row(line: TicketLine) -> str:
     due = line.due_at.strftime("%Y-%m-%d %H:%M") + ("!" if line.overdue else " ")
     messages = f"{line.messages} ({line.seconds:.0f} s)"
-    row = f"{line.reference:<9}  {line.state.value:<8}  {due} {line.caller:<12}  {line.topic:<10}  {messages:<10}  {line.assignee or ''}"
+    row = f"{line.reference:<9}  {line.state.value:<10}  {due} {line.caller:<12}  {line.topic:<10}  {messages:<10}  {line.assignee or ''}"
     return row.rstrip()
 
 
@@ -216,6 +233,11 @@ def _print_details(details: TicketDetails, format_: str) -> None:
         click.echo(f"          {_how_to_hear(line.reference, number, message)}")
         for told in transcript_lines(message.transcript):
             click.echo(f"          {told}")
+    for call in details.calls:
+        click.echo(f"call      {call.at.astimezone(LINE_ZONE):%m-%d %H:%M}, {_KINDS[call.kind]}")
+    for attempt in details.attempts:
+        begun = attempt.begun_at.astimezone(LINE_ZONE)
+        click.echo(f"attempt   {begun:%m-%d %H:%M} by {attempt.agent}, {attempt.outcome or attempt.state}")
     if details.note:
         click.echo(f"note      {details.note}")
 
@@ -241,6 +263,14 @@ def transcript_lines(transcript: MessageTranscript | None) -> tuple[str, ...]:
             assert heard is not None
             sure = next(word for least, word in SURENESS if heard.confidence >= least)
             return (f"{TRUTH}  ({heard.language}, 可信度 confidence {sure} {heard.confidence:.2f}, {heard.engine})", heard.text)
+
+
+_KINDS = {
+    "abandoned": "hung up while waiting for a person  等候中挂断",
+    "no_answer": "nobody answered  无人接听",
+    "busy": "all agents were busy  坐席全忙",
+    "failed": "the line broke  系统故障",
+}
 
 
 def _how_to_hear(reference: str, number: int, message: Message) -> str:

@@ -81,10 +81,13 @@ def test_nobody_is_rung_up_at_night(store: SqlTicketStore):
         reference = await leave(store, "a", at=night)
 
         assert await store.claim_next("li", night + HOUR) is None
-        assert [ticket.reference for ticket in await store.queue(10)] == [reference]
-        morning = await store.claim_next("li", night + 9 * HOUR)
-        assert morning is not None
-        assert morning.not_before == night + 9 * HOUR
+        await leave(store, "b", "13900002001", NOON)
+        assert await store.claim_next("li", night) is None  # one that could have been called at noon
+        assert await store.claim(reference, "li", night)
+        assert await store.begin_attempt(reference, "li", 1, night) == Refused("hours")
+        assert await store.release(reference, "li", 1, night)
+        morning = [await store.claim_next("li", night + 9 * HOUR) for _ in range(2)]
+        assert [ticket.not_before for ticket in morning if ticket] == [NOON, night + 9 * HOUR]
 
     asyncio.run(story())
 

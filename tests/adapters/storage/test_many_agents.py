@@ -6,6 +6,7 @@ IVR_TICKETS sets how many tickets there are; the default is small enough for eve
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import os
 import sys
 import time
@@ -18,6 +19,7 @@ from tests.contracts.stories import MINUTE, NOON, facts, intent
 
 TICKETS = int(os.environ.get("IVR_TICKETS", "300"))
 AGENTS = 50
+WEEK = dt.timedelta(days=7)
 
 
 def test_fifty_agents_share_a_queue_without_one_ticket_being_taken_twice(tmp_path: Path):
@@ -35,7 +37,7 @@ def test_fifty_agents_share_a_queue_without_one_ticket_being_taken_twice(tmp_pat
     async def agent(name: str) -> None:
         while True:
             begun = time.perf_counter()
-            ticket = await store.claim_next(name, NOON + TICKETS * MINUTE)
+            ticket = await store.claim_next(name, NOON + WEEK)
             took.append(time.perf_counter() - begun)
             if ticket is None:
                 return
