@@ -35,7 +35,7 @@ What can be said, and what raises ValueError with a sentence for the person who 
     ordinal   int or whole Decimal from 1 on: a place in a row (第三, third)
     count     int or whole Decimal from 0 on: a number before what is counted (两条, where a number is 二)
     money     int or Decimal in yuan, no finer than a fen, nearer to zero than 10^12; negative is a debt
-    digits    str of 1 to 32 characters 0-9, in groups of three and four (an 11-digit mobile in 3-4-4);
+    digits    str of 1 to 32 characters 0-9, in groups of two to four (an 11-digit mobile in 3-4-4);
               telephone numbers, accounts, ticket references
     volume    int, bytes, from 0 up to 1000 TB (1 GB = 1024 MB); see `quantities.volume` for the unit and the rounding
     duration  datetime.timedelta, not negative; see `quantities.duration` for hours, minutes and seconds

@@ -9,13 +9,15 @@ The rules, in the words of Mandarin, each with a test row of its own in tests/sp
   (一亿零五千: 一亿五千 would be heard as 150 million).
 - 十 and 十二 at the head, 一十 inside (一百一十, 一亿零一十二万).
 - An amount has 元, 角 and 分; 零 stands for missing 角 (三十六元零五分); a debt is 欠费.
+- Digits are said in pairs, each in one breath and one fragment; a reference of six has a pause after each pair. Joined one by one,
+  with a pause in the middle, they were misheard three times as often.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, product
 
 from ivr.speech.quantities import PAUSE, Day, Duration, Money, Number, Unit, Volume, Wording
 
@@ -104,11 +106,11 @@ class Chinese:
         return said
 
     def digits(self, groups: tuple[str, ...]) -> Wording:
-        """幺三九, 零零零零, 幺零零八."""
+        """幺三 九, 零零 零零, 幺零 零八; of six digits 四八, 幺六, 二五."""
         said: list[str] = []
-        for group in groups:
+        for group in _pairs("".join(groups)) if list(map(len, groups)) == [3, 3] else groups:
             said += [PAUSE] if said else []
-            said += [self._says.dialled[int(digit)] for digit in group]
+            said += _pairs("".join(self._says.dialled[int(digit)] for digit in group))
         return said
 
     def volume(self, value: Volume) -> Wording:
@@ -217,6 +219,7 @@ class Chinese:
             chain(
                 ("零", "第", "元", "秒", says.two, says.minus, says.debt),
                 (says.ten_thousand, says.hundred_million, says.minutes, says.hours),
+                ("".join(pair) for pair in product(says.dialled, repeat=2)),
                 *(_TAILS, self._fused, says.dialled, self._units.values(), self._hours.values()),
                 (digit + place for digit in {*_DIGITS[1:], says.two_hundred} for place in "百千"),
                 (says.point + digit for digit in _DIGITS),
@@ -226,6 +229,11 @@ class Chinese:
                 *(table.values() for table in (_ODD_FEN, _MINUTES, _MONTHS, _BILLING_MONTHS, _DAYS, _NEAR_YEARS, _LAST_OF_YEAR)),
             )
         )
+
+
+def _pairs(digits: str) -> list[str]:
+    """Two and two, and the odd one last."""
+    return [digits[place : place + 2] for place in range(0, len(digits), 2)]
 
 
 def _year(year: int) -> Iterable[str]:
