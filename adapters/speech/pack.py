@@ -1,6 +1,7 @@
 """A pack of recordings: which text lies in which a-law file. It ships with the project, one folder per language.
 
-`<language>/manifest.json` lists text, file, SHA-256 and seconds; the files beside it are raw a-law. Nothing here needs a model.
+`<language>/manifest.json` ties every file to its text, voice, version, SHA-256, loudness and length; the files beside it are raw a-law.
+Nothing here needs a model.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ivr.errors import VoiceFailed
 
+HUMAN = "human:"
 _MARKS = "。！？!?.…，；：,;:、"
 
 
@@ -24,7 +27,20 @@ class Recording:
     path: Path
     sha256: str
     seconds: float
-    recipe: str  # which voice said it, and how; another recipe means recording it again
+    voice: str  # who said it: a synthetic voice, or `human:` and a name
+    version: str = ""  # of a synthetic voice and of how it was recorded; another one means recording it again
+    lufs: float = -20.0  # how loud it is, see `loudness`
+    name: str = ""  # of a person's recording: the prompt that it was made for
+
+    @property
+    def human(self) -> bool:
+        """Whether a person said it; no build records over that."""
+        return self.voice.startswith(HUMAN)
+
+    @property
+    def speaker(self) -> str:
+        """The person's name, or the voice's."""
+        return self.voice.removeprefix(HUMAN)
 
 
 class Pack:
@@ -50,13 +66,7 @@ def read_pack(folder: Path, language: str) -> Pack:
     manifest = home / "manifest.json"
     try:
         entries = json.loads(manifest.read_text(encoding="utf-8"))["recordings"]
-        return Pack(
-            language,
-            [
-                Recording(text, home / str(entry["file"]), str(entry["sha256"]), float(entry["seconds"]), str(entry["recipe"]))
-                for text, entry in entries.items()
-            ],
-        )
+        return Pack(language, [_recording(home, text, entry) for text, entry in entries.items()])
     except FileNotFoundError:
         return Pack(language, ())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -65,17 +75,38 @@ def read_pack(folder: Path, language: str) -> Pack:
 
 def write_manifest(folder: Path, language: str, recordings: Iterable[Recording]) -> None:
     """Write the manifest, one recording a line and in the order of the texts, so that a change is a small difference."""
-    lines = [
-        f"    {_json(item.text)}: "
-        + _json({"file": item.path.name, "seconds": round(item.seconds, 3), "recipe": item.recipe, "sha256": item.sha256})
-        for item in sorted(recordings, key=lambda item: item.text)
-    ]
+    lines = [f"    {_json(item.text)}: {_json(_entry(item))}" for item in sorted(recordings, key=lambda item: item.text)]
     text = '{\n  "language": ' + _json(language) + ',\n  "recordings": {\n' + ",\n".join(lines) + "\n  }\n}\n"
     home = folder / language
     home.mkdir(parents=True, exist_ok=True)
     draft = home / "manifest.json.new"
     draft.write_text(text, encoding="utf-8")
     draft.replace(home / "manifest.json")
+
+
+def _recording(home: Path, text: str, entry: Mapping[str, Any]) -> Recording:
+    return Recording(
+        text,
+        home / str(entry["file"]),
+        str(entry["sha256"]),
+        float(entry["seconds"]),
+        str(entry["voice"]),
+        str(entry["version"]),
+        float(entry["lufs"]),
+        str(entry.get("name", "")),
+    )
+
+
+def _entry(item: Recording) -> Mapping[str, object]:
+    return {
+        "file": item.path.name,
+        "seconds": round(item.seconds, 3),
+        "lufs": round(item.lufs, 1),
+        "voice": item.voice,
+        "version": item.version,
+        "sha256": item.sha256,
+        **({"name": item.name} if item.name else {}),
+    }
 
 
 def sha256(content: bytes) -> str:

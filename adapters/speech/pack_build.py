@@ -1,24 +1,32 @@
 """Making the pack: every piece that a line needs, said by the neural voice, trimmed, levelled and coded for the telephone.
 
-Only what is new or differs in text, voice or recipe is recorded again; what nobody needs any more is removed.
+Only what is new or differs in text, voice or recipe is recorded again; what nobody needs any more is removed. What a person has
+recorded (see `studio`) is left alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Protocol
 
 from adapters.speech import audio
 from adapters.speech.audio import Samples
-from adapters.speech.neural import RATE, VOICES, NeuralVoice, voice_version
+from adapters.speech.faults import fault_of
+from adapters.speech.loudness import loudness
+from adapters.speech.neural import RATE, NeuralVoice, voice_name, voice_version
 from adapters.speech.pack import Pack, Recording, read_pack, sha256, write_manifest
 from ivr.errors import VoiceFailed
 
-RECIPE = 2  # of `recorded`, below: raise it when the same text would come out differently
+RECIPE = 2  # of `_said`, below: raise it when the same text would come out differently
 _SPEED = {"zh-CN": 0.9, "en-US": 1.0}
 _MARKS = "。！？!?.…，；：,;:、"
+_SAVED_EVERY = 25  # recordings between two manifests
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,8 @@ class _Carrier:
 
     Said alone, it falls like a sentence and loses a soft beginning: of 30 Mandarin read-outs joined that way, 28 % of the syllables
     were misheard (Whisper base, through a-law); cut out of carriers, 10 %. English is understood either way.
+    The carriers end in a breath and not in a consonant: cut before the closed lips of a 不 or the tongue of a 对, a fragment was
+    heard with a syllable too many.
     """
 
     before: str
@@ -53,6 +63,9 @@ class Speaker(Protocol):
         """The text cut out of a longer sentence."""
 
 
+VoiceFor = Callable[[str, Path], Speaker]
+
+
 @dataclass(frozen=True, slots=True)
 class BuildReport:
     """What a build did, as texts."""
@@ -66,67 +79,76 @@ def build(
     needed: Mapping[str, Iterable[str]],
     folder: Path,
     voice_cache: Path,
-    tell: Callable[[str], None],
-    languages: Iterable[str] | None = None,
-    voice_for: Callable[[str, Path], Speaker] = NeuralVoice,
+    tell: Callable[[int, int], None],
+    voice_for: VoiceFor = partial(NeuralVoice, threads=1),  # noqa: B008 - frozen in all but name
+    workers: int = 1,
 ) -> BuildReport:
-    """Record what is missing in `folder` of the pieces `needed` per language. `tell` hears one line per recording.
+    """Record what is missing, in the processes of `workers`; `tell` hears how many of how many are done.
 
     `needed` comes from `ivr.tools.prompts.needed`; `voice_cache` keeps the voices fetched by npm. Raises VoiceFailed.
-    An interrupted build goes on where it stopped, and the same texts always give the same bytes on the same machine.
+    An interrupted build goes on where it stopped, and the same texts always give the same bytes on the same machine, in
+    whatever order and in however many processes they are recorded.
     """
-    recorded: list[str] = []
-    removed: list[str] = []
-    kept = 0
-    for language in languages or needed:
-        texts = tuple(dict.fromkeys(needed[language]))
-        have = _usable(read_pack(folder, language))
-        missing = [text for text in texts if text not in have]
-        voice = voice_for(language, voice_cache) if missing else None
-        for number, text in enumerate(missing, start=1):
-            assert voice is not None
-            have[text] = _record(voice, language, text, folder / language)
-            tell(f"{language} {number}/{len(missing)} {have[text].seconds:.2f} s  {text}")
-            if number % 25 == 0:
-                write_manifest(folder, language, have.values())
-        gone = [text for text in have if text not in set(texts)]
-        write_manifest(folder, language, [have[text] for text in texts])
-        _sweep(folder / language, {have[text].path.name for text in texts})
-        recorded += missing
-        removed += gone
-        kept += len(texts) - len(missing)
-    return BuildReport(tuple(recorded), kept, tuple(removed))
+    wanted = {language: dict.fromkeys(texts) for language, texts in needed.items()}
+    packs = {language: _usable(read_pack(folder, language)) for language in wanted}
+    missing = {language: [text for text in texts if text not in packs[language]] for language, texts in wanted.items()}
+    jobs = [(language, text) for language, texts in missing.items() for text in texts]
+    for done, (language, text, content) in enumerate(_recorded(jobs, voice_cache, voice_for, workers), 1):
+        packs[language][text] = _kept(folder / language, language, text, content)
+        tell(done, len(jobs))
+        if done % _SAVED_EVERY == 0:
+            write_manifest(folder, language, packs[language].values())
+    removed = [text for language in wanted for text in _finish(folder, language, packs[language], wanted[language])]
+    return BuildReport(tuple(text for _, text in jobs), sum(map(len, wanted.values())) - len(jobs), tuple(removed))
 
 
-def check(needed: Mapping[str, Iterable[str]], folder: Path) -> tuple[str, ...]:
-    """What is wrong with the pack, a sentence each; nothing when the line can say all it needs."""
-    problems: list[str] = []
-    for language, texts in needed.items():
-        pack = read_pack(folder, language)
-        have = _usable(pack) if language in VOICES else dict(pack.recordings)
-        damaged = {recording.text for recording in pack.damaged()}
-        for text in texts:
-            if text in damaged:
-                problems.append(f"{language}: the recording of {text!r} is damaged; run: ivr prompts build")
-            elif text not in pack.recordings:
-                problems.append(f"{language}: {text!r} has not been recorded; run: ivr prompts build")
-            elif text not in have:
-                problems.append(f"{language}: {text!r} was recorded by another voice or recipe; run: ivr prompts build")
-    return tuple(problems)
-
-
-def _recipe(language: str) -> str:
-    return f"{voice_version(language)} recipe {RECIPE}"
+def version_of(language: str, text: str) -> str:
+    """The version that a recording of this text has when it need not be made again."""
+    return f"{voice_version(language, text)} recipe {RECIPE}"
 
 
 def _usable(pack: Pack) -> dict[str, Recording]:
     """What need not be recorded again."""
     damaged = {recording.text for recording in pack.damaged()}
-    recipe = _recipe(pack.language)
-    return {text: item for text, item in pack.recordings.items() if item.recipe == recipe and text not in damaged}
+    return {
+        text: item
+        for text, item in pack.recordings.items()
+        if text not in damaged
+        and (item.human or (item.voice, item.version) == (voice_name(pack.language), version_of(pack.language, text)))
+    }
 
 
-def _record(voice: Speaker, language: str, text: str, home: Path) -> Recording:
+def _recorded(jobs: list[tuple[str, str]], cache: Path, voice_for: VoiceFor, workers: int) -> Iterator[tuple[str, str, bytes]]:
+    """Language, text and a-law of each as it is done."""
+    if workers <= 1 or len(jobs) <= 1:
+        voices: dict[str, Speaker] = {}
+        for language, text in jobs:
+            voice = voices.get(language) or voices.setdefault(language, voice_for(language, cache))
+            yield language, text, _said(voice, language, text)
+        return
+    with ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn")) as pool:
+        under_way = {pool.submit(_said_elsewhere, voice_for, cache, language, text): (language, text) for language, text in jobs}
+        try:
+            for done in as_completed(under_way):
+                yield *under_way[done], done.result()
+        except BrokenProcessPool as error:
+            raise VoiceFailed("a process that records ended before its time; is there enough memory (500 MB each)?") from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _said_elsewhere(voice_for: VoiceFor, cache: Path, language: str, text: str) -> bytes:
+    """The work of another process, which keeps its voice from text to text."""
+    return _said(_voice(voice_for, language, cache), language, text)
+
+
+@lru_cache(maxsize=1)  # the model takes half a gigabyte
+def _voice(voice_for: VoiceFor, language: str, cache: Path) -> Speaker:
+    return voice_for(language, cache)
+
+
+def _said(voice: Speaker, language: str, text: str) -> bytes:
+    """The text as a-law, fit for callers."""
     carrier = _CARRIERS[language]
     if len(text) <= carrier.longest and text[-1] not in _MARKS and text not in carrier.alone:
         samples = audio.to_telephone(voice.say_within(carrier.before, text, carrier.after, carrier.speed), RATE)
@@ -134,19 +156,37 @@ def _record(voice: Speaker, language: str, text: str, home: Path) -> Recording:
     else:
         samples = audio.to_telephone(voice.say(text, _SPEED[language]), RATE)
         speech = audio.trimmed(samples, audio.RATE, lead=0.030, tail=0.040)
-    speech = audio.levelled(speech)
-    if len(speech) < 0.08 * audio.RATE:
-        raise VoiceFailed(f"the neural voice said nothing for {text!r}")
-    content = audio.to_alaw(speech)
+    content = audio.to_alaw(audio.levelled(speech))
+    if fault := fault_of(content, loudness(audio.from_alaw(content))):
+        raise VoiceFailed(f"what the neural voice said for {text!r} {fault}")
+    return content
+
+
+def _kept(home: Path, language: str, text: str, content: bytes) -> Recording:
+    """Written under a name that the text gives it."""
+    lufs = loudness(audio.from_alaw(content))
+    path = write_recording(home, f"{language} {text}", content)
+    return Recording(text, path, sha256(content), len(content) / audio.RATE, voice_name(language), version_of(language, text), lufs)
+
+
+def write_recording(home: Path, name: str, content: bytes) -> Path:
+    """Write a recording whole; its file is named by a hash of `name`."""
     home.mkdir(parents=True, exist_ok=True)
-    path = home / f"{sha256(f'{language} {text}'.encode())[:16]}.alaw"
+    path = home / f"{sha256(name.encode())[:16]}.alaw"
     draft = path.with_suffix(".new")
     draft.write_bytes(content)
     draft.replace(path)
-    return Recording(text, path, sha256(content), len(content) / audio.RATE, _recipe(language))
+    return path
 
 
-def _sweep(home: Path, keep: set[str]) -> None:
-    for path in home.glob("*.alaw"):
-        if path.name not in keep:
+def _finish(folder: Path, language: str, have: Mapping[str, Recording], wanted: Iterable[str]) -> list[str]:
+    """Write the manifest and sweep out what nobody needs, a person's recordings excepted; which texts went."""
+    texts = set(wanted)
+    before = read_pack(folder, language).recordings
+    stay = [recording for recording in have.values() if recording.text in texts or recording.human]
+    write_manifest(folder, language, stay)
+    names = {recording.path.name for recording in stay}
+    for path in (folder / language).glob("*.alaw"):
+        if path.name not in names:
             path.unlink()
+    return [text for text in before if text not in texts and not before[text].human]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -170,28 +171,73 @@ def graph(flow: Path | None, format_: str, coverage: bool, traffic: bool, since:
         write_drawing(output, drawn)
 
 
+_LANGUAGE = click.option("--language", default="zh-CN", show_default=True, help="zh-CN or en-US.")
+
+
 @click.group()
 def prompts() -> None:
     """The recordings that the line speaks with."""
 
 
 @prompts.command("build")
-def prompts_build() -> None:
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=None, help="Processes that record at once, 500 MB each; one a core unless given."
+)
+def prompts_build(workers: int | None) -> None:
     """Record what is missing or has changed. Needs the `voice` extra."""
     from ivr.bootstrap.recordings import build
 
-    build(read_settings(), click.echo)
+    with click.progressbar(length=1, label="recording", show_pos=True) as bar:
+
+        def tell(done: int, of: int) -> None:
+            bar.length = of
+            bar.update(done - bar.pos)
+
+        report = build(read_settings(), tell, workers or os.cpu_count() or 1)
+    click.echo(f"{len(report.recorded)} recorded, {report.kept} kept, {len(report.removed)} removed")
 
 
 @prompts.command("check")
 def prompts_check() -> None:
-    """Say what is missing, damaged or out of date."""
+    """Say what is missing, damaged, out of date, silent, clipped, too quiet, too loud or too long."""
     from ivr.bootstrap.recordings import check
 
     problems = check(read_settings())
     if problems:
         fail(*problems)
     click.echo("every prompt and every value can be spoken")
+
+
+@prompts.command("script")
+@_LANGUAGE
+def prompts_script(language: str) -> None:
+    """List what a person would record: the name of each file, and the words."""
+    from ivr.bootstrap.recordings import script
+
+    for name, text in script(read_settings(), language):
+        click.echo(f"{name}.wav\t{text}")
+
+
+@prompts.command("record")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--by", "who", required=True, metavar="NAME", help="Who speaks.")
+@_LANGUAGE
+def prompts_record(files: Sequence[Path], who: str, language: str) -> None:
+    """Let a person's WAV FILES, named after prompts (goodbye.wav), replace the recordings of the line's voice."""
+    from ivr.bootstrap.recordings import record
+
+    for line in record(read_settings(), files, language, who):
+        click.echo(line)
+
+
+@prompts.command("release")
+@click.argument("name")
+@_LANGUAGE
+def prompts_release(name: str, language: str) -> None:
+    """Give the prompt NAME back to the line's own voice."""
+    from ivr.bootstrap.recordings import release
+
+    click.echo(release(read_settings(), name, language))
 
 
 @click.command("try")

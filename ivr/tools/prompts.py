@@ -39,6 +39,21 @@ def fixed_pieces(template: Template) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.text for items in words for item in items if isinstance(item, Piece)))
 
 
+def names(catalogue: Catalogue) -> dict[str, dict[str, str]]:
+    """What a person records, language to name to text: `goodbye`, or the parts of a longer prompt, `main_menu.1` and `main_menu.2`.
+
+    Fragments of values have their own text for a name.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for language, texts in catalogue.texts.items():
+        named = found.setdefault(language, {})
+        for name, prompt in texts.items():
+            pieces = fixed_pieces(prompt.pieces)
+            named.update({name: pieces[0]} if len(pieces) == 1 else {f"{name}.{place}": piece for place, piece in enumerate(pieces, 1)})
+        named.update({fragment: fragment for fragment in inventory(language)} if language in LANGUAGES else {})
+    return found
+
+
 def fixed_prompts(catalogue: Catalogue) -> dict[str, dict[str, str]]:
     """The prompts that are the same in every call, language to name to text: those that Asterisk can play without us."""
     return {

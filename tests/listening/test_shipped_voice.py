@@ -18,7 +18,7 @@ from adapters.speech import audio
 from adapters.speech.ears import Ears
 from adapters.speech.listening import distance, syllables
 from adapters.speech.pack import Pack, read_pack
-from adapters.speech.pack_build import check
+from adapters.speech.pack_check import check
 from ivr.calls.utterances import Pause, pieces_of
 from ivr.core.values import Kind, SpokenValue, Text, Utterance
 from ivr.speech import words
