@@ -13,7 +13,9 @@ from ivr.calls.answers import conform, conform_arguments
 from ivr.calls.capture import BYTES_PER_SECOND
 from ivr.calls.intents import recording_name
 from ivr.calls.ports import (
+    NO_CHOICES,
     UNANSWERED,
+    Choices,
     FoundRecording,
     Message,
     MessageFacts,
@@ -573,14 +575,14 @@ class MemoryCallers:
     """What is remembered of callers, in a dictionary."""
 
     def __init__(self) -> None:
-        self._chosen: dict[str, tuple[dt.datetime, str]] = {}
+        self._chosen: dict[str, tuple[dt.datetime, Choices]] = {}
 
-    async def language(self, caller_id: str) -> str:
-        return self._chosen[caller_id][1] if caller_id in self._chosen else ""
+    async def recall(self, caller_id: str) -> Choices:
+        return self._chosen[caller_id][1] if caller_id in self._chosen else NO_CHOICES
 
-    async def remember(self, caller_id: str, language: str, at: dt.datetime) -> None:
+    async def remember(self, caller_id: str, choices: Choices, at: dt.datetime) -> None:
         if caller_id not in self._chosen or self._chosen[caller_id][0] <= at:
-            self._chosen[caller_id] = (at, language)
+            self._chosen[caller_id] = (at, choices)
 
     async def forget(self, caller_id: str) -> bool:
         return self._chosen.pop(caller_id, None) is not None

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, select
 from adapters.storage.database import Database, insert
 from adapters.storage.keys import DataKey
 from adapters.storage.tables import caller as t
+from ivr.calls.ports import NO_CHOICES, Choices
 
 
 class SqlCallerMemory:
@@ -21,16 +22,19 @@ class SqlCallerMemory:
         self._database = database
         self._key = key
 
-    async def language(self, caller_id: str) -> str:
-        query = select(t.c.language).where(t.c.hmac == self._key.joinable(caller_id))
-        return await self._database.read(lambda connection: connection.scalar(query)) or ""
+    async def recall(self, caller_id: str) -> Choices:
+        query = select(t.c.language, t.c.slower, t.c.louder).where(t.c.hmac == self._key.joinable(caller_id))
+        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
+        return NO_CHOICES if row is None else Choices(row.language, bool(row.slower), bool(row.louder))
 
-    async def remember(self, caller_id: str, language: str, at: dt.datetime) -> None:
+    async def remember(self, caller_id: str, choices: Choices, at: dt.datetime) -> None:
+        chosen = {"language": choices.language, "slower": int(choices.slower), "louder": int(choices.louder), "updated_at": at}
+
         def work(connection: Connection) -> None:
-            first = insert(connection, t).values(hmac=self._key.joinable(caller_id), language=language, updated_at=at)
+            first = insert(connection, t).values(hmac=self._key.joinable(caller_id), **chosen)
             known = first.on_conflict_do_update(
                 index_elements=(t.c.hmac,),
-                set_={"language": first.excluded.language, "updated_at": first.excluded.updated_at},
+                set_={name: first.excluded[name] for name in chosen},
                 where=t.c.updated_at <= first.excluded.updated_at,
             )
             connection.execute(known)

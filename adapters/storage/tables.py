@@ -190,7 +190,9 @@ caller = Table(
     "caller",
     metadata,
     Column("hmac", LargeBinary, primary_key=True),
-    Column("language", String),
+    Column("language", String),  # "" when only the manner was chosen
+    Column("slower", Integer),
+    Column("louder", Integer),
     Column("updated_at", Moment),
 )
 

@@ -45,14 +45,14 @@ from ivr.bootstrap.voices import make_voice, voice_names
 from ivr.calls.callers import KnownCallers
 from ivr.calls.capture import MessageCapture
 from ivr.calls.driver import Services, run_call
-from ivr.calls.ports import BackOffice
+from ivr.calls.ports import NO_CHOICES, BackOffice
 from ivr.calls.recovery import Recovery
 from ivr.calls.texts import TextService
 from ivr.calls.tickets import due_at
 from ivr.calls.unanswered import UnansweredCalls
 from ivr.config import Settings
 from ivr.core.events import CallStarted
-from ivr.core.flow import Flow
+from ivr.core.flow import LOUDER, SLOWER, Flow
 from ivr.errors import SettingsError, StoreFailed, UserError, VoiceFailed
 from ivr.language.prompts import LANGUAGES, Catalogue
 from ivr.tools.lint import fixed_texts, lint, read_prompts
@@ -226,8 +226,10 @@ class Engine:
             crowded = most is not None and self._lines.under_way(call.flow) >= most
             self._lines.begun(served.version)
             try:
-                language = await self._callers.language(call.caller_id) if served.flow.remembers_language else ""
-                started = CallStarted(now(), call.session, call.caller_id, call.dialled, language, crowded)
+                known = await self._callers.recall(call.caller_id) if _remembers(served.flow) else NO_CHOICES
+                started = CallStarted(
+                    now(), call.session, call.caller_id, call.dialled, known.language, crowded, known.slower, known.louder
+                )
                 disposition = await run_call(served.flow, channel, self._services, started, call.unique_id, name)
             finally:
                 self._lines.over(served.version)
@@ -327,6 +329,11 @@ class Engine:
                 complete=report.complete,
             )
         return report.waiting
+
+
+def _remembers(flow: Flow) -> bool:
+    """Whether a line does anything with what is known of a caller."""
+    return flow.remembers_language or not {SLOWER, LOUDER}.isdisjoint(flow.universals.values())
 
 
 class _Recordings:

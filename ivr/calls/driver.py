@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ivr.calls.callers import KnownCallers
 from ivr.calls.capture import MessageCapture
 from ivr.calls.journal import entry
-from ivr.calls.ports import BackOffice, Channel, Clock, Journal, MessageIntent, TextMessage, UnansweredCall, UnansweredKind
+from ivr.calls.ports import BackOffice, Channel, Choices, Clock, Journal, MessageIntent, TextMessage, UnansweredCall, UnansweredKind
 from ivr.calls.sealing import Sealing
 from ivr.calls.texts import TextService, is_mobile
 from ivr.calls.unanswered import UnansweredCalls
@@ -18,7 +18,7 @@ from ivr.core.commands import Command, Lookup, SendText, TakeMessage, Transfer
 from ivr.core.events import CallerHungUp, CallStarted, CommandFailed, Event, LookupAnswered, TextQueued, TransferEnded
 from ivr.core.flow import Flow
 from ivr.core.interpreter import Step, advance
-from ivr.core.notes import LanguageChosen
+from ivr.core.notes import LanguageChosen, MannerChosen
 from ivr.core.state import CallState, Disposition
 from ivr.errors import BackOfficeFailed, OutboxFailed
 from ivr.speech.written import written
@@ -72,6 +72,7 @@ class _Call:
         self._channel = channel
         self._services = services
         self._started = started
+        self._chosen = Choices(started.language, started.slower, started.louder)
         self._line = line
         self._version = {"version": version} if version else {}
         self._sealing = sealing
@@ -114,10 +115,15 @@ class _Call:
         self._services.journal.write(self._started.session, last if broken is None else last | {"broken": broken})
 
     def remember(self, flow: Flow, step: Step) -> None:
-        """The language that the caller has chosen in this step, for the next call."""
-        chosen = [note.language for note in step.notes if isinstance(note, LanguageChosen)]
-        if flow.remembers_language and chosen and self._services.callers is not None:
-            self._services.callers.remember(self._started.caller_id, chosen[-1], self._services.clock())
+        """What the caller has chosen in this step, for the next call: the language, or how to be spoken to."""
+        before = self._chosen
+        for note in step.notes:
+            if isinstance(note, LanguageChosen) and flow.remembers_language:
+                self._chosen = replace(self._chosen, language=note.language)
+            elif isinstance(note, MannerChosen):
+                self._chosen = replace(self._chosen, slower=note.slower, louder=note.louder)
+        if self._chosen != before and self._services.callers is not None:
+            self._services.callers.remember(self._started.caller_id, self._chosen, self._services.clock())
 
     async def perform(self, command: Command, state: CallState) -> Event:
         match command:

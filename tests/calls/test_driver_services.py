@@ -12,7 +12,7 @@ import pytest
 from adapters.memory import MemoryCallers, MemoryTextOutbox, MemoryTextSender
 from ivr.calls.callers import KnownCallers
 from ivr.calls.driver import Services, run_call
-from ivr.calls.ports import TextMessage
+from ivr.calls.ports import NO_CHOICES, Choices, TextMessage
 from ivr.calls.texts import TextService
 from ivr.core.events import CallerHungUp, CallStarted, DigitsEntered, PromptPlayed, Released
 from ivr.core.flow import Flow
@@ -312,7 +312,7 @@ def test_keys_pressed_between_two_tries_count_and_a_hang_up_ends_them():
     assert (heard(left), asked) == ([], 1)
 
 
-# --- the language of a caller ---
+# --- what a caller chose ---
 
 LANGUAGES = compiled(
     """
@@ -320,29 +320,35 @@ LANGUAGES = compiled(
   chinese: {set: {language: zh-CN}, then: hello}
   english: {set: {language: en-US}, then: hello}
 """,
-    "start: hello\nremember_language: true",
+    'start: hello\nremember_language: true\nuniversals: {"7": slower, "8": louder}',
 )
 
 
-def remembered(flow: Flow, started: CallStarted = STARTED, keys: str = "1") -> str:
+def remembered(flow: Flow, started: CallStarted = STARTED, keys: str = "1") -> Choices:
     desk = Desk()
     desk.run(flow, desk.channel(*(DigitsEntered(NOON, key) for key in keys), HANG_UP), started)
-    return asyncio.run(desk.callers.language(started.caller_id))
+    return asyncio.run(desk.callers.recall(started.caller_id))
 
 
 def test_the_language_that_a_caller_chose_last_is_remembered():
-    assert remembered(LANGUAGES) == "zh-CN"
-    assert remembered(LANGUAGES, keys="12") == "en-US"
+    assert remembered(LANGUAGES) == Choices("zh-CN")
+    assert remembered(LANGUAGES, keys="12") == Choices("en-US")
+
+
+def test_how_a_caller_wants_to_be_spoken_to_is_remembered_with_what_was_known_before():
+    assert remembered(LANGUAGES, keys="78") == Choices(slower=True, louder=True)
+    assert remembered(LANGUAGES, keys="787") == Choices(louder=True)
+    assert remembered(LANGUAGES, replace(STARTED, language="zh-CN", louder=True), keys="7") == Choices("zh-CN", slower=True, louder=True)
 
 
 def test_a_language_that_is_chosen_before_the_first_question_is_remembered_too():
-    assert remembered(replace(LANGUAGES, start="chinese"), keys="") == "zh-CN"
+    assert remembered(replace(LANGUAGES, start="chinese"), keys="") == Choices("zh-CN")
 
 
 def test_nothing_is_remembered_of_who_chose_nothing_or_withholds_the_number_or_of_a_line_that_does_not_ask_for_it():
-    assert remembered(LANGUAGES, keys="") == ""
-    assert remembered(LANGUAGES, replace(STARTED, caller_id="")) == ""
-    assert remembered(replace(LANGUAGES, remembers_language=False)) == ""
+    assert remembered(LANGUAGES, keys="") == NO_CHOICES
+    assert remembered(LANGUAGES, replace(STARTED, caller_id="")) == NO_CHOICES
+    assert remembered(replace(LANGUAGES, remembers_language=False)) == NO_CHOICES
 
 
 def test_a_caller_who_is_remembered_is_greeted_in_their_language():
