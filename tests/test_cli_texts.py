@@ -11,6 +11,7 @@ import pytest
 from adapters.storage.callers import SqlCallerMemory
 from adapters.storage.outbox import SqlTextOutbox
 from adapters.storage.tickets import SqlTicketStore
+from ivr.calls.ports import Choices
 from tests.contracts.stories import CALLER, MINUTE, NOON
 from tests.contracts.test_text_outbox import text
 from tests.test_cli import ivr
@@ -23,7 +24,7 @@ def var(tmp_path: Path) -> Path:
     outbox, callers = SqlTextOutbox(store.database, store.key), SqlCallerMemory(store.database, store.key)
 
     async def past() -> None:
-        await callers.remember(CALLER, "en-US", NOON)
+        await callers.remember(CALLER, Choices("en-US", slower=True), NOON)
         for count in (1, 2):
             await outbox.queue(text(count))
             await outbox.take(NOON)

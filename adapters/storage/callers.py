@@ -23,9 +23,7 @@ class SqlCallerMemory:
         self._key = key
 
     async def recall(self, caller_id: str) -> Choices:
-        query = select(t.c.language, t.c.slower, t.c.louder).where(t.c.hmac == self._key.joinable(caller_id))
-        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
-        return NO_CHOICES if row is None else Choices(row.language, bool(row.slower), bool(row.louder))
+        return await self._database.read(lambda connection: choices_of(connection, self._key, caller_id))
 
     async def remember(self, caller_id: str, choices: Choices, at: dt.datetime) -> None:
         chosen = {"language": choices.language, "slower": int(choices.slower), "louder": int(choices.louder), "updated_at": at}
@@ -44,3 +42,10 @@ class SqlCallerMemory:
     async def forget(self, caller_id: str) -> bool:
         gone = delete(t).where(t.c.hmac == self._key.joinable(caller_id))
         return await self._database.write(lambda connection: connection.execute(gone).rowcount > 0)
+
+
+def choices_of(connection: Connection, key: DataKey, caller_id: str) -> Choices:
+    """What a caller chose last; NO_CHOICES when nothing is remembered."""
+    query = select(t.c.language, t.c.slower, t.c.louder).where(t.c.hmac == key.joinable(caller_id))
+    row = connection.execute(query).one_or_none()
+    return NO_CHOICES if row is None else Choices(row.language, bool(row.slower), bool(row.louder))

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from adapters.storage import recordings
 from adapters.storage import tables as t
+from adapters.storage.callers import choices_of
 from adapters.storage.rows import ENGINE, TicketRows
-from ivr.calls.ports import ENDED, KEPT, TextState, Ticket
+from ivr.calls.ports import ENDED, KEPT, Choices, TextState, Ticket
 from ivr.errors import StoreFailed
 
 FAILPOINTS = ("sealed_on_disk", "sealed_in_database", "purging", "recording_removed", "purged")
@@ -30,7 +31,7 @@ class Belongings:
 
     tickets: tuple[Ticket, ...]
     texts: tuple[tuple[dt.datetime, str, str], ...]  # when it was queued, its state, its words
-    language: str
+    chosen: Choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +143,7 @@ class Keeping(TicketRows):
         def work(connection: Connection) -> Belongings:
             theirs = select(t.ticket).where(t.ticket.c.caller_hmac == self._key.joinable(number)).order_by(t.ticket.c.created_at)
             texts = ((row.created_at, row.state, self._key.decrypt(row.text_enc)) for row in self._texts_to(connection, number))
-            language = connection.scalar(select(t.caller.c.language).where(t.caller.c.hmac == self._key.joinable(number)))
-            return Belongings(self.read_tickets(connection, theirs), tuple(texts), language or "")
+            return Belongings(self.read_tickets(connection, theirs), tuple(texts), choices_of(connection, self._key, number))
 
         return await self._database.read(work, at_leisure=True)
 

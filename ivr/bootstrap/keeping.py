@@ -51,7 +51,7 @@ def export(settings: Settings, number: str, output: Path) -> tuple[int, int]:
         keys = [message.key for ticket in theirs.tickets for message in ticket.messages]
         heard = await SqlTranscriptStore(store.database, store.key, settings.recordings).transcripts(keys)
         told = [_told(ticket, heard) for ticket in theirs.tickets]
-        data = {"number": number, "language": theirs.language, "tickets": told, "texts": texts}
+        data = {"number": number, **asdict(theirs.chosen), "tickets": told, "texts": texts}
         with _new_file(output) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("data.json", json.dumps(data, ensure_ascii=False, indent=2, default=str))
             for ticket, place in kept:

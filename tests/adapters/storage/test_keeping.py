@@ -20,7 +20,7 @@ from adapters.storage.recordings import wav
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.calls.capture import no_failpoint
-from ivr.calls.ports import TextMessage, TicketState, Transcript
+from ivr.calls.ports import NO_CHOICES, Choices, TextMessage, TicketState, Transcript
 from ivr.errors import StoreFailed
 from tests.adapters.storage.lines import LATER, Site
 from tests.adapters.storage.test_promise import die_at, in_process
@@ -167,13 +167,13 @@ def test_all_that_is_kept_of_a_caller_is_found(site: Site, store: SqlTicketStore
     answered(site, store)
     waiting(site, store, intent("b", caller="13900002001"))
     asyncio.run(text_to(store, CALLER, "s/1"))
-    asyncio.run(SqlCallerMemory(store.database, store.key).remember(CALLER, "en-US", NOON))
+    asyncio.run(SqlCallerMemory(store.database, store.key).remember(CALLER, Choices("en-US", slower=True), NOON))
 
     theirs = asyncio.run(store.belongings(CALLER))
 
     assert [(ticket.caller_id, ticket.note) for ticket in theirs.tickets] == [(CALLER, "explained the bill")]
     assert theirs.texts == ((NOON, "sent", "您的账户余额35.62元。"),)
-    assert theirs.language == "en-US"
+    assert theirs.chosen == Choices("en-US", slower=True)
     assert asyncio.run(store.belongings("13900002009")).tickets == ()
 
 
@@ -189,7 +189,7 @@ def test_an_erased_caller_is_nowhere_and_the_statement_still_counts_the_promise(
     other = answered(site, store, intent("b", caller="13900002001"))
     asyncio.run(text_to(store, CALLER, "s/1"))
     asyncio.run(text_to(store, "13900002001", "s/2"))
-    asyncio.run(SqlCallerMemory(store.database, store.key).remember(CALLER, "en-US", NOON))
+    asyncio.run(SqlCallerMemory(store.database, store.key).remember(CALLER, Choices("en-US", slower=True), NOON))
 
     erased = asyncio.run(store.erase(CALLER, LATER))
 
@@ -198,7 +198,7 @@ def test_an_erased_caller_is_nowhere_and_the_statement_still_counts_the_promise(
     assert ticket is not None
     assert (ticket.caller_id, ticket.note, ticket.erased, ticket.state) == ("", "", True, TicketState.RESOLVED)
     assert asyncio.run(store.belongings(CALLER)).tickets == ()
-    assert asyncio.run(SqlCallerMemory(store.database, store.key).language(CALLER)) == ""
+    assert asyncio.run(SqlCallerMemory(store.database, store.key).recall(CALLER)) == NO_CHOICES
     assert asyncio.run(store.audio(other, 1)) == SPEECH
     statement = asyncio.run(store.statement(NOON - MINUTE, NOON + MINUTE, LATER, {}))
     assert (statement.promised, statement.count("kept")) == (2, 2)
