@@ -51,6 +51,8 @@ def test_long_rows_of_digits_keep_their_last_four(text: str, masked: str):
                 "dialled": "1008611",
                 "language": "",
                 "crowded": False,
+                "slower": False,
+                "louder": False,
             },
         ),
         (DigitsEntered(NOON, "2"), ASK, {"type": "DigitsEntered", "digits": "2", "terminated": False}),
