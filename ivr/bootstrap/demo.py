@@ -10,14 +10,18 @@ from collections.abc import Mapping
 
 from adapters.speech.ears import Ears, EarsMissing
 from adapters.speech.listening import hear_sentences
+from adapters.telephony.asterisk_config import secret
+from adapters.telephony.ears_link import EarsLink
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.first_call import KNOWN_FLOW, FirstCall, Tell, expected_balance, place_call, save_wave, says
 from ivr.bootstrap.line import Line
+from ivr.bootstrap.serving import flow_of_version
 from ivr.bootstrap.versions import unpublished
 from ivr.bootstrap.voices import tell_voices
 from ivr.config import Settings
 from ivr.errors import SelflineError
 
+EARS_PATIENCE = 15.0  # seconds
 LOOK_EVERY = 2.0  # seconds between two looks for edited flows
 
 
@@ -115,6 +119,7 @@ async def _first_call(settings: Settings, tell: Tell) -> bool:
     tell("")
     tell(f"calling {settings.flow} as 13900001008: a real SIP call with audio both ways …")
     try:
+        await _ears_open(settings)
         call = await place_call(settings, tell)
         path = settings.var / "calls" / f"first-call-{now():%Y%m%d-%H%M%S}.wav"
         await asyncio.to_thread(save_wave, path, call.audio)
@@ -124,6 +129,18 @@ async def _first_call(settings: Settings, tell: Tell) -> bool:
     except SelflineError as error:
         tell(f"the first call did not go as it should: {error}")
         return False
+
+
+async def _ears_open(settings: Settings) -> None:
+    """Wait until callers can be listened to in the line's language: a model is loaded after the start, and a first call comes at once."""
+    flow = flow_of_version(settings, settings.flow, "")
+    if flow.speech is None or settings.recogniser == "none":
+        return
+    link = EarsLink(settings.ears_port, secret(settings, "ears_token"), settings.grammars)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(EARS_PATIENCE):
+            while await link.deaf(flow.languages[0]) in ("loading", "gone", "deadline"):  # noqa: ASYNC110 - another process tells nobody
+                await asyncio.sleep(0.1)
 
 
 def _tell_ticket(settings: Settings, call: FirstCall, tell: Tell) -> None:

@@ -45,6 +45,7 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
         "IVR_SIP_PORT": str(settings.sip_port),
         "IVR_AGI_PORT": str(settings.agi_port),
         "IVR_AMI_PORT": str(settings.ami_port),
+        "IVR_EARS_PORT": str(settings.ears_port),
         "PYTHONUNBUFFERED": "1",
     }
     begun = time.monotonic()
