@@ -25,8 +25,8 @@ from ivr.core.commands import Grammar
 from ivr.core.events import Hypothesis
 from ivr.speech.heard import digits_heard
 
-_LENGTHS: Final = (300, 600, 1000, 1600)  # of 10 ms, to which audio is filled up
-_AROUND: Final = 0.3  # seconds of silence before and after
+_LENGTHS: Final = (300, 400, 600, 1000, 1600)  # of 10 ms, to which audio is filled up
+_AROUND: Final = 0.1  # seconds of silence before and after
 _LEAST: Final = 1e-9
 # A phrase gains 0.6 and more per token over silence when it is said, 0.3 and less when something else is (40 Mandarin and 40 English
 # utterances, without noise and at 10 dB): nothing of the grammar stands between, as a rival of all phrases.
@@ -34,7 +34,11 @@ _RIVAL: Final = 0.45
 _SHARPNESS: Final = 4.0
 _LEAST_SHARE: Final = 0.1  # of the probability; with less it is not worth a question
 _DIGITS_SURE: Final = 0.9  # confidence of digits that were written down, times the probability that Whisper gives them
+_LEAST_FOR_DIGITS: Final = 600  # without silence behind them, it says them over and over
 _MOST_TOKENS: Final = 60
+
+_DIGITS: Final = {"zh": "一二三四五六七八九零。", "en": " One two three four five six seven eight nine zero."}
+_HOMOPHONES: Final = str.maketrans({"要": "幺"})  # nobody who says digits says the other
 
 Array = NDArray[np.float32]
 
@@ -49,6 +53,8 @@ class WhisperRecogniser:
         self._tokenizer: Any = Tokenizer(model.hf_tokenizer, True, task="transcribe", language=language.partition("-")[0])
         self._start = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
         self._spaced = not language.startswith(("zh", "yue"))
+        spoken = _DIGITS.get(language.partition("-")[0], "")
+        self._after_digits = [self._tokenizer.sot_prev, *self._tokenizer.encode(spoken)] if spoken else []
         self._unspoken = [-1, *unspoken_tokens(model.hf_tokenizer)]
         self._lock = Lock()
         self._for_silence = lru_cache(maxsize=256)(self._scores_of_silence)
@@ -56,7 +62,7 @@ class WhisperRecogniser:
     def begin(self, grammar: Grammar) -> WhisperDecoding:
         """Listen for these phrases or digits. What they score for silence is found out now, before the caller speaks."""
         if grammar.phrases:
-            for length in _LENGTHS[:2]:
+            for length in (_LEAST_FOR_DIGITS,) if grammar.digits else _LENGTHS[:2]:
                 self.silence(grammar.phrases, length)
         return WhisperDecoding(self, grammar)
 
@@ -64,12 +70,12 @@ class WhisperRecogniser:
         """None: whatever can be written can be asked for."""
         return []
 
-    def encode(self, samples: audio.Samples) -> tuple[Any, int]:
-        """The audio as the decoder takes it, and its length."""
+    def encode(self, samples: audio.Samples, least: int = 0) -> tuple[Any, int]:
+        """The audio as the decoder takes it, and its length, of at least so many times 10 ms."""
         quiet = np.zeros(round(_AROUND * 2 * audio.RATE), dtype=np.float32)
         wide = np.concatenate([quiet, audio.doubled(samples), quiet])[: _LENGTHS[-1] * 160]
         features = self._model.feature_extractor(wide)[:, : _LENGTHS[-1]]
-        length = next(length for length in _LENGTHS if length >= features.shape[1])
+        length = next(length for length in _LENGTHS if length >= max(least, features.shape[1]))
         filled = np.full((features.shape[0], length), features.min(), dtype=np.float32)
         filled[:, : features.shape[1]] = features
         return np.array(self._model.model.encode(_view(filled[None]), to_cpu=True)), length
@@ -80,18 +86,18 @@ class WhisperRecogniser:
         return [float(np.mean(mine - none)) for mine, none in zip(said, self.silence(phrases, length), strict=True)]
 
     def write(self, encoded: Any) -> tuple[str, float]:
-        """What was said, in words, and how probable each token is on average."""
-        prompt = [self._start]
+        """The digits that were said, in words, and how probable a token is on average. Whoever has just heard digits hears them better."""
         found = self._model.model.generate(
             _view(encoded),
-            prompt,
+            [[*self._after_digits, *self._start]],
             beam_size=5,
             no_repeat_ngram_size=5,
-            max_length=_MOST_TOKENS,
+            max_length=len(self._after_digits) + _MOST_TOKENS,
             suppress_tokens=self._unspoken,
             return_scores=True,
         )[0]
-        return self._tokenizer.decode(found.sequences_ids[0]).strip(), math.exp(min(0.0, found.scores[0]))
+        written = self._tokenizer.decode(found.sequences_ids[0]).strip()
+        return _without_homophones(written), math.exp(min(0.0, found.scores[0]))
 
     def silence(self, phrases: tuple[str, ...], length: int) -> Sequence[Array]:
         """What the phrases score when nothing is said."""
@@ -130,7 +136,7 @@ class WhisperDecoding:
     def finish(self) -> tuple[Hypothesis, ...] | None:
         """What it may have been, with shares of the probability."""
         samples = np.frombuffer(bytes(self._pcm), dtype="<i2").astype(np.float32) / np.float32(32768)
-        encoded, length = self._recogniser.encode(samples)
+        encoded, length = self._recogniser.encode(samples, _LEAST_FOR_DIGITS if self._grammar.digits else 0)
         found: list[Hypothesis] = []
         if self._grammar.phrases:
             gains = self._recogniser.gains(encoded, length, self._grammar.phrases)
@@ -147,6 +153,10 @@ class WhisperDecoding:
         if digits is None:
             return []
         return [Hypothesis(digits, _DIGITS_SURE * probability * (1.0 - taken))]
+
+
+def _without_homophones(text: str) -> str:
+    return text.translate(_HOMOPHONES)
 
 
 def shares(gains: Sequence[float]) -> list[float]:
