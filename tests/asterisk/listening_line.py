@@ -23,7 +23,7 @@ from adapters.telephony.fastagi_server import FastAgiServer
 from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
 from ivr.bootstrap.line import EARS, ServiceProcess, keep_up
-from ivr.calls.ports import LineCommand, LineEvent
+from ivr.calls.ports import LineCommand, LineEvent, Part
 from ivr.config import Settings
 from ivr.core.commands import AskDigits, Grammar, Release
 from ivr.core.values import Text, Utterance
@@ -49,6 +49,9 @@ class ToneVoice:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    async def begin(self, utterance: Utterance) -> Part:
+        return Part(await self.file_for(utterance))
 
     async def file_for(self, utterance: Utterance) -> Path:
         (part,) = utterance.parts
