@@ -33,7 +33,7 @@ voice: .venv/.voice ## let the neural voice say what nobody has recorded (0.6 to
 	$(BIN)/ivr voices --fetch
 
 listen: .venv/.dev ## hear every prompt and many read-outs with a recogniser
-	IVR_LISTEN_ALL=1 $(BIN)/python -m pytest -s tests/listening
+	IVR_LISTEN_ALL=1 IVR_LISTEN=1000 $(BIN)/python -m pytest -s tests/listening
 
 bench: .venv/.dev asterisk ## measure the line beside a plain dialplan, and answers that hold a fresh text
 	$(BIN)/python -m tests.asterisk.latency

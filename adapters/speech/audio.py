@@ -15,6 +15,8 @@ RATE = 8_000
 SILENCE = 0xD5  # the a-law octet of +0
 SPEECH_LEVEL = 10 ** (-20 / 20)  # RMS of active speech, in full scale: what telephone announcements are levelled to
 PEAK_LEVEL = 10 ** (-3 / 20)
+SEAM = 0.020  # seconds of silence that may stay between two recordings that touch
+_INAUDIBLE = 10 ** (-60 / 20)
 
 Samples = NDArray[np.float32]
 
@@ -122,7 +124,11 @@ def doubled(samples: Samples) -> Samples:
 
 
 def joined(pieces: Sequence[bytes | float], crossfade: float = 0.010) -> bytes:
-    """One a-law recording of a-law pieces and pauses (seconds). Pieces that touch melt into each other over `crossfade` seconds."""
+    """One a-law recording of a-law pieces and pauses (seconds).
+
+    Pieces that touch melt into each other over `crossfade` seconds, and of the silence at their seam no more than `SEAM` stays: a value
+    inside a sentence must not sound cut out.
+    """
     overlap = round(crossfade * RATE)
     whole: list[Samples] = []
     touching = False
@@ -132,6 +138,8 @@ def joined(pieces: Sequence[bytes | float], crossfade: float = 0.010) -> bytes:
             touching = False
             continue
         samples = from_alaw(piece)
+        if touching:
+            whole[-1], samples = _closed_up(whole[-1], samples, round(SEAM * RATE) + overlap)
         shared = min(overlap, len(whole[-1]), len(samples)) if touching else 0
         if shared:
             up = np.linspace(0, 1, shared, dtype=np.float32)
@@ -142,6 +150,17 @@ def joined(pieces: Sequence[bytes | float], crossfade: float = 0.010) -> bytes:
         whole.append(samples)
         touching = True
     return to_alaw(np.concatenate(whole)) if whole else b""
+
+
+def _closed_up(before: Samples, after: Samples, most: int) -> tuple[Samples, Samples]:
+    """Without what is more than `most` samples of silence between them: an equal share from either, as far as it goes."""
+    sounds, begins = np.flatnonzero(np.abs(before) > _INAUDIBLE), np.flatnonzero(np.abs(after) > _INAUDIBLE)
+    if not (sounds.size and begins.size):
+        return before, after
+    ending, beginning = len(before) - 1 - int(sounds[-1]), int(begins[0])
+    excess = max(0, ending + beginning - most)
+    front = min(beginning, max(excess // 2, excess - ending))
+    return before[: len(before) - (excess - front)], after[front:]
 
 
 def _frames(samples: Samples, rate: int, seconds: float) -> NDArray[np.float64]:

@@ -17,6 +17,15 @@ from adapters.speech import audio
 SENTENCE_PAUSE = 0.25  # seconds: the line leaves more between its sentences, less within one
 _CHARACTERS = re.compile(r"[\u4e00-\u9fff〇]+|[A-Za-z]+")
 _SPOKEN_LETTERS = {"g": "ji", "k": "kei", "t": "ti"}
+_NUMBER_CHARACTERS = frozenset("零〇一幺二两三四五六七八九十百千万亿点")
+_NUMBER_WORDS = frozenset(
+    [
+        *("oh", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen"),
+        *("fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty", "fifty", "sixty"),
+        *("seventy", "eighty", "ninety", "hundred", "thousand", "million", "billion", "point", "first", "second", "third"),
+    ]
+)
+_ORDINAL = re.compile("[a-z]+th")
 _YUAN = re.compile(r"\b(?:(?:you|u) (?:and|an|in|on)|yuen|un|u n)\b")  # how those write it who do not know the word
 
 
@@ -44,6 +53,59 @@ def distance(heard: Sequence[str], expected: Sequence[str]) -> int:
         for place, wanted in enumerate(expected, start=1):
             before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (syllable != wanted))
     return row[-1]
+
+
+def numbers_right(heard: str, expected: str, language: str) -> tuple[int, int]:
+    """Of the digits and scale words of what was meant, how many came through, and how many there are.
+
+    Who writes 一 for 幺 has understood it: it is another name of the same digit.
+    """
+    if language.startswith("zh") and "幺" in expected:
+        heard = heard.replace("一", "幺")
+    wanted, got = syllables(expected, language), syllables(heard, language)
+    numeric = _numeric(expected, language)
+    right = _through(got, wanted)
+    return sum(1 for place in numeric if place in right), len(numeric)
+
+
+def _numeric(expected: str, language: str) -> list[int]:
+    """Where the digits and scale words are among the syllables."""
+    if not language.startswith("zh"):
+        return [place for place, word in enumerate(syllables(expected, language)) if word in _NUMBER_WORDS or _ORDINAL.fullmatch(word)]
+    spoken = "".join(_CHARACTERS.findall(expected))
+    return [place for place, character in enumerate(spoken) if character in _NUMBER_CHARACTERS]
+
+
+def _through(heard: Sequence[str], expected: Sequence[str]) -> set[int]:
+    """Which of the expected syllables were heard, by the least changes that make one of the other."""
+    table = [[*range(len(expected) + 1)]]
+    for number, syllable in enumerate(heard, start=1):
+        row = [number]
+        for place, wanted in enumerate(expected, start=1):
+            row.append(min(table[-1][place] + 1, row[-1] + 1, table[-1][place - 1] + (syllable != wanted)))
+        table.append(row)
+    right: set[int] = set()
+    number, place = len(heard), len(expected)
+    while number and place:
+        if heard[number - 1] == expected[place - 1] and table[number][place] == table[number - 1][place - 1]:
+            right.add(place - 1)
+            number, place = number - 1, place - 1
+        elif table[number][place] == table[number - 1][place - 1] + 1:
+            number, place = number - 1, place - 1
+        elif table[number][place] == table[number - 1][place] + 1:
+            number -= 1
+        else:
+            place -= 1
+    return right
+
+
+def longest_gap(alaw: bytes, floor_db: float = -60.0) -> float:
+    """The longest silence, in seconds, between the first and the last sound: of milliseconds softer than `floor_db` full scale."""
+    step = audio.RATE // 1000
+    samples = audio.from_alaw(alaw)
+    frames = samples[: len(samples) // step * step].reshape(-1, step)
+    loud = np.flatnonzero(np.abs(frames).max(axis=1) > 10 ** (floor_db / 20))
+    return 0.0 if loud.size < 2 else float(np.diff(loud).max() - 1) / 1000
 
 
 def error_rate(heard: str, expected: str, language: str) -> float:

@@ -34,7 +34,7 @@ _AFTER_MEANWHILE = 0.35
 _LEFT_OUT = 0.1  # in place of what no voice can say
 _TOUCHED_EVERY = 60.0  # seconds between two marks that a file is in use
 _PRUNE_EVERY = 256  # new files between two looks at the size of the folder
-_JOINING = 2  # bump when the same recordings would be joined into different audio
+_JOINING = 3  # bump when the same recordings would be joined into different audio
 _numbers = itertools.count()
 
 

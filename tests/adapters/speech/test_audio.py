@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from adapters.speech import audio
+from adapters.speech.listening import longest_gap
 
 
 def tone(frequency: float, seconds: float, rate: int = audio.RATE, amplitude: float = 0.3) -> audio.Samples:
@@ -112,6 +113,18 @@ def test_recordings_that_touch_melt_into_each_other_without_a_click() -> None:
     steepest = max(float(np.abs(np.diff(clip)).max()) for clip in (one, other))
     assert len(whole) == len(one) + len(other) - 80
     assert float(np.abs(np.diff(whole[seam])).max()) <= steepest * 1.1
+
+
+@pytest.mark.parametrize(("tail", "lead"), [(0.040, 0.030), (0.100, 0.0), (0.0, 0.100), (0.010, 0.005)])
+def test_silence_at_a_seam_is_cut_to_what_may_stay(tail: float, lead: float) -> None:
+    """Recordings that were said alone keep some silence around them; two of them in a row must not sound like two."""
+    one = audio.to_alaw(np.concatenate([tone(300, 0.2), silent(tail)]))
+    other = audio.to_alaw(np.concatenate([silent(lead), tone(300, 0.2)]))
+
+    whole = audio.joined([one, other])
+
+    assert longest_gap(whole) <= audio.SEAM + 0.002
+    assert len(whole) / audio.RATE == pytest.approx(0.4 + min(tail + lead - 0.010, audio.SEAM), abs=0.003)
 
 
 def test_a_pause_between_recordings_is_as_long_as_asked_and_truly_silent() -> None:

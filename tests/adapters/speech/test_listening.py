@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adapters.speech import audio
-from adapters.speech.listening import distance, error_rate, spoken_stretches, syllables
+from adapters.speech.listening import distance, error_rate, longest_gap, numbers_right, spoken_stretches, syllables
 
 
 def test_mandarin_is_compared_by_sound_without_tones() -> None:
@@ -40,3 +40,32 @@ def test_a_call_is_cut_at_its_silences() -> None:
     assert [round(begins, 1) for begins, _ in stretches] == [0.9, 4.1]
     assert [round(len(piece) / audio.RATE, 1) for _, piece in stretches] == [1.4, 0.7]
     assert list(spoken_stretches(audio.silence(1.0))) == []
+
+
+@pytest.mark.parametrize(
+    ("heard", "meant", "language", "right"),
+    [
+        ("三十元六角二分", "三十五元六角二分", "zh-CN", (4, 5)),
+        ("您的手里边好是七一四三零零", "您的受理编号是七幺四三零零", "zh-CN", (6, 6)),
+        ("您的受理编号是七要四三零零", "您的受理编号是七幺四三零零", "zh-CN", (6, 6)),
+        ("西四零零零", "七四零零零零", "zh-CN", (4, 6)),
+        ("thirty five you and sixty", "thirty-five yuan sixty-two", "en-US", (3, 4)),
+        ("March first", "March fifth", "en-US", (0, 1)),
+    ],
+)
+def test_the_digits_and_scale_words_that_came_through_are_counted(heard: str, meant: str, language: str, right: tuple[int, int]) -> None:
+    """Who writes 一 for 幺 has understood it."""
+    pytest.importorskip("pypinyin")
+
+    assert numbers_right(heard, meant, language) == right
+
+
+def test_the_longest_silence_between_sounds_is_measured() -> None:
+    """What is before the first and after the last sound is none."""
+    sound, quiet = b"\x34\xb4" * 200, audio.silence(0.055)
+
+    assert longest_gap(audio.silence(1.0) + sound + audio.silence(0.020) + sound + quiet + sound + audio.silence(1.0)) == pytest.approx(
+        0.055
+    )
+    assert longest_gap(sound) == 0.0
+    assert longest_gap(quiet) == 0.0
