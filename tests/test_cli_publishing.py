@@ -68,6 +68,18 @@ def test_a_flow_with_errors_is_told_on_standard_error_and_nothing_is_published(e
     assert nothing.stdout == "nothing has been published yet: start the line (make run), or ivr publish\n"
 
 
+def test_a_prompt_that_lacks_a_language_of_the_flow_stops_the_publication(environment: dict[str, str]):
+    """No caller may meet a silence where the others hear a sentence."""
+    path = Path(environment["IVR_HOME"]) / "flows" / "2000.yaml"
+    path.write_text(README_FLOW.replace("languages: [zh-CN]", "languages: [zh-CN, en-US]"), encoding="utf-8")
+
+    refused = ivr("publish", **environment)
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "error: this prompt has no text in en-US  [missing-language]" in refused.stderr
+    assert not (Path(environment["IVR_VAR"]) / "versions" / "2000").exists()
+
+
 def test_diff_has_the_status_of_diff(environment: dict[str, str]):
     trouble = ivr("diff", "3000", **environment)
 
