@@ -27,6 +27,10 @@ class Settings:
     rtp_last_port: int = 10999
     agi_port: int = 4573
     ami_port: int = 5038
+    ws_port: int = 8088  # between the console and Asterisk, loopback
+    console_host: str = "127.0.0.1"
+    console_port: int = 8080
+    console_names: tuple[str, ...] = ()  # under which browsers know the console, beside those of this machine
     flow: str = "1008611"
     min_free_bytes: int = 64 * 1024 * 1024  # with less, no message is promised
     transcriber: str = "whisper"  # who writes down messages: one of TRANSCRIBERS
@@ -66,6 +70,10 @@ class Settings:
             rtp_last_port=port("IVR_RTP_LAST_PORT", 10999),
             agi_port=port("IVR_AGI_PORT", 4573),
             ami_port=port("IVR_AMI_PORT", 5038),
+            ws_port=port("IVR_WS_PORT", 8088),
+            console_host=environment.get("IVR_CONSOLE_HOST", "127.0.0.1"),
+            console_port=port("IVR_CONSOLE_PORT", 8080),
+            console_names=tuple(environment.get("IVR_CONSOLE_NAMES", "").replace(",", " ").split()),
             flow=environment.get("IVR_FLOW", "1008611"),
             min_free_bytes=number("IVR_MIN_FREE_MB", 64) * 1024 * 1024,
             transcriber=_one_of(TRANSCRIBERS, "IVR_TRANSCRIBER", environment.get("IVR_TRANSCRIBER", "whisper")),
@@ -139,6 +147,11 @@ class Settings:
     def grammars(self) -> Path:
         """What may be said at questions, one content-addressed file each, for the ears to read."""
         return self.var / "grammars"
+
+    @property
+    def browser_calls(self) -> Path:
+        """Where the console and the dialplan tell each other of calls from the telephone in the browser."""
+        return self.var / "phone"
 
     @property
     def asterisk(self) -> Path:

@@ -55,7 +55,7 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
     folders = {name: settings.asterisk / name for name in ("etc", "log", "state", "data")}
     folders["run"] = _run_folder(settings.asterisk)
     intents = settings.spool / "intents"
-    for folder in (settings.var, settings.spool, settings.asterisk, *folders.values(), settings.recordings, intents, settings.sounds):
+    for folder in (settings.var, settings.spool, settings.asterisk, *folders.values(), settings.recordings, intents, settings.sounds, settings.browser_calls):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _lay_out_data(settings, asterisk, folders["data"])
     values: dict[str, str | int | Path] = {
@@ -78,6 +78,9 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         "ami_port": settings.ami_port,
         "ami_secret": secret(settings, "ami"),
         "agent_secret": secret(settings, "agent"),
+        "ws_port": settings.ws_port,
+        "browser_secret": secret(settings, "browser"),
+        "browser_calls": settings.browser_calls,
         "own_number": "" if settings.flow == TWIN else _NUMBER_DIALPLAN.format(settings.flow, settings.flow, "line"),
         "digits": "\n".join(_NUMBER_DIALPLAN.format("_" + "X" * length, "${FILTER(0-9,${EXTEN})}", "published") for length in _LENGTHS),
         "versions": settings.versions,

@@ -169,11 +169,12 @@ class AsteriskProcess:
             raise ChannelFailed("Asterisk has not been started")
         return self._process, self._rendered
 
-    def _ports(self) -> tuple[_Port, _Port]:
+    def _ports(self) -> tuple[_Port, ...]:
         settings = self._settings
         return (
             _Port("IVR_SIP_PORT", socket.SOCK_DGRAM, settings.host, settings.sip_port),
             _Port("IVR_AMI_PORT", socket.SOCK_STREAM, "127.0.0.1", settings.ami_port),
+            _Port("IVR_WS_PORT", socket.SOCK_STREAM, "127.0.0.1", settings.ws_port),
         )
 
     def _last_words(self) -> str:

@@ -22,11 +22,11 @@ Script = Callable[["Session"], Awaitable[None]]
 
 def settings_for(var: Path) -> Settings:
     """Settings for a line below `var`, on ports that nobody uses. Nobody transcribes or listens there unless a test wants it."""
-    sip, ami, agi, ears = (_free_port(kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM, socket.SOCK_STREAM, socket.SOCK_STREAM))
+    sip, ami, agi, ears, ws, console = (_free_port(kind) for kind in (socket.SOCK_DGRAM, *5 * (socket.SOCK_STREAM,)))
     rtp = 30_000 + (os.getpid() * 64 + sip) % 20_000 // 2 * 2
     settings = Settings.from_environment({"IVR_TRANSCRIBER": "none", "IVR_RECOGNISER": "none"})
-    ports = {"sip_port": sip, "ami_port": ami, "agi_port": agi, "ears_port": ears, "rtp_first_port": rtp, "rtp_last_port": rtp + 63}
-    return dataclasses.replace(settings, var=var, min_free_bytes=1024, **ports)
+    ports = {"sip_port": sip, "ami_port": ami, "agi_port": agi, "ears_port": ears, "ws_port": ws, "console_port": console}
+    return dataclasses.replace(settings, var=var, rtp_first_port=rtp, rtp_last_port=rtp + 63, min_free_bytes=1024, **ports)
 
 
 def asterisk_program() -> Path:
