@@ -29,7 +29,7 @@ class Settings:
     ami_port: int = 5038
     ws_port: int = 8088  # between the console and Asterisk, loopback
     console_host: str = "127.0.0.1"
-    console_port: int = 8080
+    console_port: int = 10086
     console_names: tuple[str, ...] = ()  # under which browsers know the console, beside those of this machine
     flow: str = "1008611"
     min_free_bytes: int = 64 * 1024 * 1024  # with less, no message is promised
@@ -72,7 +72,7 @@ class Settings:
             ami_port=port("IVR_AMI_PORT", 5038),
             ws_port=port("IVR_WS_PORT", 8088),
             console_host=environment.get("IVR_CONSOLE_HOST", "127.0.0.1"),
-            console_port=port("IVR_CONSOLE_PORT", 8080),
+            console_port=port("IVR_CONSOLE_PORT", 10086),
             console_names=tuple(environment.get("IVR_CONSOLE_NAMES", "").replace(",", " ").split()),
             flow=environment.get("IVR_FLOW", "1008611"),
             min_free_bytes=number("IVR_MIN_FREE_MB", 64) * 1024 * 1024,

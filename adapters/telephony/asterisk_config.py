@@ -55,7 +55,16 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
     folders = {name: settings.asterisk / name for name in ("etc", "log", "state", "data")}
     folders["run"] = _run_folder(settings.asterisk)
     intents = settings.spool / "intents"
-    for folder in (settings.var, settings.spool, settings.asterisk, *folders.values(), settings.recordings, intents, settings.sounds, settings.browser_calls):
+    for folder in (
+        settings.var,
+        settings.spool,
+        settings.asterisk,
+        *folders.values(),
+        settings.recordings,
+        intents,
+        settings.sounds,
+        settings.browser_calls,
+    ):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _lay_out_data(settings, asterisk, folders["data"])
     values: dict[str, str | int | Path] = {

@@ -12,6 +12,7 @@ from adapters.speech.ears import Ears, EarsMissing
 from adapters.speech.listening import hear_sentences
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.ears_link import EarsLink
+from ivr.bootstrap.console import FIRST_ADMIN, address, phone_address, prepare_desk
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.first_call import KNOWN_FLOW, FirstCall, Tell, expected_balance, place_call, save_wave, says
 from ivr.bootstrap.line import Line
@@ -32,8 +33,9 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
     for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(signal_, told.set)
     begun = time.monotonic()
-    tell("starting Asterisk and the engine …")
-    line = Line(settings)
+    tell("starting Asterisk, the engine and the console …")
+    line = Line(settings, console=True)
+    password = await asyncio.to_thread(prepare_desk, settings)
 
     def warn(sentence: str) -> None:
         tell(f"! {sentence}")
@@ -42,6 +44,8 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
     watch = asyncio.create_task(line.watch(warn))
     edits = asyncio.create_task(tell_edits(settings, warn))
     try:
+        tell(f"telephone: {phone_address(settings)}  hear the line in your browser: keypad, and beside it what the flow does")
+        tell(f"console:   {address(settings)}" + (f"  sign in as {FIRST_ADMIN}, password {password} (told this once)" if password else ""))
         tell(f"the line is up after {time.monotonic() - begun:.1f} s and answers at {_address(settings)}")
         tell(tell_voices(settings))
         stop = asyncio.create_task(told.wait())
@@ -61,7 +65,7 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
             task.cancel()
         await asyncio.gather(watch, edits, return_exceptions=True)
         await line.stop()
-        tell("stopped: Asterisk and the engine have ended")
+        tell("stopped: Asterisk, the engine and the console have ended")
 
 
 async def tell_edits(settings: Settings, warn: Tell, every: float = LOOK_EVERY) -> None:
@@ -105,8 +109,9 @@ def _ivr(settings: Settings) -> str:
 
 def _tell_what_next(settings: Settings, tell: Tell) -> None:
     tell("")
-    tell(f"the line stays up. Dial {_address(settings)} with a softphone on this machine: no account, G.711, and as its own")
-    tell("number one of the sample subscribers, 13900001001 and up (adapters/backoffice/README.md tells who they are).")
+    tell(f"the line stays up. Open {phone_address(settings)} and call it from your browser,")
+    tell(f"or dial {_address(settings)} with a softphone on this machine: no account, G.711, and as its own number one of the")
+    tell("sample subscribers, 13900001001 and up (adapters/backoffice/README.md tells who they are).")
     tell(f'call:     {_ivr(settings)} call {settings.flow} --keys "2 5"  calls it without a softphone, and tells what happened')
     tell(f"tickets:  {_ivr(settings)} tickets list      then  {_ivr(settings)} tickets claim REFERENCE")
     tell(f"why:      {_ivr(settings)} why               tells why the last call went the way it did")

@@ -1,4 +1,4 @@
-"""The whole line on one machine: Asterisk and the engine, each in a process of its own, started, watched and stopped together."""
+"""The line on one machine: Asterisk, the engine and the console, each in a process of its own, started, watched and stopped together."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Self
 
 from adapters.telephony.asterisk_process import AsteriskProcess, find_asterisk
 from ivr.bootstrap.engine import now, prepare_sounds
+from ivr.bootstrap.people import prepare_desk
 from ivr.bootstrap.publishing import publish_first
 from ivr.config import Settings
 from ivr.errors import SettingsError
@@ -43,6 +44,7 @@ class Service:
 
 ENGINE = Service("engine", "serve", "the engine", b'"engine_ready"', HUNG_AFTER)
 EARS = Service("ears", "ears", "the ears", b'"ears_ready"', EARS_HUNG_AFTER)
+CONSOLE = Service("console", "console --quiet", "the console", b'"console_ready"', HUNG_AFTER)
 
 
 class ServiceProcess:
@@ -75,7 +77,7 @@ class ServiceProcess:
         with self.log.open("ab") as file:
             begin = file.tell()
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "ivr.cli", self._service.verb),
+                *(sys.executable, "-m", "ivr.cli", *self._service.verb.split()),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
@@ -146,11 +148,14 @@ class Line:
         asterisk: Path | None = None,
         twin: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        console: bool = False,
     ) -> None:
         self.settings = settings
         self._program = asterisk
         self.engine = ServiceProcess(ENGINE, settings, environment)
         self.ears = ServiceProcess(EARS, settings, environment) if settings.recogniser != "none" else None
+        self.console = ServiceProcess(CONSOLE, settings, environment) if console else None
+        self.first_password = ""  # of the first administrator, when this start has made one
         self._twin = twin
         self._asterisk: AsteriskProcess | None = None
         self._place: int | None = None  # the lock file, open
@@ -174,6 +179,8 @@ class Line:
         Raises SettingsError or another UserError, with nothing left running."""
         self._take_place()
         try:
+            if self.console is not None:
+                self.first_password = await asyncio.to_thread(prepare_desk, self.settings)
             publish_first(self.settings, now, tell)
             prepare_sounds(self.settings)
             self._asterisk = AsteriskProcess(self.settings, self._program or find_asterisk(self.settings), twin=self._twin)
@@ -182,6 +189,7 @@ class Line:
                 self._asterisk.wait_ready(),
                 *([self.engine.start()] if engine else []),
                 *([self.ears.start()] if self.ears else []),
+                *([self.console.start()] if self.console else []),
             ]
             for failure in await asyncio.gather(*starting, return_exceptions=True):
                 if failure is not None:
@@ -192,6 +200,8 @@ class Line:
 
     async def stop(self) -> None:
         """Take the line down."""
+        if self.console is not None:
+            await self.console.stop()
         await self.engine.stop()
         if self.ears is not None:
             await self.ears.stop()
@@ -219,8 +229,8 @@ class Line:
             ) from None
 
     async def watch(self, tell: Tell) -> None:
-        """Bring the engine and the ears back whenever they end; returns when Asterisk has ended. Cancel it before `stop`."""
-        services = [self.engine, *([self.ears] if self.ears else [])]
+        """Bring the engine, the ears and the console back whenever they end; returns when Asterisk has ended. Cancel it before `stop`."""
+        services = [self.engine, *([self.ears] if self.ears else []), *([self.console] if self.console else [])]
         watching = [asyncio.create_task(keep_up(service, tell)) for service in services]
         try:
             status = await self.asterisk.wait_ended()

@@ -8,6 +8,7 @@ import click
 
 from ivr.cli.agents import tickets
 from ivr.cli.calls import replay
+from ivr.cli.console import console
 from ivr.cli.designers import graph, lint, lookups, prompts, prove, say, schema, test, try_
 from ivr.cli.importing import import_
 from ivr.cli.line import call, ears, run, serve, why
@@ -17,7 +18,7 @@ from ivr.cli.voices import voices
 from ivr.errors import SelflineError
 
 SECTIONS = (
-    ("The line", (run, serve, ears, call, why, replay, sms, callers, voices)),
+    ("The line", (run, serve, ears, console, call, why, replay, sms, callers, voices)),
     ("For flow designers", (try_, lint, test, prove, graph, lookups, import_, say, prompts, schema)),
     ("For publishing", (publish, versions, diff, rollback)),
     ("For agents", (tickets,)),

@@ -46,6 +46,8 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
         "IVR_AGI_PORT": str(settings.agi_port),
         "IVR_AMI_PORT": str(settings.ami_port),
         "IVR_EARS_PORT": str(settings.ears_port),
+        "IVR_WS_PORT": str(settings.ws_port),
+        "IVR_CONSOLE_PORT": str(settings.console_port),
         "PYTHONUNBUFFERED": "1",
     }
     begun = time.monotonic()
@@ -65,7 +67,7 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
 
     assert f"answers at sip:1008611@127.0.0.1:{settings.sip_port}" in "".join(said)
     assert "the voice: recordings; texts without one: pyttsx3\n" in said
-    assert said[-1] == "stopped: Asterisk and the engine have ended\n"
+    assert said[-1] == "stopped: Asterisk, the engine and the console have ended\n"
     assert status in (0, 1)
     assert processes_of(settings.var) == []
     print(f"up after {up_after:.1f} s")

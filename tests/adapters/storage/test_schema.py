@@ -14,7 +14,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from adapters.memory import FixedClock
-from adapters.storage import migrations
+from adapters.storage import (
+    accounts,  # noqa: F401 - its tables are among those of `metadata`
+    migrations,
+)
 from adapters.storage.outbox import SqlTextOutbox
 from adapters.storage.tables import metadata
 from adapters.storage.tickets import SqlTicketStore, open_database

@@ -1,0 +1,67 @@
+"""The console as one application: its pages, its guard, its shield."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from adapters.console import entrance, phone
+from adapters.console.guard import Denied, GuardedRoute, GuardedSocket, must_be_guarded
+from adapters.console.pages import page
+from adapters.console.ports import Console
+from adapters.console.shield import Shield
+from ivr.errors import StoreFailed
+
+PARTS = (entrance.router, phone.router)
+
+
+def make_app(console: Console) -> ASGIApp:
+    """The whole of it, to be served. Raises TypeError when anything in it has no rule."""
+    return Shield(make_pages(console), console.names)
+
+
+def make_pages(console: Console) -> FastAPI:
+    """The pages behind their guard, without the shield."""
+    app = FastAPI(title="selfline", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.console = console
+    app.state.reports = app.state.sockets = 0
+    app.state.pace = phone.Pace()
+    app.router.route_class = GuardedRoute
+    for part in PARTS:
+        app.router.routes.extend(part.routes)
+    app.router.routes.append(GuardedSocket("/phone/sip", phone.sip))
+    app.add_exception_handler(Denied, _denied)
+    app.add_exception_handler(HTTPException, _http_trouble)
+    app.add_exception_handler(RequestValidationError, _http_trouble)
+    app.add_exception_handler(StoreFailed, _store_failed)
+    app.add_exception_handler(Exception, _bug)
+    return must_be_guarded(app)
+
+
+async def _denied(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Denied)
+    return _trouble(request, error.status, error.text)
+
+
+async def _http_trouble(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 422
+    return _trouble(request, status, "not_found" if status == 404 else "failed")
+
+
+async def _store_failed(request: Request, error: Exception) -> Response:
+    return _trouble(request, 503, "store_failed")
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    return _trouble(request, 500, "failed")
+
+
+def _trouble(request: Request, status: int, text: str) -> Response:
+    """Why not: as a page for a person, in a word for a script."""
+    if "text/html" in request.headers.get("accept", ""):
+        return page(request, "trouble.html", status, text=text)
+    return JSONResponse({"trouble": text}, status)

@@ -1,0 +1,233 @@
+// The telephone: asks the console for a call, places it by SIP over WebSocket, presses keys, and shows what the flow does meanwhile.
+"use strict";
+
+(() => {
+  const by = (id) => document.getElementById(id);
+  const home = by("telephone");
+  const language = home.dataset.language;
+  const word = (key) => home.dataset["word" + key.split("_").map((part) => part[0].toUpperCase() + part.slice(1)).join("")];
+  const keys = [...by("keypad").querySelectorAll("button")];
+  const sip = { user: "sip:browser@selfline.invalid", domain: "selfline.invalid" };
+
+  let agent = null; // JsSIP's; there while a call is
+  let session = null;
+  let feed = null;
+  let microphone = null;
+  let sound = null; // the AudioContext
+  let began = 0;
+  let ticking = 0;
+
+  function say(key) {
+    by("status").textContent = word(key);
+    home.dataset.state = key;
+  }
+
+  function note(key) {
+    by("note").textContent = key ? word(key) : "";
+    by("note").hidden = !key;
+  }
+
+  function enable(calling, talking) {
+    by("call").disabled = calling;
+    by("line").disabled = by("caller").disabled = calling;
+    by("hang-up").disabled = !calling;
+    by("mute").disabled = !talking;
+    keys.forEach((key) => (key.disabled = !talking));
+  }
+
+  // --- a call ---
+
+  async function call() {
+    note("");
+    say("starting");
+    enable(true, false);
+    by("pressed").textContent = "";
+    by("level").dataset.peak = "0";
+    sound = sound || new AudioContext();
+    sound.resume();
+    microphone = await listenIn();
+    let allowed;
+    try {
+      const form = new URLSearchParams({ caller: by("caller").value });
+      const answer = await fetch("/phone/calls", { method: "POST", body: form, headers: { "X-CSRF-Token": home.dataset.token } });
+      allowed = await answer.json();
+      if (!answer.ok) {
+        return over(allowed.trouble === "busy" ? "busy" : "bad_form");
+      }
+    } catch {
+      return over("no_console");
+    }
+    watch(allowed.trace);
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new JsSIP.WebSocketInterface(`${scheme}://${location.host}/phone/sip`);
+    agent = new JsSIP.UA({ sockets: [socket], uri: sip.user, register: false, session_timers: false });
+    agent.on("connected", () => place(allowed.call));
+    agent.on("disconnected", () => session || over("no_console"));
+    agent.start();
+  }
+
+  function place(name) {
+    if (session) {
+      return;
+    }
+    say("calling");
+    session = agent.call(`sip:${by("line").value}@${sip.domain}`, {
+      mediaStream: microphone,
+      extraHeaders: [`X-Selfline-Call: ${name}`],
+      pcConfig: { iceServers: [] },
+    });
+    session.connection.addEventListener("track", (event) => hear(event.streams[0] || new MediaStream([event.track])));
+    session.connection.addEventListener("iceconnectionstatechange", () => {
+      if (session && session.connection && session.connection.iceConnectionState === "failed") {
+        note("no_media");
+      }
+    });
+    session.on("accepted", () => {
+      say("talking");
+      enable(true, true);
+      began = Date.now();
+      ticking = setInterval(tick, 250);
+      tick();
+    });
+    session.on("ended", () => over("ended"));
+    session.on("failed", (event) => over(event.cause === JsSIP.C.causes.CANCELED ? "ended" : "unanswered"));
+  }
+
+  function over(key) {
+    clearInterval(ticking);
+    say(key);
+    enable(false, false);
+    by("mute").setAttribute("aria-pressed", "false");
+    const [gone, watched] = [agent, feed];
+    agent = session = null;
+    if (microphone) {
+      microphone.getTracks().forEach((track) => track.stop());
+    }
+    if (gone) {
+      setTimeout(() => gone.stop(), 500); // the last words of the call are still on their way
+    }
+    if (watched) {
+      setTimeout(() => watched.close(), key === "ended" ? 10000 : 2000); // the end of the trace comes a moment later
+    }
+  }
+
+  async function listenIn() {
+    try {
+      return await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
+    } catch {
+      note(window.isSecureContext ? "no_microphone" : "insecure");
+      return sound.createMediaStreamDestination().stream; // silence: one can still hear, and press keys
+    }
+  }
+
+  function hear(stream) {
+    by("heard").srcObject = stream;
+    const meter = sound.createAnalyser();
+    sound.createMediaStreamSource(stream).connect(meter);
+    const samples = new Float32Array(meter.fftSize);
+    const look = () => {
+      meter.getFloatTimeDomainData(samples);
+      const peak = samples.reduce((most, one) => Math.max(most, Math.abs(one)), 0);
+      by("level").value = peak;
+      by("level").dataset.peak = String(Math.max(peak, Number(by("level").dataset.peak)));
+      if (session) {
+        setTimeout(look, 60);
+      } else {
+        by("level").value = 0;
+      }
+    };
+    look();
+  }
+
+  function tick() {
+    const seconds = Math.floor((Date.now() - began) / 1000);
+    by("clock").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  }
+
+  // --- keys ---
+
+  function press(key) {
+    const button = keys.find((one) => one.dataset.key === key);
+    if (!session || !button || button.disabled) {
+      return false;
+    }
+    session.sendDTMF(key, { transportType: "RFC2833", duration: 120, interToneGap: 80 });
+    by("pressed").textContent += key;
+    button.classList.add("down");
+    setTimeout(() => button.classList.remove("down"), 150);
+    return true;
+  }
+
+  // --- the trace ---
+
+  function watch(address) {
+    by("trace").replaceChildren();
+    by("here").hidden = true;
+    by("empty").hidden = true;
+    if (feed) {
+      feed.close();
+    }
+    const mine = (feed = new EventSource(address));
+    mine.addEventListener("message", (event) => show(JSON.parse(event.data)));
+    mine.addEventListener("over", () => mine.close());
+  }
+
+  function show(fact) {
+    const list = by("trace");
+    const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 40;
+    const line = make("li", fact.kind);
+    line.append(make("time", "", `${fact.after.toFixed(1)} s`));
+    const words = make("span", "words", language === "zh" ? fact.zh : fact.en);
+    const second = language === "zh" ? fact.en : fact.zh;
+    if (second !== words.textContent) {
+      const beside = make("span", "beside", " " + second);
+      beside.lang = language === "zh" ? "en" : "zh-CN";
+      words.append(beside);
+    }
+    if (fact.milliseconds !== null) {
+      words.append(make("span", "took", ` ${fact.milliseconds} ${word("milliseconds")}`));
+    }
+    line.append(words, make("code", "place", fact.place));
+    if (fact.said) {
+      line.append(make("span", "said", fact.said));
+    }
+    list.append(line);
+    if (fact.kind === "node") {
+      by("here").hidden = false;
+      by("node").textContent = fact.zh;
+      by("place").textContent = fact.place;
+    }
+    if (atEnd) {
+      list.scrollTop = list.scrollHeight;
+    }
+  }
+
+  function make(tag, kind, text) {
+    const element = document.createElement(tag);
+    element.className = kind;
+    element.textContent = text || "";
+    return element;
+  }
+
+  // --- the page ---
+
+  by("dial").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!by("call").disabled) {
+      call();
+    }
+  });
+  by("hang-up").addEventListener("click", () => (session && !session.isEnded() ? session.terminate() : over("ended")));
+  by("mute").addEventListener("click", () => {
+    const muted = by("mute").getAttribute("aria-pressed") === "true";
+    session[muted ? "unmute" : "mute"]({ audio: true });
+    by("mute").setAttribute("aria-pressed", String(!muted));
+  });
+  keys.forEach((key) => key.addEventListener("click", () => press(key.dataset.key)));
+  document.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.altKey && !event.metaKey && !event.repeat && event.target.tagName !== "SELECT" && press(event.key)) {
+      event.preventDefault();
+    }
+  });
+  say("idle");
+})();

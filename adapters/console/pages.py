@@ -1,0 +1,83 @@
+"""How a page is made: a template, the words in the language of the browser, the token for its forms, and the cookies that it needs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from adapters.console.texts import LANGUAGES, TEXTS, beside, words
+from adapters.console.visitors import Cookies, Visitor
+
+HOME = Path(__file__).parent
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+_ASSETS = HOME / "assets"
+
+_templates = Environment(
+    loader=FileSystemLoader(HOME / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+
+
+def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A whole page for whoever asks."""
+    port = request.app.state.console.port
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    names, language = Cookies(request, port), language_of(request)
+    html = _templates.get_template(template).render(
+        t=lambda key: beside(key, language),
+        tt=lambda key: words(key, language)[0],
+        texts=lambda keys: {key: TEXTS[key] for key in keys},
+        asset=asset_address,
+        moment=shown_moment,
+        language=language,
+        lang=LANGUAGES[language],
+        path=request.url.path,
+        visitor=visitor,
+        **values,
+    )
+    response = HTMLResponse(html, status)
+    if visitor is not None and visitor.new_visit:
+        names.set(response, names.visit, visitor.new_visit)
+    if request.query_params.get("language") in LANGUAGES:
+        names.remember(response, names.language, language)
+    return response
+
+
+def language_of(request: Request) -> str:
+    """The language that was asked for just now, or before, or that the browser prefers; else Mandarin."""
+    asked = request.query_params.get("language") or request.cookies.get(Cookies(request, request.app.state.console.port).language, "")
+    if asked in LANGUAGES:
+        return asked
+    return "en" if request.headers.get("accept-language", "").lower().startswith("en") else "zh"
+
+
+def shown_moment(at: dt.datetime) -> str:
+    """A moment as people here read it."""
+    return f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"
+
+
+def asset_address(name: str) -> str:
+    """Where a page finds a script, a style or an image: the address changes when the file does."""
+    return f"/assets/{name}?{assets()[name][1]}"
+
+
+def asset(name: str) -> Response:
+    """One of these files."""
+    path, stamp = assets()[name]
+    kind = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}[path.suffix]
+    cached = {"Cache-Control": "public, max-age=31536000, immutable", "ETag": f'"{stamp}"'}
+    return Response(path.read_bytes(), media_type=kind, headers=cached)
+
+
+@cache
+def assets() -> dict[str, tuple[Path, str]]:
+    """The files that pages may load, each with a stamp of what is in it."""
+    files = [path for path in (*_ASSETS.iterdir(), *(_ASSETS / "vendor").iterdir()) if path.suffix in (".js", ".css", ".svg")]
+    return {path.name: (path, hashlib.sha256(path.read_bytes()).hexdigest()[:12]) for path in files}

@@ -1,0 +1,50 @@
+"""What the console's pages need beside the gate, and what the composition root puts into them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ivr.desk.gate import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody whom the telephone in the browser can be: a sample subscriber, or one who withholds the number ("")."""
+
+    number: str
+    zh: str
+    en: str
+
+
+class Telephone(Protocol):
+    """The line, as the telephone in the browser reaches and watches it."""
+
+    @property
+    def socket(self) -> str:
+        """Where SIP over WebSocket is spoken; nobody but the console knows."""
+
+    def lines(self) -> Sequence[str]:
+        """The numbers that are answered, the line's own first."""
+
+    def callers(self) -> Sequence[Caller]:
+        """Who can call."""
+
+    def allow(self, caller: str) -> str:
+        """Let one call be placed by that caller; its name. Raises OSError."""
+
+    def watch(self, call: str) -> AsyncIterator[Mapping[str, object]]:
+        """What the call does, fact by fact, as it does it, until it is over. Ends at once for a call that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Everything that the pages stand on."""
+
+    gate: Gate
+    telephone: Telephone
+    port: int  # cookies are of a machine, not of a port: their names have it in them
+    form_secret: bytes = field(repr=False)
+    phone_key: str = field(repr=False)  # who shows it may use the telephone without signing in
+    names: tuple[str, ...] = ()  # of this console, beside those of this machine

@@ -1,0 +1,230 @@
+"""The console put together: the people of the desk, the telephone in the browser and its live trace, served until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import socket
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from adapters.backoffice.subscribers import SUBSCRIBERS
+from adapters.console.app import make_app
+from adapters.console.passwords import Argon2Passwords
+from adapters.console.phone import LONGEST_MESSAGE
+from adapters.console.ports import Caller, Console
+from adapters.storage.accounts import SqlAccountStore
+from adapters.storage.journal_tail import JournalTail
+from ivr.bootstrap.stores import open_store
+from adapters.storage.versions import VersionStore
+from adapters.telephony.asterisk_config import secret
+from adapters.telephony.browser_calls import BrowserCalls
+from ivr.bootstrap.engine import configure_logging, now
+from ivr.config import Settings
+from ivr.desk.gate import Gate, new_password
+from ivr.desk.people import Role
+from ivr.errors import SettingsError
+from ivr.tools.trace import Kind, Trace
+
+FIRST_ADMIN = "admin"
+LOOK_EVERY = 0.1  # seconds; a file tells nobody that it has grown
+PLACED_WITHIN = 60.0  # seconds after which a call that was asked for is not waited for any more
+LONGEST_WATCH = 3600.0
+REMEMBERED = 200  # calls whose trace can be had again
+
+Result = TypeVar("Result")
+
+_log = structlog.get_logger("console")
+
+# What each sample stands for, for who wants to hear it; adapters/backoffice/README.md has the figures.
+SAMPLES = {
+    "13900001008": ("普通账户", "an ordinary account"),
+    "13900001001": ("什么都用完了", "nothing left of anything"),
+    "13900001002": ("一分钱、一兆、一分钟", "one fen, one megabyte, one minute"),
+    "13900001003": ("欠费", "in debt"),
+    "13900001004": ("不限流量", "unlimited data"),
+    "13900001005": ("有三个流量包", "three data bundles"),
+    "13900001006": ("套餐不含流量", "a plan without data"),
+    "13900001007": ("欠费停机", "suspended for debt"),
+    "13900001009": ("说英语", "speaks English"),
+    "13900001010": ("六十五岁以上", "65 or older"),
+    "13900001011": ("流量快用完", "nearly out of data"),
+    "13900001012": ("金额很大", "large amounts"),
+}
+NO_SUBSCRIBER = Caller("13900001099", "不是本网用户", "not a subscriber")
+WITHHELD = Caller("", "（隐藏号码）", "(withholds the number)")
+
+
+class LineTelephone:
+    """The port Telephone on the line that runs here."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._calls = BrowserCalls(settings.browser_calls)
+        self._watched: OrderedDict[str, _Watched] = OrderedDict()
+
+    @property
+    def socket(self) -> str:
+        return f"ws://127.0.0.1:{self._settings.ws_port}/{secret(self._settings, 'browser')}/ws"
+
+    def lines(self) -> Sequence[str]:
+        own = self._settings.flow
+        published = [line for line in VersionStore(self._settings.versions).lines() if line.isdecimal() and line != own]
+        return (own, *published)
+
+    def callers(self) -> Sequence[Caller]:
+        known = {person.number for person in SUBSCRIBERS}
+        return (*(Caller(number, *told) for number, told in SAMPLES.items() if number in known), NO_SUBSCRIBER, WITHHELD)
+
+    def allow(self, caller: str) -> str:
+        tail = JournalTail(self._settings.var / "journal")  # the call's entries come after this moment
+        call = self._calls.write_down(caller)
+        self._watched[call] = _Watched(tail)
+        while len(self._watched) > REMEMBERED:
+            self._watched.popitem(last=False)
+        return call
+
+    async def watch(self, call: str) -> AsyncIterator[Mapping[str, object]]:
+        watched = self._watched.get(call)
+        if watched is None:
+            return
+        loop = asyncio.get_running_loop()
+        begun, told = loop.time(), 0
+        while not watched.session and loop.time() - begun < PLACED_WITHIN:
+            watched.session = await asyncio.to_thread(self._calls.session, call)
+            await asyncio.sleep(LOOK_EVERY)
+        while watched.session and loop.time() - begun < LONGEST_WATCH:
+            await watched.look()
+            for fact in watched.facts[told:]:
+                yield fact
+            told = len(watched.facts)
+            if watched.over:
+                return
+            await asyncio.sleep(LOOK_EVERY)
+
+
+class _Watched:
+    """One call as far as it has been told."""
+
+    def __init__(self, tail: JournalTail) -> None:
+        self.session = ""
+        self.facts: list[Mapping[str, object]] = []
+        self.over = False
+        self._tail = tail
+        self._trace = Trace()
+        self._looking = asyncio.Lock()
+
+    async def look(self) -> None:
+        """See what is new."""
+        async with self._looking:
+            new = await asyncio.to_thread(lambda: list(self._new()))
+            self.facts += new
+            self.over = self.over or any(fact["kind"] == Kind.OVER for fact in new)
+
+    def _new(self) -> Iterator[Mapping[str, object]]:
+        for entry in self._tail.entries(self.session):
+            for fact in self._trace.facts(entry):
+                yield dataclasses.asdict(fact)
+
+
+def prepare_desk(settings: Settings) -> str:
+    """Make the database where there is none, and the first administrator where there is nobody; the password, told this once, or ""."""
+
+    async def errand(gate: Gate, store: SqlAccountStore) -> str:
+        if await store.accounts():
+            return ""
+        password = new_password()
+        await gate.add(FIRST_ADMIN, Role.ADMIN, password, "installation")
+        return password
+
+    return at_gate(settings, errand)
+
+
+def at_gate(settings: Settings, work: Callable[[Gate, SqlAccountStore], Awaitable[Result]]) -> Result:
+    """Do one errand at the gate of the desk, without the console. Raises UserError."""
+
+    async def errand() -> Result:
+        async with _people(settings) as (gate, store):
+            return await work(gate, store)
+
+    return asyncio.run(errand())
+
+
+def address(settings: Settings, path: str = "/") -> str:
+    """Where a browser on this machine finds the console."""
+    everywhere = settings.console_host in ("", "0.0.0.0", "::")  # noqa: S104 - asked, not bound
+    host = "127.0.0.1" if everywhere else settings.console_host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.console_port}{path}"
+
+
+def phone_address(settings: Settings) -> str:
+    """The link that opens the telephone without signing in. It holds until `var/secrets/phone` is deleted and the console started again."""
+    return address(settings, f"/phone/{secret(settings, 'phone')[:20]}")
+
+
+def serve_console(settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C. Raises SettingsError when the port is taken."""
+    configure_logging()
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    with _listening(settings) as listener:
+        async with _people(settings) as (gate, _):
+            console = Console(
+                gate,
+                LineTelephone(settings),
+                settings.console_port,
+                secret(settings, "console").encode(),
+                secret(settings, "phone")[:20],
+                (settings.console_host, *settings.console_names),
+            )
+            await _Server(_config(make_app(console))).serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        _log.info("console_ready")
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # addresses have keys in them
+        server_header=False,
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_max_size=LONGEST_MESSAGE,
+        limit_concurrency=200,
+        timeout_graceful_shutdown=2,
+        proxy_headers=True,
+        forwarded_allow_ips="127.0.0.1",  # of a web server on this machine that speaks https
+    )
+
+
+def _listening(settings: Settings) -> socket.socket:
+    host, port = settings.console_host, settings.console_port
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128)
+    except OSError as error:
+        raise SettingsError(
+            f"the console cannot have TCP port {port} of {host}: {error.strerror}; see IVR_CONSOLE_HOST and IVR_CONSOLE_PORT"
+        ) from error
+
+
+@contextlib.asynccontextmanager
+async def _people(settings: Settings) -> AsyncIterator[tuple[Gate, SqlAccountStore]]:
+    store = await asyncio.to_thread(open_store, settings)
+    try:
+        accounts = SqlAccountStore(store.database, store.key)
+        yield Gate(accounts, Argon2Passwords(), now), accounts
+    finally:
+        store.close()

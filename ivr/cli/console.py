@@ -1,0 +1,140 @@
+"""Verbs for the web console: running it, and the people who may sign in."""
+
+from __future__ import annotations
+
+import getpass
+import json
+
+import click
+
+from ivr.calls.tickets import LINE_ZONE
+from ivr.cli.common import fail
+from ivr.cli.common import settings as read_settings
+
+
+@click.group(invoke_without_command=True)
+@click.option("--quiet", is_flag=True, help="Say neither address nor key: for who writes down what it says.")
+@click.pass_context
+def console(context: click.Context, quiet: bool) -> None:
+    """Run the web console alone, beside a line that runs already; or see to the people who may sign in.
+
+    `ivr run` starts it with the line. SIGTERM or Ctrl-C ends it; calls go on without it.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from ivr.bootstrap.console import FIRST_ADMIN, address, phone_address, prepare_desk, serve_console
+
+    settings = read_settings()
+    if not quiet:
+        password = prepare_desk(settings)
+        click.echo(f"telephone: {phone_address(settings)}")
+        click.echo(f"console:   {address(settings)}")
+        if password:
+            click.echo(f"sign in as {FIRST_ADMIN}, password {password} (told this once)")
+    serve_console(settings)
+
+
+@console.command()
+def link() -> None:
+    """Print the link that opens the telephone in the browser without signing in."""
+    from ivr.bootstrap.console import phone_address
+
+    click.echo(phone_address(read_settings()))
+
+
+@console.command()
+def audit() -> None:
+    """Look whether anything that was written down of people at the desk has been changed or taken out."""
+    from ivr.bootstrap.console import at_gate
+
+    findings = at_gate(read_settings(), lambda gate, store: store.audit())
+    if findings:
+        fail(*findings)
+    click.echo("nothing has been changed  记录完整")
+
+
+@console.group()
+def users() -> None:
+    """People who may sign in."""
+
+
+_ask = click.option("--ask", is_flag=True, help="Type the password; otherwise one is made and told this once.")
+
+
+@users.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice(["agent", "supervisor", "operator", "admin"]), required=True)
+@_ask
+def users_add(name: str, role: str, ask: bool) -> None:
+    """A new person, NAME."""
+    from ivr.bootstrap.console import at_gate
+    from ivr.desk.people import Role, trouble_with_name
+
+    if trouble := trouble_with_name(name):
+        fail(trouble)
+    password = _password(ask)
+    at_gate(read_settings(), lambda gate, store: gate.add(name, Role(role), password, _actor()))
+    click.echo(f"{name} may sign in as {role}" + ("" if ask else f", password {password} (told this once)"))
+
+
+@users.command("list")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def users_list(format_: str) -> None:
+    """Who may sign in."""
+    from ivr.bootstrap.console import at_gate
+
+    people = at_gate(read_settings(), lambda gate, store: store.accounts())
+    if format_ == "json":
+        told = [{"name": one.name, "role": one.role, "created_at": one.created_at.isoformat(), "closed": one.closed} for one in people]
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        return
+    for one in people:
+        click.echo(f"{one.name:<32}  {one.role:<10}  {one.created_at.astimezone(LINE_ZONE):%Y-%m-%d}{'  closed' if one.closed else ''}")
+
+
+@users.command("passwd")
+@click.argument("name")
+@_ask
+def users_passwd(name: str, ask: bool) -> None:
+    """Another password for NAME, who is signed out."""
+    from ivr.bootstrap.console import at_gate
+
+    password = _password(ask)
+    at_gate(read_settings(), lambda gate, store: gate.set_password(name, password, _actor()))
+    click.echo(f"the password of {name} is changed" + ("" if ask else f": {password} (told this once)"))
+
+
+@users.command("close")
+@click.argument("name")
+def users_close(name: str) -> None:
+    """NAME may not sign in any more, and is signed out."""
+    _set_closed(name, closed=True)
+    click.echo(f"{name} may not sign in any more")
+
+
+@users.command("open")
+@click.argument("name")
+def users_open(name: str) -> None:
+    """NAME may sign in again."""
+    _set_closed(name, closed=False)
+    click.echo(f"{name} may sign in again")
+
+
+def _set_closed(name: str, *, closed: bool) -> None:
+    from ivr.bootstrap.console import at_gate
+
+    at_gate(read_settings(), lambda gate, store: gate.set_closed(name, closed, _actor()))
+
+
+def _password(ask: bool) -> str:
+    from ivr.desk.gate import new_password
+
+    if not ask:
+        return new_password()
+    typed: str = click.prompt("password", hide_input=True, confirmation_prompt=True)
+    return typed
+
+
+def _actor() -> str:
+    """Who is at the command line, as it is written down."""
+    return f"command line ({getpass.getuser()})"
