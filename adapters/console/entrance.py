@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import structlog
@@ -107,11 +108,15 @@ async def assets_(request: Request, name: str) -> Response:
 @allow(BROWSER_REPORTS)
 async def csp_report(request: Request) -> Response:
     """A browser says that a page tried what its policy forbids: an attack, or a mistake of ours."""
+    try:
+        report = json.loads(await request.body())["csp-report"]
+        directive, blocked = str(report["effective-directive"]), str(report["blocked-uri"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Response(status_code=204)
     state = request.app.state
     state.reports += 1
     if state.reports <= _MOST_REPORTS:
-        told = (await request.body())[:2000].decode("utf-8", "replace")
-        log.warning("csp_report", told="".join(char if char.isprintable() else " " for char in told))
+        log.warning("csp_report", directive=directive[:100], blocked=blocked[:200])
     return Response(status_code=204)
 
 

@@ -1,0 +1,18 @@
+"""A desk for each test, with one person of each role."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.console.desk import Desk, desk, people
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Desk]:
+    with desk(tmp_path) as made:
+        asyncio.run(people(made.gate))
+        yield made

@@ -1,0 +1,130 @@
+"""A console to test: a real gate on a real database, a telephone that reaches nobody, and browsers that keep their cookies."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from adapters.console.app import make_app, make_pages
+from adapters.console.passwords import Argon2Passwords
+from adapters.console.ports import Caller, Console
+from adapters.storage.accounts import SqlAccountStore
+from adapters.storage.database import Database
+from adapters.storage.keys import DataKey
+from ivr.desk.gate import Gate
+from ivr.desk.people import Role
+
+HOST, SOCKET = "http://127.0.0.1:10086", "ws://127.0.0.1:10086"
+PHONE_KEY = "the-key-of-the-phone"
+PASSWORD = "correct-horse-7"
+NOON = dt.datetime(2026, 3, 5, 12, 0, tzinfo=dt.UTC)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def pass_(self, **time: float) -> None:
+        self.now += dt.timedelta(**time)
+
+
+@dataclass
+class QuietTelephone:
+    """A line on which every call does the same; `allowed` are the callers of those that may be placed."""
+
+    socket: str = "ws://127.0.0.1:9/nowhere/ws"
+    facts: tuple[Mapping[str, object], ...] = ()
+    allowed: list[str] = field(default_factory=list)
+
+    def lines(self) -> Sequence[str]:
+        return ("1008611", "2000")
+
+    def callers(self) -> Sequence[Caller]:
+        return (Caller("13900001008", "普通账户", "an ordinary account"), Caller("", "隐藏号码", "withholds the number"))
+
+    def allow(self, caller: str) -> str:
+        self.allowed.append(caller)
+        return f"{len(self.allowed):032d}"
+
+    async def watch(self, call: str) -> AsyncIterator[Mapping[str, object]]:
+        if call <= f"{len(self.allowed):032d}":
+            for fact in self.facts:
+                yield fact
+
+
+@dataclass
+class Desk:
+    """The console, what stands behind it, and its browsers."""
+
+    console: Console
+    store: SqlAccountStore
+    gate: Gate
+    clock: Clock
+    telephone: QuietTelephone
+
+    def __post_init__(self) -> None:
+        self.app = make_app(self.console)
+        self.pages = make_pages(self.console)
+
+    def browser(self, **headers: str) -> Browser:
+        return Browser(self, headers)
+
+
+class Browser:
+    """One browser: it keeps cookies, follows nothing by itself, and has the token of the page that it saw last."""
+
+    def __init__(self, desk: Desk, headers: Mapping[str, str]) -> None:
+        self.client = TestClient(desk.app, base_url=HOST, follow_redirects=False, raise_server_exceptions=False)
+        self.client.headers.update({"accept": "text/html", **headers})
+        self.token = ""
+
+    def open(self, path: str) -> tuple[int, str]:
+        """Status and text of a page."""
+        answer = self.client.get(path)
+        if found := re.search(r'name="csrf" value="([0-9a-f]{64})"|data-token="([0-9a-f]{64})"', answer.text):
+            self.token = found[1] or found[2]
+        return answer.status_code, answer.text
+
+    def send(self, path: str, **fields: str) -> tuple[int, str]:
+        """Status of a form that the last page sends, and where it leads or what it says."""
+        answer = self.client.post(path, data={"csrf": self.token, **fields})
+        return answer.status_code, answer.headers.get("location", answer.text)
+
+    def sign_in(self, name: str, password: str = PASSWORD) -> int:
+        self.open("/sign-in")
+        status, _ = self.send("/sign-in", name=name, password=password)
+        self.open("/account")
+        return status
+
+    def show_phone_key(self) -> None:
+        assert self.client.get(f"/phone/{PHONE_KEY}").headers["location"] == "/phone"
+
+
+@contextlib.contextmanager
+def desk(folder: Path, telephone: QuietTelephone | None = None) -> Iterator[Desk]:
+    """A desk with nobody at it."""
+    database = Database(folder / "selfline.db")
+    clock, store = Clock(), SqlAccountStore(database, DataKey(b"k" * 32))
+    gate = Gate(store, Argon2Passwords(memory_kib=8, passes=1), clock)
+    phone = telephone or QuietTelephone()
+    try:
+        yield Desk(Console(gate, phone, 10086, b"s" * 32, PHONE_KEY, ("desk.example",)), store, gate, clock, phone)
+    finally:
+        database.close()
+
+
+async def people(gate: Gate) -> None:
+    """One person of each role, named after it."""
+    for role in Role:
+        await gate.add(role.value, role, PASSWORD, "test")
