@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
+import os
 import socket
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import structlog
 import uvicorn
@@ -16,29 +15,22 @@ from starlette.types import ASGIApp
 
 from adapters.backoffice.subscribers import SUBSCRIBERS
 from adapters.console.app import make_app
-from adapters.console.passwords import Argon2Passwords
 from adapters.console.phone import LONGEST_MESSAGE
 from adapters.console.ports import Caller, Console
-from adapters.storage.accounts import SqlAccountStore
 from adapters.storage.journal_tail import JournalTail
-from ivr.bootstrap.stores import open_store
 from adapters.storage.versions import VersionStore
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.browser_calls import BrowserCalls
-from ivr.bootstrap.engine import configure_logging, now
+from ivr.bootstrap.engine import configure_logging
+from ivr.bootstrap.people import people
 from ivr.config import Settings
-from ivr.desk.gate import Gate, new_password
-from ivr.desk.people import Role
 from ivr.errors import SettingsError
 from ivr.tools.trace import Kind, Trace
 
-FIRST_ADMIN = "admin"
 LOOK_EVERY = 0.1  # seconds; a file tells nobody that it has grown
 PLACED_WITHIN = 60.0  # seconds after which a call that was asked for is not waited for any more
 LONGEST_WATCH = 3600.0
 REMEMBERED = 200  # calls whose trace can be had again
-
-Result = TypeVar("Result")
 
 _log = structlog.get_logger("console")
 
@@ -133,29 +125,6 @@ class _Watched:
                 yield dataclasses.asdict(fact)
 
 
-def prepare_desk(settings: Settings) -> str:
-    """Make the database where there is none, and the first administrator where there is nobody; the password, told this once, or ""."""
-
-    async def errand(gate: Gate, store: SqlAccountStore) -> str:
-        if await store.accounts():
-            return ""
-        password = new_password()
-        await gate.add(FIRST_ADMIN, Role.ADMIN, password, "installation")
-        return password
-
-    return at_gate(settings, errand)
-
-
-def at_gate(settings: Settings, work: Callable[[Gate, SqlAccountStore], Awaitable[Result]]) -> Result:
-    """Do one errand at the gate of the desk, without the console. Raises UserError."""
-
-    async def errand() -> Result:
-        async with _people(settings) as (gate, store):
-            return await work(gate, store)
-
-    return asyncio.run(errand())
-
-
 def address(settings: Settings, path: str = "/") -> str:
     """Where a browser on this machine finds the console."""
     everywhere = settings.console_host in ("", "0.0.0.0", "::")  # noqa: S104 - asked, not bound
@@ -176,7 +145,7 @@ def serve_console(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     with _listening(settings) as listener:
-        async with _people(settings) as (gate, _):
+        async with people(settings) as (gate, _):
             console = Console(
                 gate,
                 LineTelephone(settings),
@@ -216,15 +185,5 @@ def _listening(settings: Settings) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128)
     except OSError as error:
         raise SettingsError(
-            f"the console cannot have TCP port {port} of {host}: {error.strerror}; see IVR_CONSOLE_HOST and IVR_CONSOLE_PORT"
+            f"the console cannot have TCP port {port} of {host}: {os.strerror(error.errno or 0)}; see IVR_CONSOLE_HOST and IVR_CONSOLE_PORT"
         ) from error
-
-
-@contextlib.asynccontextmanager
-async def _people(settings: Settings) -> AsyncIterator[tuple[Gate, SqlAccountStore]]:
-    store = await asyncio.to_thread(open_store, settings)
-    try:
-        accounts = SqlAccountStore(store.database, store.key)
-        yield Gate(accounts, Argon2Passwords(), now), accounts
-    finally:
-        store.close()

@@ -17,6 +17,11 @@ from ivr.bootstrap.engine import now
 from ivr.bootstrap.first_call import KNOWN_FLOW, FirstCall, Tell, expected_balance, place_call, save_wave, says
 from ivr.bootstrap.line import Line
 from ivr.bootstrap.serving import flow_of_version
+from ivr.bootstrap.console import address, phone_address
+from ivr.bootstrap.engine import now
+from ivr.bootstrap.first_call import KNOWN_FLOW, FirstCall, Tell, expected_balance, place_call, save_wave, says
+from ivr.bootstrap.line import Line
+from ivr.bootstrap.people import FIRST_ADMIN, prepare_desk
 from ivr.bootstrap.versions import unpublished
 from ivr.bootstrap.voices import tell_voices
 from ivr.config import Settings

@@ -22,7 +22,8 @@ def console(context: click.Context, quiet: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from ivr.bootstrap.console import FIRST_ADMIN, address, phone_address, prepare_desk, serve_console
+    from ivr.bootstrap.console import address, phone_address, serve_console
+    from ivr.bootstrap.people import FIRST_ADMIN, prepare_desk
 
     settings = read_settings()
     if not quiet:
@@ -45,7 +46,7 @@ def link() -> None:
 @console.command()
 def audit() -> None:
     """Look whether anything that was written down of people at the desk has been changed or taken out."""
-    from ivr.bootstrap.console import at_gate
+    from ivr.bootstrap.people import at_gate
 
     findings = at_gate(read_settings(), lambda gate, store: store.audit())
     if findings:
@@ -67,7 +68,7 @@ _ask = click.option("--ask", is_flag=True, help="Type the password; otherwise on
 @_ask
 def users_add(name: str, role: str, ask: bool) -> None:
     """A new person, NAME."""
-    from ivr.bootstrap.console import at_gate
+    from ivr.bootstrap.people import at_gate
     from ivr.desk.people import Role, trouble_with_name
 
     if trouble := trouble_with_name(name):
@@ -81,7 +82,7 @@ def users_add(name: str, role: str, ask: bool) -> None:
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def users_list(format_: str) -> None:
     """Who may sign in."""
-    from ivr.bootstrap.console import at_gate
+    from ivr.bootstrap.people import at_gate
 
     people = at_gate(read_settings(), lambda gate, store: store.accounts())
     if format_ == "json":
@@ -97,7 +98,7 @@ def users_list(format_: str) -> None:
 @_ask
 def users_passwd(name: str, ask: bool) -> None:
     """Another password for NAME, who is signed out."""
-    from ivr.bootstrap.console import at_gate
+    from ivr.bootstrap.people import at_gate
 
     password = _password(ask)
     at_gate(read_settings(), lambda gate, store: gate.set_password(name, password, _actor()))
@@ -121,7 +122,7 @@ def users_open(name: str) -> None:
 
 
 def _set_closed(name: str, *, closed: bool) -> None:
-    from ivr.bootstrap.console import at_gate
+    from ivr.bootstrap.people import at_gate
 
     at_gate(read_settings(), lambda gate, store: gate.set_closed(name, closed, _actor()))
 

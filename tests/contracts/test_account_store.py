@@ -1,0 +1,108 @@
+"""What every AccountStore keeps, and that many at once do not get past the count of tries."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.storage.accounts import SqlAccountStore
+from adapters.storage.database import Database
+from adapters.storage.keys import DataKey
+from ivr.desk.people import Account, Action, Fact, Role, Session
+
+NOON = dt.datetime(2026, 3, 5, 12, 0, tzinfo=dt.UTC)
+LOCK = dt.timedelta(minutes=15)
+ANN = Account("ann", Role.AGENT, "hash", NOON)
+SESSION = Session("key", "ann", Role.AGENT, NOON, NOON)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlAccountStore]:
+    database = Database(tmp_path / "selfline.db")
+    yield SqlAccountStore(database, DataKey(b"k" * 32))
+    database.close()
+
+
+def test_an_account_is_added_once(store: SqlAccountStore):
+    async def story() -> None:
+        assert await store.add(ANN)
+        assert not await store.add(Account("ann", Role.ADMIN, "other", NOON))
+        assert await store.account("ann") == ANN
+        assert await store.account("bob") is None
+        assert list(await store.accounts()) == [ANN]
+        assert not await store.set_password("bob", "hash")
+        assert not await store.set_closed("bob", True)
+
+    asyncio.run(story())
+
+
+def test_a_session_is_of_an_open_account_and_has_its_role_of_now(store: SqlAccountStore):
+    async def story() -> None:
+        await store.add(ANN)
+        await store.open_session(SESSION)
+        assert await store.session("key") == SESSION
+        later = NOON + dt.timedelta(minutes=1)
+        await store.seen("key", later)
+        await store.seen("key", NOON)  # of a slower request
+        assert await store.session("key") == Session("key", "ann", Role.AGENT, NOON, later)
+        await store.set_closed("ann", True)
+        await store.set_closed("ann", False)
+        assert await store.session("key") is None
+        await store.open_session(SESSION)
+        await store.set_password("ann", "new")
+        assert await store.session("key") is None
+        await store.open_session(SESSION)
+        await store.end_session("key")
+        assert await store.session("key") is None
+
+    asyncio.run(story())
+
+
+def test_a_hundred_tries_at_once_are_not_more_than_ten(store: SqlAccountStore):
+    async def story() -> list[bool]:
+        return await asyncio.gather(*(store.try_sign_in("ann", NOON, 10, LOCK) for _ in range(100)))
+
+    assert sum(asyncio.run(story())) == 10
+
+
+def test_a_lock_lasts_from_the_last_try_and_the_right_password_forgets_them(store: SqlAccountStore):
+    async def tries(count: int, at: dt.datetime) -> list[bool]:
+        return [await store.try_sign_in("ann", at, 3, LOCK) for _ in range(count)]
+
+    async def story() -> None:
+        assert await tries(4, NOON) == [True, True, True, False]
+        assert await tries(1, NOON + LOCK - dt.timedelta(seconds=1)) == [False]
+        assert await tries(4, NOON + LOCK) == [True, True, True, False]
+        await store.tries_forgotten("ann")
+        assert await tries(4, NOON + LOCK) == [True, True, True, False]
+        assert await store.try_sign_in("bob", NOON, 3, LOCK)
+
+    asyncio.run(story())
+
+
+def test_facts_are_kept_in_order_and_a_change_is_noticed(tmp_path: Path, store: SqlAccountStore):
+    async def story() -> None:
+        for number in range(5):
+            await store.write_down(Fact(NOON, "ann", Action.LOOKED_AT, f"ticket {number}", "here"))
+        assert [fact.subject for fact in await store.facts(3)] == ["ticket 4", "ticket 3", "ticket 2"]
+        assert await store.audit() == ()
+
+    asyncio.run(story())
+    with sqlite3.connect(tmp_path / "selfline.db") as connection:
+        for statement in ("DELETE FROM desk_fact", "UPDATE desk_fact SET actor = 'bob'"):
+            with pytest.raises(sqlite3.IntegrityError):
+                connection.execute(statement)
+        connection.execute("DROP TRIGGER desk_fact_is_not_changed")
+        connection.execute("UPDATE desk_fact SET subject = 'nothing' WHERE seq = 3")
+    connection.close()
+    assert asyncio.run(store.audit()) == ("what is written down at the desk has been changed at 3",)
+    with sqlite3.connect(tmp_path / "selfline.db") as connection:
+        connection.execute("DROP TRIGGER desk_fact_is_kept")
+        connection.execute("DELETE FROM desk_fact WHERE seq = 3")
+    connection.close()
+    assert asyncio.run(store.audit()) == ("facts written down at the desk have been taken out after 2",)

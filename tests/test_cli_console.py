@@ -1,0 +1,99 @@
+"""`ivr console` as an operator uses it: the people, and a console that is started by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from ivr.cli import verbs
+from tests.conftest import HOME
+from tests.test_cli import ivr
+
+
+def console(var: Path, *arguments: str) -> tuple[int, str]:
+    """The verb in this process: its status, and what it printed or the error that it ended with."""
+    done = CliRunner(env={"IVR_VAR": str(var)}).invoke(verbs, ["console", *arguments])
+    return done.exit_code, done.output or str(done.exception)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_people_are_added_given_passwords_closed_and_opened(tmp_path: Path):
+    added = console(tmp_path, "users", "add", "ann", "--role", "agent")
+    again = console(tmp_path, "users", "add", "ann", "--role", "admin")
+    bad = console(tmp_path, "users", "add", "Ann Lee", "--role", "agent")
+    changed = console(tmp_path, "users", "passwd", "ann")
+    closed = console(tmp_path, "users", "close", "ann")
+    listed = console(tmp_path, "users", "list", "--format", "json")
+    opened = console(tmp_path, "users", "open", "ann")
+    unknown = console(tmp_path, "users", "passwd", "bob")
+
+    assert added[0] == 0
+    assert re.fullmatch(r"ann may sign in as agent, password (?:[a-z2-9]{5}-){3}[a-z2-9]{5} \(told this once\)\n", added[1])
+    assert again == (1, "there is an account ann already")
+    assert bad[0] == 1
+    assert changed[1].startswith("the password of ann is changed: ")
+    assert closed == (0, "ann may not sign in any more\n")
+    (ann,) = json.loads(listed[1])
+    assert (ann["name"], ann["role"], ann["closed"]) == ("ann", "agent", True)
+    assert "password" not in ann
+    assert opened == (0, "ann may sign in again\n")
+    assert unknown == (1, "there is no account bob")
+    assert console(tmp_path, "audit") == (0, "nothing has been changed  记录完整\n")
+
+
+def test_a_console_by_itself_tells_its_addresses_and_the_first_password_once(tmp_path: Path):
+    port = free_port()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(HOME),
+        "PYTHONUNBUFFERED": "1",
+        "IVR_VAR": str(tmp_path),
+        "IVR_CONSOLE_PORT": str(port),
+    }
+
+    def start() -> list[str]:
+        """What it says until its page can be opened; then it is ended."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "ivr.cli", "console"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        ) as running:
+            assert running.stdout is not None
+            said = []
+            try:
+                for text in running.stdout:
+                    said.append(text)
+                    if "console_ready" in text:
+                        break
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in", timeout=10) as page:
+                    assert "登录" in page.read().decode()
+                taken = ivr("console", "--quiet", IVR_VAR=str(tmp_path), IVR_CONSOLE_PORT=str(port))
+            finally:
+                running.send_signal(signal.SIGTERM)
+            said += running.stdout.readlines()
+            assert taken.stderr == (
+                f"ivr: the console cannot have TCP port {port} of 127.0.0.1: Address already in use;"
+                " see IVR_CONSOLE_HOST and IVR_CONSOLE_PORT\n"
+            )
+        return said
+
+    first, second = start(), start()
+
+    assert re.fullmatch(rf"telephone: http://127\.0\.0\.1:{port}/phone/[0-9a-f]{{20}}\n", first[0])
+    assert first[1] == f"console:   http://127.0.0.1:{port}/\n"
+    assert first[2].startswith("sign in as admin, password ")
+    assert second[:2] == first[:2]
+    assert "password" not in "".join(second)
+    assert console(tmp_path, "link") == (0, first[0].removeprefix("telephone: ").replace(f":{port}", ":10086"))
