@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUIETLY := --quiet --disable-pip-version-check
 
-.PHONY: asterisk run demo test install lint prompts voice listen bench mutants reloads faults clean help
+.PHONY: asterisk run demo test install lint assets prompts voice listen bench mutants reloads faults clean help
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ lint: .venv/.dev ## ruff, mypy --strict and the import rules
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 install: .venv/.line asterisk ## make .venv with the `ivr` command, and fetch Asterisk
+
+assets: .venv/.line ## fetch the scripts of the console's pages anew (npm), after a change in adapters/console/vendor.py
+	@$(BIN)/python -m adapters.console.vendor
 
 prompts: .venv/.voice ## record the prompts that are new or have changed
 	$(BIN)/ivr prompts build

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Debian packages that the line needs beside Python: venv to install into, espeak-ng as the fall-back voice; with the argument `tests` also
-# PostgreSQL, of which the tests start a server of their own. No other server is set up or started.
-# Installs what is missing where it may; elsewhere says what to ask for. Never fails for the voice or PostgreSQL: the line runs without.
+# PostgreSQL, of which the tests start a server of their own, and Chromium with Chinese letters. No other server is set up or started.
+# Installs what is missing where it may; elsewhere says what to ask for. Never fails for voice, PostgreSQL or Chromium: the line runs without.
 set -u
 PATH="$PATH:/sbin:/usr/sbin" # ldconfig
 python=${PYTHON:-python3}
@@ -14,6 +14,7 @@ missing=
 "$python" -c 'import ensurepip' 2>/dev/null || missing="python3-venv"
 ldconfig -p 2>/dev/null | grep -q libespeak-ng || missing="$missing espeak-ng"
 [ "${1:-}" != tests ] || have_postgresql || missing="$missing postgresql"
+[ "${1:-}" != tests ] || command -v chromium >/dev/null || missing="$missing chromium fonts-wqy-zenhei"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -35,4 +36,5 @@ fi
 "$python" -c 'import ensurepip' 2>/dev/null || { echo "python3-venv is missing; ask for: apt-get install python3-venv" >&2; exit 1; }
 ldconfig -p 2>/dev/null | grep -q libespeak-ng || echo "espeak-ng is missing, so texts without a recording cannot be said; ask for: apt-get install espeak-ng" >&2
 [ "${1:-}" != tests ] || have_postgresql || echo "PostgreSQL is missing, so its tests are left out; ask for: apt-get install postgresql" >&2
+[ "${1:-}" != tests ] || command -v chromium >/dev/null || echo "chromium is missing, so the tests in a browser are left out; ask for: apt-get install chromium" >&2
 exit 0

@@ -77,20 +77,31 @@
       pcConfig: { iceServers: [] },
     });
     session.connection.addEventListener("track", (event) => hear(event.streams[0] || new MediaStream([event.track])));
-    session.connection.addEventListener("iceconnectionstatechange", () => {
-      if (session && session.connection && session.connection.iceConnectionState === "failed") {
+    const way = session.connection;
+    let answered = false;
+    const look = () => {
+      if (way.connectionState === "failed") {
         note("no_media");
       }
-    });
+      if (session && answered && way.connectionState === "connected" && home.dataset.state !== "talking") {
+        talk(); // not before the sound goes both ways: a key pressed earlier would be lost
+      }
+    };
+    way.addEventListener("connectionstatechange", look);
     session.on("accepted", () => {
-      say("talking");
-      enable(true, true);
-      began = Date.now();
-      ticking = setInterval(tick, 250);
-      tick();
+      answered = true;
+      look();
     });
     session.on("ended", () => over("ended"));
     session.on("failed", (event) => over(event.cause === JsSIP.C.causes.CANCELED ? "ended" : "unanswered"));
+  }
+
+  function talk() {
+    say("talking");
+    enable(true, true);
+    began = Date.now();
+    ticking = setInterval(tick, 250);
+    tick();
   }
 
   function over(key) {
@@ -116,8 +127,16 @@
       return await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
     } catch {
       note(window.isSecureContext ? "no_microphone" : "insecure");
-      return sound.createMediaStreamDestination().stream; // silence: one can still hear, and press keys
+      return silence(); // one can still hear, and press keys
     }
+  }
+
+  function silence() {
+    const [source, sink] = [sound.createConstantSource(), sound.createMediaStreamDestination()];
+    source.offset.value = 0;
+    source.connect(sink); // without a source nothing is sent at all, keys neither
+    source.start();
+    return sink.stream;
   }
 
   function hear(stream) {
