@@ -139,6 +139,11 @@ class Settings:
         return self.var / "voices"
 
     @property
+    def console_heartbeat(self) -> Path:
+        """A file that a healthy console touches every second."""
+        return self.var / "console.heartbeat"
+
+    @property
     def ears_heartbeat(self) -> Path:
         """A file that healthy ears touch five times a second."""
         return self.var / "ears.heartbeat"

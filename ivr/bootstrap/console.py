@@ -6,8 +6,9 @@ import asyncio
 import dataclasses
 import os
 import socket
+import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import structlog
 import uvicorn
@@ -21,7 +22,7 @@ from adapters.storage.journal_tail import JournalTail
 from adapters.storage.versions import VersionStore
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.browser_calls import BrowserCalls
-from ivr.bootstrap.engine import configure_logging
+from ivr.bootstrap.logs import configure_logging
 from ivr.bootstrap.people import people
 from ivr.config import Settings
 from ivr.errors import SettingsError
@@ -92,10 +93,10 @@ class LineTelephone:
             watched.session = await asyncio.to_thread(self._calls.session, call)
             await asyncio.sleep(LOOK_EVERY)
         while watched.session and loop.time() - begun < LONGEST_WATCH:
-            await watched.look()
-            for fact in watched.facts[told:]:
-                yield fact
-            told = len(watched.facts)
+            await asyncio.to_thread(watched.look)
+            while told < len(watched.facts):
+                yield watched.facts[told]
+                told += 1
             if watched.over:
                 return
             await asyncio.sleep(LOOK_EVERY)
@@ -110,19 +111,15 @@ class _Watched:
         self.over = False
         self._tail = tail
         self._trace = Trace()
-        self._looking = asyncio.Lock()
+        self._looking = threading.Lock()
 
-    async def look(self) -> None:
-        """See what is new."""
-        async with self._looking:
-            new = await asyncio.to_thread(lambda: list(self._new()))
-            self.facts += new
-            self.over = self.over or any(fact["kind"] == Kind.OVER for fact in new)
-
-    def _new(self) -> Iterator[Mapping[str, object]]:
-        for entry in self._tail.entries(self.session):
-            for fact in self._trace.facts(entry):
-                yield dataclasses.asdict(fact)
+    def look(self) -> None:
+        """See what is new; in a thread, which is not cut short when whoever watches goes away."""
+        with self._looking:
+            for entry in self._tail.entries(self.session):
+                for fact in self._trace.facts(entry):
+                    self.facts.append(dataclasses.asdict(fact))
+                    self.over = self.over or fact.kind is Kind.OVER
 
 
 def address(settings: Settings, path: str = "/") -> str:
@@ -154,7 +151,19 @@ async def _serve(settings: Settings) -> None:
                 secret(settings, "phone")[:20],
                 (settings.console_host, *settings.console_names),
             )
-            await _Server(_config(make_app(console))).serve(sockets=[listener])
+            settings.console_heartbeat.touch()
+            beating = asyncio.create_task(_beat(settings))
+            try:
+                await _Server(_config(make_app(console))).serve(sockets=[listener])
+            finally:
+                beating.cancel()
+
+
+async def _beat(settings: Settings) -> None:
+    """Show that the loop turns: who watches the console may end one that hangs."""
+    while True:
+        settings.console_heartbeat.touch()
+        await asyncio.sleep(1.0)
 
 
 class _Server(uvicorn.Server):

@@ -21,7 +21,7 @@ from ivr.bootstrap.console import address, phone_address
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.first_call import KNOWN_FLOW, FirstCall, Tell, expected_balance, place_call, save_wave, says
 from ivr.bootstrap.line import Line
-from ivr.bootstrap.people import FIRST_ADMIN, prepare_desk
+from ivr.bootstrap.people import FIRST_ADMIN
 from ivr.bootstrap.versions import unpublished
 from ivr.bootstrap.voices import tell_voices
 from ivr.config import Settings
@@ -40,7 +40,6 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
     begun = time.monotonic()
     tell("starting Asterisk, the engine and the console …")
     line = Line(settings, console=True)
-    password = await asyncio.to_thread(prepare_desk, settings)
 
     def warn(sentence: str) -> None:
         tell(f"! {sentence}")
@@ -50,7 +49,8 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
     edits = asyncio.create_task(tell_edits(settings, warn))
     try:
         tell(f"telephone: {phone_address(settings)}  hear the line in your browser: keypad, and beside it what the flow does")
-        tell(f"console:   {address(settings)}" + (f"  sign in as {FIRST_ADMIN}, password {password} (told this once)" if password else ""))
+        password = f"  sign in as {FIRST_ADMIN}, password {line.first_password} (told this once)" if line.first_password else ""
+        tell(f"console:   {address(settings)}{password}")
         tell(f"the line is up after {time.monotonic() - begun:.1f} s and answers at {_address(settings)}")
         tell(tell_voices(settings))
         stop = asyncio.create_task(told.wait())
