@@ -37,7 +37,7 @@ MOST_CALLS = 30  # a minute, by all telephones of this console
 MOST_SOCKETS = 20
 KEEP_ALIVE = 15.0  # seconds; whatever stands between does not take a silent feed for a dead one
 LONGEST_MESSAGE = 16 * 1024
-_REQUEST = re.compile(r"[A-Z]{3,10} sips?:\S{1,200} SIP/2\.0")
+_REQUEST = re.compile(r"(?:INVITE|ACK|BYE|CANCEL|UPDATE|INFO|OPTIONS|PRACK) sips?:\S{1,200} SIP/2\.0")  # what a call is made of
 _WAY = "X-Selfline-Way: browser"  # by which Asterisk knows what comes through here; see asterisk_conf/pjsip.conf
 
 

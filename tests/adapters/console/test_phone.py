@@ -123,8 +123,9 @@ def test_sip_goes_on_with_our_mark_and_comes_back_as_it_is(there: Desk):
     assert heard == [INVITE.replace("SIP/2.0\r\n", "SIP/2.0\r\nX-Selfline-Way: browser\r\n")]
 
 
-def test_what_is_no_sip_ends_the_way(there: Desk):
-    for message in ("GET / HTTP/1.1\r\n\r\n", "INVITE sip:1 SIP/2.0", "x" * (LONGEST_MESSAGE + 1) + "\r\n", "INVITE sip:1 2 SIP/2.0\r\n"):
+def test_what_is_no_part_of_a_call_ends_the_way(there: Desk):
+    registration, too_long = "REGISTER sip:selfline.invalid SIP/2.0\r\n\r\n", "x" * (LONGEST_MESSAGE + 1) + "\r\n"
+    for message in (registration, too_long, "GET / HTTP/1.1\r\n\r\n", "INVITE sip:1 SIP/2.0", "INVITE sip:1 2 SIP/2.0\r\n"):
         with pytest.raises(ValueError, match="no SIP"):
             marked(message)
 
