@@ -26,7 +26,7 @@ def make_app(console: Console) -> ASGIApp:
 
 def make_pages(console: Console) -> FastAPI:
     """The pages behind their guard, without the shield."""
-    app = FastAPI(title="selfline", openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(title="selfline", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.console = console
     app.state.reports = app.state.sockets = 0
     app.state.pace = phone.Pace()
