@@ -12,16 +12,12 @@ from adapters.speech.ears import Ears, EarsMissing
 from adapters.speech.listening import hear_sentences
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.ears_link import EarsLink
-from ivr.bootstrap.console import FIRST_ADMIN, address, phone_address, prepare_desk
-from ivr.bootstrap.engine import now
-from ivr.bootstrap.first_call import KNOWN_FLOW, FirstCall, Tell, expected_balance, place_call, save_wave, says
-from ivr.bootstrap.line import Line
-from ivr.bootstrap.serving import flow_of_version
 from ivr.bootstrap.console import address, phone_address
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.first_call import KNOWN_FLOW, FirstCall, Tell, expected_balance, place_call, save_wave, says
 from ivr.bootstrap.line import Line
 from ivr.bootstrap.people import FIRST_ADMIN
+from ivr.bootstrap.serving import flow_of_version
 from ivr.bootstrap.versions import unpublished
 from ivr.bootstrap.voices import tell_voices
 from ivr.config import Settings

@@ -67,7 +67,9 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
 
     told = "".join(said)
     assert f"answers at sip:1008611@127.0.0.1:{settings.sip_port}" in told
-    assert told.index(f"telephone: http://127.0.0.1:{settings.console_port}/phone/") < told.index("console:   http") < told.index("answers at")
+    assert (
+        told.index(f"telephone: http://127.0.0.1:{settings.console_port}/phone/") < told.index("console:   http") < told.index("answers at")
+    )
     assert told.count("sign in as admin, password ") == 1
     assert "the voice: recordings; texts without one: pyttsx3\n" in said
     assert said[-1] == "stopped: Asterisk, the engine and the console have ended\n"
