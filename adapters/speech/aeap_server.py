@@ -271,7 +271,7 @@ class _Stream:
     async def keep_time(self) -> None:
         """Tell of silence, and be the silence that some telephones do not send."""
         while True:
-            await asyncio.sleep(_GAP / 2)
+            await asyncio.sleep(_GAP / 4)
             if self._heard_at is None or self._last is not None:
                 continue
             now = time.monotonic()

@@ -56,6 +56,7 @@ SLICE_MS = 100
 PROMPT_SLICE_MS = 16  # while a prompt is waited for, which must not be heard later for it
 IDLE = 0.03  # seconds: joining a prompt takes no longer, and Asterisk keeps a key that follows another so soon
 BYTES_A_SECOND = 8000
+AT_ONCE = dt.timedelta(milliseconds=1)  # the silence after a part of a prompt that goes on
 
 _log = structlog.get_logger(__name__)
 
@@ -174,20 +175,24 @@ class AgiChannel:
 
     async def _ask_digits(self, command: AskDigits) -> LineEvent:
         file, seconds = None, 0.0
+        grammar = None if command.secret else command.grammar
+        if grammar is not None and self._listening is None:
+            return SpeechUnavailable(self._clock(), "none")
         if command.utterance.parts:
-            begun = await self._begin(command.utterance, ALL_KEYS if command.barge_in else "")
+            begun = await self._begin(command.utterance, ALL_KEYS if command.barge_in else "", grammar if command.barge_in else None)
             if begun.over is not None:
                 return begun.over
             if begun.key:
-                return await self._after_first(begun.key, command)
+                return await self._after_first(begun.key, command, hush=NOTHING if grammar is not None else None)
             file, seconds = begun.file, begun.seconds
         if file and not command.barge_in:
             played = _key(reply := await self._say(StreamFile(file), seconds))
             if played is None:
                 return await self._gone_or_failed(reply, "audio")
             file, seconds = None, 0.0
-        if command.grammar is not None and not command.secret:
-            return await self._ask_aloud(command, command.grammar, file, seconds)
+        if grammar is not None:
+            answer = await self._listen_for(grammar, file, seconds, command.first_timeout)
+            return await self._after_first(answer, command, hush=NOTHING) if isinstance(answer, str) else answer
         if command.max_digits > 1 and command.first_timeout == command.digit_timeout:
             return await self._collect("", file, seconds, command.first_timeout, command.max_digits)
         return await self._ask_key_by_key(command, file, seconds)
@@ -208,14 +213,13 @@ class AgiChannel:
             return NothingHeard(self._clock())
         return await self._after_first(key, command)
 
-    async def _ask_aloud(self, command: AskDigits, grammar: Grammar, file: str | None, seconds: float) -> LineEvent:
-        """The caller may speak as well."""
-        if self._listening is None:
-            return SpeechUnavailable(self._clock(), "none")
-        answer = await Question(self._listening, self._say, self._clock).ask(grammar, file, seconds, command.first_timeout)
+    async def _listen_for(self, grammar: Grammar, file: str | None, seconds: float, silence: dt.timedelta) -> LineEvent | str:
+        """What the caller says meanwhile or in the silence that may follow; or the key they press."""
+        assert self._listening is not None
+        answer = await Question(self._listening, self._say, self._clock).ask(grammar, file, seconds, silence)
         match answer:
             case KeyPressed(key):
-                return await self._after_first(key, command, hush=NOTHING)
+                return key
             case LineTrouble(reply):
                 return await self._gone_or_failed(reply, "audio")
             case _:
@@ -307,8 +311,11 @@ class AgiChannel:
     async def _file_for(self, utterance: Utterance) -> Path:  # a coroutine of our own: a port may return any awaitable
         return await self._voice.file_for(utterance)
 
-    async def _begin(self, utterance: Utterance, keys: str) -> _Begun:
-        """Play all of it but its last part, as far as it has several: a text is being made while what comes before it is heard."""
+    async def _begin(self, utterance: Utterance, keys: str, grammar: Grammar | None = None) -> _Begun:
+        """Play all of it but its last part, as far as it has several: a text is being made while what comes before it is heard.
+
+        With a grammar, callers may speak over each part, as they may over the last.
+        """
         making: asyncio.Future[Part] = asyncio.ensure_future(self._beginning(utterance))
         key = await self._listen(making, keys, idle=IDLE)
         while not key:
@@ -325,13 +332,22 @@ class AgiChannel:
                 return _Begun(over=CommandFailed(self._clock(), "audio"))
             if part.rest is None:
                 return _Begun(part.file.stem, seconds)
-            key = _key(reply := await self._say(StreamFile(part.file.stem, keys), seconds))
-            if key is None:
-                return _Begun(over=await self._gone_or_failed(reply, "audio"))
+            heard = await self._play_part(part.file.stem, seconds, keys, grammar)
+            if not isinstance(heard, str):
+                return _Begun(over=heard)
+            key = heard
             if not key:
                 making = asyncio.ensure_future(part.rest())
                 key = await self._listen(making, keys)
         return _Begun(key=key)
+
+    async def _play_part(self, file: str, seconds: float, keys: str, grammar: Grammar | None) -> LineEvent | str:
+        """The key that cuts it short, "" when none does; or what the caller says, or how it ended otherwise."""
+        if grammar is not None:
+            answer = await self._listen_for(grammar, file, seconds, AT_ONCE)
+            return "" if isinstance(answer, NothingHeard) else answer
+        key = _key(reply := await self._say(StreamFile(file, keys), seconds))
+        return await self._gone_or_failed(reply, "audio") if key is None else key
 
     async def _beginning(self, utterance: Utterance) -> Part:  # as `_file_for`
         return await self._voice.begin(utterance)

@@ -108,7 +108,7 @@ def test_a_choice_is_said_over_the_prompt_and_the_call_goes_there(spoken):
 
     told = call(spoken, act)
 
-    assert "the caller says '查询流量'" in told
+    assert "the caller says '查询流量'" in told, told
     assert "→ data" in told
 
 

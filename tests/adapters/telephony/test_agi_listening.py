@@ -174,6 +174,29 @@ def test_a_question_that_cannot_be_interrupted_is_played_first(tmp_path):
     assert call.commands[4][3].endswith("-0-5000")
 
 
+LONG = AskDigits(say("answer|menu"), 1, 5 * SECOND, 2 * SECOND, grammar=PHRASES)
+
+
+@pytest.mark.parametrize(
+    ("acts", "event", "listened"),
+    [
+        (["silence", "begun", "p0 850,p1 90"], BALANCE, ["answer", "menu", NOTHING]),
+        (["begun", "p0 850,p1 90"], BALANCE, ["answer", NOTHING]),
+        (["3"], DigitsEntered(NOON, "3"), ["answer"]),
+        (["silence", "silence"], NothingHeard(NOON), ["answer", "menu"]),
+        ([GONE], SpeechUnavailable(NOON, "gone"), ["answer"]),
+        ([HANGUP], CallerHungUp(NOON), ["answer"]),
+    ],
+)
+def test_a_prompt_in_parts_is_spoken_over_in_each_of_them(tmp_path, acts, event, listened):
+    """Its end is still being made while its beginning is heard."""
+    answered, call = perform(tmp_path, LONG, *acts)
+
+    assert answered == event
+    assert [Path(words[2]).name for words in call.commands if words[:2] == ["SPEECH", "RECOGNIZE"]] == listened
+    assert not call.listening
+
+
 def test_a_secret_is_never_listened_to(tmp_path):
     event, call = perform(tmp_path, SECRET, "3")
 
