@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from adapters.storage.accounts import SqlAccountStore
-from adapters.storage.database import Database
 from adapters.storage.keys import DataKey
+from adapters.storage.tickets import open_database
 from ivr.desk.people import Account, Action, Fact, Role, Session
+from tests.databases import KINDS, Plain, new_database
 
 NOON = dt.datetime(2026, 3, 5, 12, 0, tzinfo=dt.UTC)
 LOCK = dt.timedelta(minutes=15)
@@ -21,9 +21,14 @@ ANN = Account("ann", Role.AGENT, "hash", NOON)
 SESSION = Session("key", "ann", Role.AGENT, NOON, NOON)
 
 
+@pytest.fixture(params=KINDS)
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    return new_database(request.param, tmp_path)
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlAccountStore]:
-    database = Database(tmp_path / "selfline.db")
+def store(where: Path | str) -> Iterator[SqlAccountStore]:
+    database = open_database(where)
     yield SqlAccountStore(database, DataKey(b"k" * 32))
     database.close()
 
@@ -85,24 +90,33 @@ def test_a_lock_lasts_from_the_last_try_and_the_right_password_forgets_them(stor
     asyncio.run(story())
 
 
-def test_facts_are_kept_in_order_and_a_change_is_noticed(tmp_path: Path, store: SqlAccountStore):
+def test_facts_are_kept_in_order_and_by_many_at_once(store: SqlAccountStore):
     async def story() -> None:
         for number in range(5):
             await store.write_down(Fact(NOON, "ann", Action.LOOKED_AT, f"ticket {number}", "here"))
         assert [fact.subject for fact in await store.facts(3)] == ["ticket 4", "ticket 3", "ticket 2"]
+        await asyncio.gather(*(store.write_down(Fact(NOON, "bob", Action.LOOKED_AT, f"ticket {number}")) for number in range(40)))
+        assert len(await store.facts()) == 45
         assert await store.audit() == ()
 
     asyncio.run(story())
-    with sqlite3.connect(tmp_path / "selfline.db") as connection:
-        for statement in ("DELETE FROM desk_fact", "UPDATE desk_fact SET actor = 'bob'"):
-            with pytest.raises(sqlite3.IntegrityError):
-                connection.execute(statement)
-        connection.execute("DROP TRIGGER desk_fact_is_not_changed")
-        connection.execute("UPDATE desk_fact SET subject = 'nothing' WHERE seq = 3")
-    connection.close()
+
+
+def test_a_fact_that_is_changed_or_taken_out_is_noticed(where: Path | str, store: SqlAccountStore):
+    async def story() -> None:
+        for number in range(5):
+            await store.write_down(Fact(NOON, "ann", Action.LOOKED_AT, f"ticket {number}", "here"))
+
+    asyncio.run(story())
+    plain = Plain(where)
+    on = "" if isinstance(where, Path) else " ON desk_fact"
+
+    assert plain.refusal("DELETE FROM desk_fact") == "desk_fact rows are kept"
+    assert plain.refusal("UPDATE desk_fact SET actor = 'bob'") == "desk_fact rows are not changed"
+    plain.execute(f"DROP TRIGGER desk_fact_is_not_changed{on}")
+    plain.execute("UPDATE desk_fact SET subject = 'nothing' WHERE seq = 3")
     assert asyncio.run(store.audit()) == ("what is written down at the desk has been changed at 3",)
-    with sqlite3.connect(tmp_path / "selfline.db") as connection:
-        connection.execute("DROP TRIGGER desk_fact_is_kept")
-        connection.execute("DELETE FROM desk_fact WHERE seq = 3")
-    connection.close()
+    plain.execute(f"DROP TRIGGER desk_fact_is_kept{on}")
+    plain.execute("DELETE FROM desk_fact WHERE seq = 3")
     assert asyncio.run(store.audit()) == ("facts written down at the desk have been taken out after 2",)
+    plain.close()

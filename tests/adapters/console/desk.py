@@ -15,8 +15,8 @@ from adapters.console.app import make_app, make_pages
 from adapters.console.passwords import Argon2Passwords
 from adapters.console.ports import Caller, Console
 from adapters.storage.accounts import SqlAccountStore
-from adapters.storage.database import Database
 from adapters.storage.keys import DataKey
+from adapters.storage.tickets import open_database
 from ivr.desk.gate import Gate
 from ivr.desk.people import Role
 
@@ -114,7 +114,7 @@ class Browser:
 @contextlib.contextmanager
 def desk(folder: Path, telephone: QuietTelephone | None = None) -> Iterator[Desk]:
     """A desk with nobody at it."""
-    database = Database(folder / "selfline.db")
+    database = open_database(folder / "selfline.db")
     clock, store = Clock(), SqlAccountStore(database, DataKey(b"k" * 32))
     gate = Gate(store, Argon2Passwords(memory_kib=8, passes=1), clock)
     phone = telephone or QuietTelephone()
