@@ -85,7 +85,7 @@ class Trace:
         kind = Kind.CALL if event.get("type") == "CallStarted" else Kind.CALLER
         if self._asked in ("Lookup", "SendText", "Transfer", "TakeMessage") and event.get("type") != "CallerHungUp":
             kind = Kind.ANSWER
-        if event.get("type") in ("PromptPlayed", "Released"):
+        if event.get("type") in ("PromptPlayed", "Released", "SpeechUnavailable"):
             kind = Kind.LINE
         milliseconds = took if self._asked == "Lookup" else None
         return Fact(after, kind, zh_event(event), told_event(event), self._places.here, milliseconds=milliseconds)
