@@ -19,6 +19,8 @@ from ivr.core.state import Passed, Phase
 from ivr.core.turn import Turn
 from ivr.core.values import Manner, Value
 
+NEVER_LISTENS = ("none", "language")  # reasons why nobody listens that are no trouble
+
 
 def enter(turn: Turn, node: Asks) -> None:
     """The call comes to a question anew: failures are counted anew, and keys that came early may answer it."""
@@ -87,7 +89,10 @@ def heard(turn: Turn, hypotheses: tuple[Hypothesis, ...]) -> None:
 
 
 def nobody_listens(turn: Turn, reason: str) -> None:
-    """The caller is asked to use the keys, and asked again what they were being asked."""
+    """The caller is asked to use the keys, and asked again what they were being asked.
+
+    On a line that has no recogniser at all, or none for the language, that is as it should be, and nothing is said of it.
+    """
     node, speech = turn.node, turn.flow.speech
     assert isinstance(node, Asks)
     assert speech is not None
@@ -100,7 +105,8 @@ def nobody_listens(turn: Turn, reason: str) -> None:
     elif turn.state.keys:
         _answer_ahead(turn, node)
     else:
-        _ask(turn, node, turn.render(speech.use_keys) + turn.state.asked)
+        excuse = () if reason in NEVER_LISTENS else turn.render(speech.use_keys)
+        _ask(turn, node, excuse + turn.state.asked)
 
 
 def _offer(turn: Turn, node: Asks, keys: tuple[str, ...]) -> None:

@@ -68,7 +68,10 @@ class SpeechHeard:
 
 @dataclass(frozen=True, slots=True)
 class SpeechUnavailable:
-    """Nobody can listen, or nobody can any longer. `reason` is a short fixed word: full, gone, deadline, ..."""
+    """Nobody can listen, or nobody can any longer. `reason` is a short fixed word: full, gone, deadline, ...
+
+    `none` and `language`: the line has no recogniser, or none for the language of the call, which is no trouble.
+    """
 
     at: dt.datetime
     reason: str

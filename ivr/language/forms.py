@@ -135,7 +135,8 @@ SPEECH = Form(
         Key(
             "use_keys",
             Takes.PROMPTS,
-            "Heard before the question, once in a call, when nobody can listen; from then on only keys count.",
+            "Heard before the question, once in a call, when nobody can listen; from then on only keys count. A line without a "
+            "recogniser says nothing of it.",
             "请使用按键。",
             required=True,
         ),

@@ -229,6 +229,14 @@ def test_without_a_listener_the_caller_is_told_to_use_the_keys_and_asked_the_sam
     assert phone.step.notes == (ListeningFailed("main", "full"),)
 
 
+@pytest.mark.parametrize("reason", ["none", "language"])
+def test_where_the_line_has_no_recogniser_the_caller_hears_nothing_of_it(phone: Phone, reason: str):
+    phone.happens(SpeechUnavailable(NOON, reason))
+
+    assert phone.hears == "Prices or data."
+    assert phone.asked.grammar is None
+
+
 def test_from_then_on_only_keys_count(phone: Phone):
     phone.happens(SpeechUnavailable(NOON, "gone")).presses("1")
 
