@@ -1,6 +1,7 @@
 #!/bin/sh
 # Debian packages that the line needs beside Python: venv to install into, espeak-ng as the fall-back voice; with the argument `tests` also
-# PostgreSQL, of which the tests start a server of their own, and Chromium with Chinese letters. No other server is set up or started.
+# PostgreSQL, of which the tests start a server of their own, Chromium with Chinese letters, and Graphviz. No other server is set up or
+# started.
 # Installs what is missing where it may; elsewhere says what to ask for. Never fails for voice, PostgreSQL or Chromium: the line runs without.
 set -u
 PATH="$PATH:/sbin:/usr/sbin" # ldconfig
@@ -15,6 +16,7 @@ missing=
 ldconfig -p 2>/dev/null | grep -q libespeak-ng || missing="$missing espeak-ng"
 [ "${1:-}" != tests ] || have_postgresql || missing="$missing postgresql"
 [ "${1:-}" != tests ] || command -v chromium >/dev/null || missing="$missing chromium fonts-wqy-zenhei"
+[ "${1:-}" != tests ] || command -v dot >/dev/null || missing="$missing graphviz"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
