@@ -104,7 +104,7 @@ def build(
 
 def version_of(language: str, text: str) -> str:
     """The version that a recording of this text has when it need not be made again."""
-    return f"{voice_version(language, text)} recipe {RECIPE}"
+    return f"{voice_version(language, text)} recipe {RECIPE}{'' if _is_fragment(language, text) else ' alone'}"
 
 
 def _usable(pack: Pack) -> dict[str, Recording]:
@@ -150,7 +150,7 @@ def _voice(voice_for: VoiceFor, language: str, cache: Path) -> Speaker:
 def _said(voice: Speaker, language: str, text: str) -> bytes:
     """The text as a-law, fit for callers."""
     carrier = _CARRIERS[language]
-    if len(text) <= carrier.longest and text[-1] not in _MARKS and text not in carrier.alone:
+    if _is_fragment(language, text):
         samples = audio.to_telephone(voice.say_within(carrier.before, text, carrier.after, carrier.speed), RATE)
         speech = audio.trimmed(samples, audio.RATE, lead=0.005, tail=0.020)
     else:
@@ -160,6 +160,12 @@ def _said(voice: Speaker, language: str, text: str) -> bytes:
     if fault := fault_of(content, loudness(audio.from_alaw(content))):
         raise VoiceFailed(f"what the neural voice said for {text!r} {fault}")
     return content
+
+
+def _is_fragment(language: str, text: str) -> bool:
+    """Whether it is cut from a carrier. What has a comma in it is half a sentence, and is understood better when it is said alone."""
+    carrier = _CARRIERS[language]
+    return len(text) <= carrier.longest and text[-1] not in _MARKS and "，" not in text and text not in carrier.alone
 
 
 def _kept(home: Path, language: str, text: str, content: bytes) -> Recording:
