@@ -70,7 +70,7 @@ def test_a_look_up_can_be_made_to_fail(tried: TryOut):
     tried.begin()
     tried.do("what bill not_found")
 
-    assert tried.do("3").said[0].startswith("抱歉，没有查到您的账单。")
+    assert tried.do("3").said[0].startswith("抱歉，没有查到账单。")
 
 
 def test_a_message_is_left_and_promised(tried: TryOut):
