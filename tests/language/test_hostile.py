@@ -18,7 +18,7 @@ from tests.conftest import HOME, load
 
 SHIPPED = (HOME / "flows" / "1008611.yaml").read_text(encoding="utf-8")
 LONGEST = 5.0  # seconds of one processor; a real flow takes some hundredths, the worst file here about two and a half
-BUDGET = 3.0  # seconds for each kind of mutation
+TEXTS, TREES = 250, 400  # mutants
 
 
 def load_soundly(text: str) -> Loaded:
@@ -72,17 +72,13 @@ def _change_letter(text: str, chance: random.Random) -> str:
 
 @pytest.mark.parametrize("mutate", [_cut, _insert, _swap_lines, _swap_words, _change_letter], ids=lambda mutate: mutate.__name__)
 def test_a_mutated_text_gives_problems_and_never_an_exception(mutate: Callable[[str, random.Random], str]):
-    chance, end = random.Random(8611), time.perf_counter() + BUDGET / 5
+    chance = random.Random(8611)
 
-    tried = 0
-    while tried < 400 and time.perf_counter() < end:
+    for _ in range(TEXTS):
         text = SHIPPED
         for _ in range(chance.choice([1, 1, 1, 2, 5])):
             text = mutate(text, chance) or "x"
         load_soundly(text)
-        tried += 1
-
-    assert tried >= 20
 
 
 # --- mutations of the structure ---
@@ -126,14 +122,10 @@ def _mutated(chance: random.Random) -> object:
 
 
 def test_a_mutated_structure_gives_problems_and_never_an_exception():
-    chance, end = random.Random(10086), time.perf_counter() + BUDGET
+    chance, dumper = random.Random(10086), getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
-    tried = 0
-    while tried < 1500 and time.perf_counter() < end:
-        load_soundly(yaml.dump(_mutated(chance), allow_unicode=True, sort_keys=False, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)))
-        tried += 1
-
-    assert tried >= 50
+    for _ in range(TREES):
+        load_soundly(yaml.dump(_mutated(chance), allow_unicode=True, sort_keys=False, Dumper=dumper))
 
 
 @given(st.one_of(st.text(max_size=300), st.text("{}[]:-,#&*!|>'\"%@` \n\tab0", max_size=120)))
