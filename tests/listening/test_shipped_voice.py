@@ -6,6 +6,7 @@ of the neural voice's whole sentences and of the fall-back voice, and prints the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sys
@@ -21,11 +22,12 @@ from adapters.speech.listening import longest_gap
 from adapters.speech.loudness import loudness
 from adapters.speech.pack import read_pack
 from adapters.speech.pack_check import check
+from adapters.speech.pyttsx3_voice import pyttsx3_voice
 from ivr.calls.utterances import Piece, pieces_of
 from ivr.core.values import Utterance
 from ivr.tools.prompts import fixed_prompts, names, needed
 from tests.conftest import CATALOGUE, HOME
-from tests.listening.trial import AROUND, COUNTED, Say, Trial, by_the_fall_back, heard, joined, prompts, read_outs, whole_sentences
+from tests.listening.trial import AROUND, COUNTED, Say, Trial, by, heard, joined, prompts, read_outs, whole_sentences
 
 PACK = HOME / "prompts" / "audio"
 COUNT = int(os.environ.get("IVR_LISTEN", "0"))
@@ -94,7 +96,8 @@ def test_values_joined_from_recordings_are_understood_through_a_telephone(langua
 def test_the_other_voices_are_heard_for_comparison(language: str) -> None:
     texts = list(fixed_prompts(CATALOGUE)[language].values())
     whole = tried(Trial(language, "neural, whole sentences"), texts, whole_sentences(language, HOME / "var" / "voices"), COUNT // 10)
-    robot = tried(Trial(language, "pyttsx3"), texts[:10], by_the_fall_back(language), COUNT // 20)
+    with contextlib.closing(pyttsx3_voice()) as engine:
+        robot = tried(Trial(language, "pyttsx3"), texts[:10], by(engine, language), COUNT // 20)
 
     assert whole.together().error_rate < robot.together().error_rate
 

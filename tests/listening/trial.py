@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from adapters.speech import audio
+from adapters.speech.engine_pool import EnginePool
 from adapters.speech.listening import Listener, distance, numbers_right, syllables
 from adapters.speech.pack import Pack
 from ivr.calls.utterances import Pause, pieces_of
@@ -182,12 +183,9 @@ def whole_sentences(language: str, voices: Path) -> Say:
     return say
 
 
-def by_the_fall_back(language: str) -> Say:
-    """espeak-ng through pyttsx3."""
-    from adapters.speech.pyttsx3_voice import Pyttsx3Voice
-
-    voice = Pyttsx3Voice(deadline=60)
-    return lambda parts: voice.say(sentence(parts, language), language)
+def by(engine: EnginePool, language: str) -> Say:
+    """A run-time engine, each utterance as one text."""
+    return lambda parts: engine.say(sentence(parts, language), language).result(60)
 
 
 def sentence(parts: tuple[Text | SpokenValue, ...], language: str) -> str:
