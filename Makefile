@@ -15,8 +15,8 @@ run: .venv/.line asterisk ## start the line, call it once, show what the caller 
 demo: .venv/.line asterisk ## the same, but stop after the call; succeeds only if the right balance was heard
 	@$(BIN)/ivr run --once
 
-test: .venv/.dev asterisk ## run the tests, real calls to a real Asterisk included
-	@$(BIN)/python -m pytest
+test: .venv/.dev asterisk ## run the tests, two files at a time, real calls to a real Asterisk included
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.dev ## ruff, mypy --strict and the import rules
 	$(BIN)/ruff check .
