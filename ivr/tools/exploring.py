@@ -7,7 +7,8 @@ Three things are bounded:
 
 - Keys pressed ahead: one key, choice or entry at a time, and not `back`. More of them, and `back`, do what they do when they are pressed at
   the question.
-- What is said: a phrase that is heard surely does what its key does, so only the unsure one is tried, alone and with one other.
+- What is said: a phrase that is heard surely does what its key does, so each is tried unsurely; two at once in one pair, since a no to the
+  first leads to where the second alone leads.
 - Where `back` leads: a state knows the last menu passed, not all of them. Where the one below it comes to light, every menu that was
   ever passed below it is tried; so more calls are looked at than can happen, never fewer.
 - The number of states, by `limit`. A search that was cut short says so.

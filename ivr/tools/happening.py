@@ -130,10 +130,9 @@ class Happening:
         unsure = [Hypothesis(phrase, (speech.unsure + speech.sure) / 2) for phrase in grammar.phrases]
         unsure = [one for one in unsure if not any(found.sure for found in listening.understood(self._flow, state, node, (one,)))]
         by_key = {found.entry: one for one in unsure for found in listening.understood(self._flow, state, node, (one,))}
-        for number, one in enumerate(by_key.values()):
-            yield SpeechHeard(WHENEVER, (one,)), RARE
-            if number:
-                yield SpeechHeard(WHENEVER, (one, next(iter(by_key.values())))), UNTOLD
+        yield from ((SpeechHeard(WHENEVER, (one,)), RARE) for one in by_key.values())
+        if len(by_key) > 1:
+            yield SpeechHeard(WHENEVER, tuple(by_key.values())[:2]), UNTOLD
 
     def _entries(self, state: CallState, command: AskDigits) -> Iterator[DigitsEntered]:
         node, begun = self._flow.nodes[state.node], state.partial
