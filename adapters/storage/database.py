@@ -7,6 +7,8 @@ connection broke before its end was known, it is done again. So all work is writ
 from __future__ import annotations
 
 import asyncio
+import secrets
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from ivr.errors import StoreFailed
 
 TRIES = 4
+_PAUSE = 0.1  # seconds at most
+_CHANCE = secrets.SystemRandom()
 BUSY_MILLISECONDS = 2000  # how long one waits for a lock that somebody else holds
 
 Result = TypeVar("Result")
@@ -76,6 +80,7 @@ class Database(ABC):
                     result = work(connection)
             except self._troubles() as error:
                 if tries and self.may_do_again(error):
+                    time.sleep(_CHANCE.uniform(0, _PAUSE))  # two that stood in each other's way do not begin again together
                     continue
                 raise StoreFailed(f"the database {self.name} failed: {reason(error)}") from error
             self.must_be_usable()

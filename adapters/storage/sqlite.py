@@ -21,6 +21,8 @@ from adapters.storage.database import BUSY_MILLISECONDS, Database, reason
 from adapters.storage.migrations import migrate
 from ivr.errors import StoreFailed, UserError
 
+_PATIENCE = 15  # times the busy time that an opening waits
+
 
 class SqliteDatabase(Database):
     """One file. `exclusive` makes it the engine's: it takes the lock file and checks the pages. Raises UserError."""
@@ -31,7 +33,7 @@ class SqliteDatabase(Database):
         try:
             _make_private(path)
             engine = _engine(path, busy_milliseconds)
-            _prepare(engine, path, check=exclusive)
+            _prepare(engine, path, busy_milliseconds, check=exclusive)
             self._identity = _identity(path)
         except BaseException:
             self._unlock()
@@ -90,10 +92,11 @@ def _engine(path: Path, busy_milliseconds: int) -> Engine:
     return engine
 
 
-def _prepare(engine: Engine, path: Path, *, check: bool) -> None:
+def _prepare(engine: Engine, path: Path, busy_milliseconds: int, *, check: bool) -> None:
     try:
         with engine.connect() as connection:
-            _foreign_keys(connection, "OFF")  # a table that is made anew is another one for a moment
+            _pragma(connection, f"busy_timeout={_PATIENCE * busy_milliseconds}")  # others may be bringing it up to date
+            _pragma(connection, "foreign_keys=OFF")  # a table that is made anew is another one for a moment
             with connection.begin():
                 if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
                     raise UserError(f"the database {path} cannot use write-ahead logging there; put it on a local disk")
@@ -101,7 +104,8 @@ def _prepare(engine: Engine, path: Path, *, check: bool) -> None:
                     raise UserError(f"the database {path} is damaged ({trouble}); restore it, the spool brings back the last seven days")
                 if migrate(connection, str(path)) and (trouble := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
                     raise UserError(f"the database {path} is damaged (a row of {trouble[0]} belongs to nothing); restore it")
-            _foreign_keys(connection, "ON")
+            _pragma(connection, "foreign_keys=ON")
+            _pragma(connection, f"busy_timeout={busy_milliseconds}")
     except (SQLAlchemyError, sqlite3.Error) as error:
         engine.dispose()
         raise UserError(f"cannot use the database {path}: {reason(error)}") from error
@@ -110,10 +114,10 @@ def _prepare(engine: Engine, path: Path, *, check: bool) -> None:
         raise
 
 
-def _foreign_keys(connection: Connection, switch: str) -> None:
-    """Outside a transaction, in which SQLite does not listen to it."""
+def _pragma(connection: Connection, text: str) -> None:
+    """Outside a transaction, in which SQLite does not listen to some of them."""
     driver: Any = connection.connection.driver_connection
-    driver.execute(f"PRAGMA foreign_keys={switch}")
+    driver.execute(f"PRAGMA {text}")
 
 
 def _make_private(path: Path) -> None:
