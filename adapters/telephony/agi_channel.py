@@ -37,6 +37,7 @@ from adapters.telephony.agi_verbs import (
 from ivr.calls.ports import Clock, Held, LineCommand, LineEvent, Part, Recorded, Voice
 from ivr.core.commands import AskDigits, Grammar, Play, Release, Transfer
 from ivr.core.events import (
+    NO_RECOGNISER,
     CallerHungUp,
     CommandFailed,
     DigitsEntered,
@@ -176,8 +177,8 @@ class AgiChannel:
     async def _ask_digits(self, command: AskDigits) -> LineEvent:
         file, seconds = None, 0.0
         grammar = None if command.secret else command.grammar
-        if grammar is not None and self._listening is None:
-            return SpeechUnavailable(self._clock(), "none")
+        if grammar is not None and (reason := NO_RECOGNISER if self._listening is None else await self._listening.deaf(grammar.language)):
+            return SpeechUnavailable(self._clock(), reason)
         if command.utterance.parts:
             begun = await self._begin(command.utterance, ALL_KEYS if command.barge_in else "", grammar if command.barge_in else None)
             if begun.over is not None:

@@ -23,7 +23,7 @@ from adapters.telephony.ears_link import EarsLink
 from ivr.calls.listening import Said, hypothesis_of
 from ivr.calls.ports import Clock
 from ivr.core.commands import Grammar
-from ivr.core.events import NothingHeard, SpeechHeard, SpeechUnavailable
+from ivr.core.events import NO_TROUBLE, NothingHeard, SpeechHeard, SpeechUnavailable
 
 NOTHING = "nothing"  # the sound of one frame of silence
 LONGEST_ANSWER = 25.0  # seconds that somebody may speak, and the ears may think, together
@@ -56,6 +56,13 @@ class AgiListening:
         self.ears = ears
         self._sound = sounds / f"{NOTHING}.alaw"
 
+    async def deaf(self, language: str) -> str:
+        """Why nobody can listen now, "" when somebody can: asked before a question is begun, so that nothing of it is heard twice."""
+        reason = await self.ears.deaf(language)
+        if reason and reason not in NO_TROUBLE:
+            _log.warning("nobody_listens", reason=reason)
+        return reason
+
     def prepare(self) -> None:
         """Put the sound where Asterisk finds it, unless it is there. Raises OSError."""
         if not self._sound.exists():
@@ -73,8 +80,6 @@ class Question:
 
     async def ask(self, grammar: Grammar, sound: str | None, seconds: float, silence: dt.timedelta) -> Answered:
         """Play `sound`, of that many seconds, and listen meanwhile and for `silence` afterwards."""
-        if reason := await self._listening.ears.deaf(grammar.language):
-            return self._unavailable(reason)
         try:
             self._listening.prepare()
             name = self._listening.ears.keep(grammar)

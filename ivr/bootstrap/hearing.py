@@ -25,6 +25,7 @@ from ivr.bootstrap.logs import configure_logging
 from ivr.calls.listening import Recogniser
 from ivr.config import Settings
 from ivr.core.commands import Grammar
+from ivr.core.events import NOT_THIS_LANGUAGE
 from ivr.errors import SettingsError
 
 BEAT = 0.2  # seconds between two signs of life
@@ -48,7 +49,7 @@ class Ears:
         """Who hears that language, or why nobody does: loading, language, failed."""
         if language not in self._found:
             maker = self._maker(language)
-            self._found[language] = "language" if maker is None else "loading"
+            self._found[language] = NOT_THIS_LANGUAGE if maker is None else "loading"
             if maker is not None:
                 threading.Thread(target=self._load, args=(language, maker), name=f"loading {language}", daemon=True).start()
         return self._found[language]

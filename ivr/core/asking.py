@@ -10,7 +10,7 @@ import datetime as dt
 from ivr.core import listening
 from ivr.core.commands import AskDigits
 from ivr.core.evaluation import EvaluationFailed
-from ivr.core.events import Hypothesis
+from ivr.core.events import NO_TROUBLE, NOT_THIS_LANGUAGE, Hypothesis
 from ivr.core.flow import ACTIONS, BACK, LOUDER, SLOWER, Asks, Collect, Menu, ReadsList, Target
 from ivr.core.matching import first_choice, first_entry, fits, may_go_on
 from ivr.core.notes import ChoiceMade, InputRejected, ListeningFailed, MannerChosen, PageTurned, PhraseHeard, TriesExhausted, ValueCollected
@@ -18,8 +18,6 @@ from ivr.core.rendering import Parts
 from ivr.core.state import Passed, Phase
 from ivr.core.turn import Turn
 from ivr.core.values import Manner, Value
-
-NEVER_LISTENS = ("none", "language")  # reasons why nobody listens that are no trouble
 
 
 def enter(turn: Turn, node: Asks) -> None:
@@ -97,15 +95,11 @@ def nobody_listens(turn: Turn, reason: str) -> None:
     assert isinstance(node, Asks)
     assert speech is not None
     turn.note(ListeningFailed(node.name, reason))
-    turn.set(deaf=True)
-    if turn.state.keys and turn.state.offered:
-        key, rest = turn.state.keys[0], turn.state.keys[1:]
-        turn.set(keys=rest)
-        _answer_offer(turn, node, key)
-    elif turn.state.keys:
+    turn.set(deaf=(*turn.state.deaf, turn.state.language) if reason == NOT_THIS_LANGUAGE else turn.flow.languages)
+    if turn.state.keys:
         _answer_ahead(turn, node)
     else:
-        excuse = () if reason in NEVER_LISTENS else turn.render(speech.use_keys)
+        excuse = () if reason in NO_TROUBLE else turn.render(speech.use_keys)
         _ask(turn, node, excuse + turn.state.asked)
 
 
@@ -165,15 +159,14 @@ def _words_of(turn: Turn, node: Asks) -> Parts:
 
 
 def _ask(turn: Turn, node: Asks, parts: Parts, digits: int = 0, timeout: dt.timedelta | None = None) -> None:
-    offering, begun = bool(turn.state.offered), bool(turn.state.partial)
     command = AskDigits(
         turn.utterance(parts),
-        max_digits=1 if offering else digits or _most_digits(node),
+        max_digits=1 if turn.state.offered else digits or _most_digits(node),
         first_timeout=timeout or node.timing.timeout,
         digit_timeout=node.timing.digit_timeout,
         barge_in=isinstance(node, ReadsList) or node.barge_in,
         secret=isinstance(node, Collect) and node.secret,
-        grammar=None if begun else listening.grammar(turn.flow, turn.state, node),
+        grammar=listening.grammar(turn.flow, turn.state, node),
     )
     turn.set(asked=parts)
     turn.wait(Phase.ASKING, command)
@@ -223,14 +216,21 @@ def _retry(turn: Turn, node: Asks, reason: str) -> None:
 def _answer_ahead(turn: Turn, node: Asks) -> None:
     """Take an answer from the keys that were pressed ahead."""
     match node:
+        case _ if turn.state.offered:
+            _answer_offer(turn, node, _next_key(turn))
         case Menu():
             _choose_ahead(turn, node)
         case Collect():
             _fill_in_ahead(turn, node)
         case ReadsList():
-            key, keys = turn.state.keys[0], turn.state.keys[1:]
-            turn.set(keys=keys)
-            _press(turn, node, key)
+            _press(turn, node, _next_key(turn))
+
+
+def _next_key(turn: Turn) -> str:
+    """The first key that was pressed ahead; the others wait."""
+    key, keys = turn.state.keys[0], turn.state.keys[1:]
+    turn.set(keys=keys)
+    return key
 
 
 def _choose_ahead(turn: Turn, node: Menu) -> None:

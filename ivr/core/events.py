@@ -66,12 +66,13 @@ class SpeechHeard:
     hypotheses: tuple[Hypothesis, ...] = ()
 
 
+NO_RECOGNISER, NOT_THIS_LANGUAGE = "none", "language"  # the line has no recogniser at all; or one, though none for this language
+NO_TROUBLE = (NO_RECOGNISER, NOT_THIS_LANGUAGE)
+
+
 @dataclass(frozen=True, slots=True)
 class SpeechUnavailable:
-    """Nobody can listen, or nobody can any longer. `reason` is a short fixed word: full, gone, deadline, ...
-
-    `none` and `language`: the line has no recogniser, or none for the language of the call, which is no trouble.
-    """
+    """Nobody can listen, or nobody can any longer. `reason` is a short fixed word: one of NO_TROUBLE, or full, gone, deadline, ..."""
 
     at: dt.datetime
     reason: str

@@ -29,7 +29,7 @@ class Understood:
 
 def grammar(flow: Flow, state: CallState, node: Asks) -> Grammar | None:
     """What may be said at a question; None when nobody listens. Secrets are never spoken, and half an entry is ended with keys."""
-    if flow.speech is None or state.deaf or state.partial or (isinstance(node, Collect) and node.secret):
+    if flow.speech is None or state.language in state.deaf or state.partial or (isinstance(node, Collect) and node.secret):
         return None
     digits = node.max_digits if isinstance(node, Collect) and node.spoken and not state.offered else 0
     phrases = _phrases(flow, state, node)
@@ -68,12 +68,9 @@ def name_of(flow: Flow, state: CallState, node: Asks, key: str) -> str:
 
 
 def _asks_back(state: CallState, node: Asks, phrase: str) -> bool:
-    """Whether it is worth asking about: words that every line knows do no harm."""
-    if state.offered:
-        return False
-    return not (isinstance(node, ReadsList) or (isinstance(node, Menu) and not node.asks_back)) or phrase not in phrases_at(node).get(
-        state.language, {}
-    )
+    """Whether it is worth asking about: words that every line knows (yes and no, and those for pages) do no harm."""
+    everyday = isinstance(node, ReadsList) or (isinstance(node, Menu) and not node.asks_back)
+    return not (state.offered or (everyday and phrase in phrases_at(node).get(state.language, {})))
 
 
 def _phrases(flow: Flow, state: CallState, node: Asks, *, offering: bool | None = None) -> Mapping[str, str]:

@@ -63,7 +63,7 @@ class CallState:
     returns: tuple[Target, ...] = ()  # the `call` nodes of the sub-flows the call is in
     asked: tuple[Text | SpokenValue, ...] = field(default=(), repr=False)  # the words of the last question
     offered: tuple[str, ...] = ()  # keys that may have been meant by what was said; the caller is being asked about the first
-    deaf: bool = False  # nobody could listen, so only keys are asked for from then on
+    deaf: tuple[str, ...] = ()  # the languages in which nobody could listen, so that only keys are asked for in them from then on
     page: int = 0  # of the list that is being read, counted from 0
     messages: Mapping[str, int] = field(default_factory=dict)  # how many each message node has taken
     references: tuple[str | None, ...] = ()  # promises made in this call

@@ -208,7 +208,7 @@ class Search:
             limited=state.limited and state.phase is not Phase.OVER,
             rejected=state.rejected if counted else 0,
             asked=(),
-            deaf=False,  # where keys are all that counts, nothing can happen that cannot happen where speech does too
+            deaf=(),  # where keys are all that counts, nothing can happen that cannot happen where speech does too
             page=state.page if state.phase is Phase.ASKING and isinstance(self._flow.nodes[state.node], ReadsList) else 0,
         )
         came = Came(origin, event, decided)

@@ -237,6 +237,21 @@ def test_where_the_line_has_no_recogniser_the_caller_hears_nothing_of_it(phone: 
     assert phone.asked.grammar is None
 
 
+def test_where_only_another_language_is_heard_the_line_listens_in_that():
+    flow = compiled(
+        "\n  main: {menu: <<Main.>>, choices: {1: {then: other, say: <<other>>}}}\n"
+        "  other: {set: {language: zh-CN}, then: main}\n  person: {hangup: }\n",
+        HEAD,
+    )
+    phone = Phone(flow).happens(SpeechUnavailable(NOON, "language"))
+
+    english, mandarin = phone.asked.grammar, phone.presses("1").asked.grammar
+
+    assert english is None
+    assert mandarin is not None
+    assert mandarin.language == "zh-CN"
+
+
 def test_from_then_on_only_keys_count(phone: Phone):
     phone.happens(SpeechUnavailable(NOON, "gone")).presses("1")
 
