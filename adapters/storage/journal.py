@@ -24,6 +24,7 @@ from typing import Any
 
 import structlog
 
+from adapters.storage.durable import sync_folder
 from adapters.storage.keys import DataKey
 from ivr.errors import StoreFailed
 
@@ -215,6 +216,7 @@ def _rewrite(path: Path, lines: list[str]) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    sync_folder(path.parent)
 
 
 def _torn(descriptor: int) -> bool:

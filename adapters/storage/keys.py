@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from adapters.storage.durable import sync_folder
 from ivr.errors import StoreFailed, UserError
 
 KEY_BYTES = 32
@@ -88,9 +89,7 @@ def make_data_key(path: Path) -> None:
             return
         finally:
             temporary.unlink()
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(folder)
-        os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         raise UserError(f"cannot make the data key {path}: {error.strerror}") from error
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 
+from adapters.storage.durable import sync_folder
 from adapters.storage.keys import DataKey
 from ivr.calls.capture import BYTES_PER_SECOND
 from ivr.errors import StoreFailed
@@ -48,7 +49,7 @@ def seal(folder: Path, name: str, key: DataKey) -> bool:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(sealed)
-        _sync(folder)
+        sync_folder(folder)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -87,14 +88,6 @@ def wav(audio: bytes) -> bytes:
 def _remove(folder: Path, name: str) -> None:
     try:
         (folder / name).unlink(missing_ok=True)
-        _sync(folder)
+        sync_folder(folder)
     except OSError as error:
         raise StoreFailed(f"the recording {name} cannot be removed: {error.strerror}") from error
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

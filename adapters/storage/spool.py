@@ -21,6 +21,7 @@ from pathlib import Path
 
 import structlog
 
+from adapters.storage.durable import sync_folder
 from ivr.calls.capture import Failpoint, no_failpoint
 from ivr.calls.intents import call_from_json, call_to_json, intent_from_json, intent_to_json, recording_name
 from ivr.calls.ports import FoundRecording, MessageFacts, MessageIntent, UnansweredCall
@@ -77,8 +78,8 @@ class FileSpool:
             except FileNotFoundError:
                 return  # put away before
             (self._intents / f"{name}.facts").unlink(missing_ok=True)
-            _sync(self._done)
-            _sync(self._intents)
+            sync_folder(self._done)
+            sync_folder(self._intents)
 
     def recording_name(self, intent: MessageIntent) -> str:
         return recording_name(intent)
@@ -93,7 +94,7 @@ class FileSpool:
             try:
                 with recording.open("rb") as file:
                     os.fsync(file.fileno())
-                    _sync(self._recordings)
+                    sync_folder(self._recordings)
                     self._failpoint("recording_synced")
                     while block := file.read(1 << 16):
                         digest.update(block)
@@ -157,7 +158,7 @@ class FileSpool:
             finally:
                 temporary.unlink(missing_ok=True)
             if durable:
-                _sync(self._calls)
+                sync_folder(self._calls)
 
     def noted_calls(self) -> tuple[UnansweredCall, ...]:
         with _failing("cannot read the notes of calls"):
@@ -203,7 +204,7 @@ class FileSpool:
             raise MessageKeyTaken(f"there is a message {path.stem} already") from None
         finally:
             temporary.unlink(missing_ok=True)
-        _sync(path.parent)
+        sync_folder(path.parent)
 
 
 def _name_of_call(session: str) -> str:
@@ -247,14 +248,6 @@ def _free(folder: Path) -> int:
     status = os.statvfs(folder)
     no_files_left = status.f_files > 0 and status.f_favail == 0
     return 0 if no_files_left else status.f_bavail * status.f_frsize
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from adapters.storage.durable import sync_folder
 from ivr.calls.capture import Failpoint, no_failpoint
 from ivr.calls.versions import Service, Trial, Version
 from ivr.errors import UserError
@@ -138,14 +139,14 @@ class VersionStore:
             told = {"at": at.isoformat(timespec="seconds"), "note": note, "digest": digest, "checked": checked, "files": files}
             _write(draft / _ABOUT, _json(told))
             for folder in (*(path for path in draft.rglob("*") if path.is_dir()), draft):
-                _sync(folder)
+                sync_folder(folder)
             self._failpoint("draft_written")
             number = max(self._numbers(line), default=0) + 1
             home = self._root / line
             home.mkdir(mode=0o700, exist_ok=True)
-            _sync(self._root)
+            sync_folder(self._root)
             draft.rename(home / str(number))
-            _sync(home)
+            sync_folder(home)
             self._failpoint("version_named")
         return self.version(line, number)
 
@@ -164,7 +165,7 @@ class VersionStore:
             _write(new, _json(told))
             self._failpoint("current_written")
             new.replace(path)
-            _sync(path.parent)
+            sync_folder(path.parent)
         self._failpoint("current_named")
 
     # --- the engine's word ---
@@ -238,14 +239,6 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _digest(content: bytes) -> str:

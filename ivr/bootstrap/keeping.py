@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import json
 import os
 import zipfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 from adapters.storage import journal
 from adapters.storage.keeping import Erased
@@ -19,12 +18,10 @@ from adapters.storage.spool import FileSpool
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.bootstrap.engine import now
-from ivr.bootstrap.stores import open_for_an_errand
+from ivr.bootstrap.stores import run_errand
 from ivr.calls.ports import MessageTranscript, Ticket
 from ivr.config import Settings
-from ivr.errors import StoreFailed, UserError
-
-Result = TypeVar("Result")
+from ivr.errors import UserError
 
 
 def audio(settings: Settings, reference: str, number: int) -> bytes:
@@ -33,12 +30,12 @@ def audio(settings: Settings, reference: str, number: int) -> bytes:
     async def errand(store: SqlTicketStore) -> bytes:
         return wav(await store.audio(reference, number))
 
-    return _with_store(settings, errand)
+    return run_errand(settings, errand)
 
 
 def purge(settings: Settings, days: int) -> int:
     """Remove the recordings of answered tickets that are older than so many days; how many."""
-    return _with_store(settings, lambda store: store.purge(now() - dt.timedelta(days=days), now()))
+    return run_errand(settings, lambda store: store.purge(now() - dt.timedelta(days=days), now()))
 
 
 def export(settings: Settings, number: str, output: Path) -> tuple[int, int]:
@@ -58,7 +55,7 @@ def export(settings: Settings, number: str, output: Path) -> tuple[int, int]:
                 archive.writestr(_name(ticket, place), wav(await store.audio(ticket.reference, place)))
         return len(theirs.tickets), len(kept)
 
-    return _with_store(settings, errand)
+    return run_errand(settings, errand)
 
 
 def erase(settings: Settings, number: str) -> tuple[Erased, int]:
@@ -72,7 +69,7 @@ def erase(settings: Settings, number: str) -> tuple[Erased, int]:
         _, today = journal.forget_caller(settings.var / "journal", store.key, number, now().astimezone(dt.UTC).date())
         return erased, today
 
-    return _with_store(settings, errand)
+    return run_errand(settings, errand)
 
 
 def _told(ticket: Ticket, heard: Mapping[str, MessageTranscript]) -> dict[str, object]:
@@ -102,17 +99,3 @@ def _new_file(path: Path) -> IO[bytes]:
         return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
     except OSError as error:
         raise UserError(f"cannot make {path}: {error.strerror}") from error
-
-
-def _with_store(settings: Settings, errand: Callable[[SqlTicketStore], Awaitable[Result]]) -> Result:
-    store = open_for_an_errand(settings)
-
-    async def run() -> Result:
-        return await errand(store)
-
-    try:
-        return asyncio.run(run())
-    except StoreFailed as error:
-        raise UserError(str(error)) from error
-    finally:
-        store.close()
