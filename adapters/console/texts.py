@@ -64,8 +64,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "no_facts": ("还没有记录。", "Nothing has been written down yet."),
     # the telephone
     "phone_intro": (
-        "在浏览器里拨打这条热线：能听、能按键，右边逐步显示流程在做什么。",
-        "Call this line from the browser: hear it, press keys, and see beside it what the flow does.",
+        "在浏览器里拨打这条热线：能听、能按键，也可以直接说，右边逐步显示流程在做什么。",
+        "Call this line from the browser: hear it, press keys or speak, and see beside it what the flow does.",
     ),
     "number_dialled": ("拨打的号码", "Number to dial"),
     "calling_as": ("用谁的号码呼叫", "Calling as"),
