@@ -1,0 +1,25 @@
+"""The ports in memory: shipped, and used by the try-out, the conversations of flows and the tests."""
+
+from __future__ import annotations
+
+from adapters.memory.callers import MemoryCallers
+from adapters.memory.line import FixedClock, MemoryBackOffice, MemoryJournal, MemoryLiveCalls, SilentVoice
+from adapters.memory.spool import MemorySpool
+from adapters.memory.texts import MemoryTextOutbox, MemoryTextSender
+from adapters.memory.tickets import MemoryTicketStore
+from adapters.memory.transcripts import MemoryTranscriber, MemoryTranscriptStore
+
+__all__ = [
+    "FixedClock",
+    "MemoryBackOffice",
+    "MemoryCallers",
+    "MemoryJournal",
+    "MemoryLiveCalls",
+    "MemorySpool",
+    "MemoryTextOutbox",
+    "MemoryTextSender",
+    "MemoryTicketStore",
+    "MemoryTranscriber",
+    "MemoryTranscriptStore",
+    "SilentVoice",
+]
