@@ -22,12 +22,12 @@ MAY_IMPORT = {
     "ivr.speech": ("ivr.speech", "ivr.core"),
     "ivr.language": ("ivr.language", "ivr.core"),
     "ivr.calls": ("ivr.calls", "ivr.core", "ivr.speech", "ivr.errors"),
-    "ivr.desk": ("ivr.desk", "ivr.errors"),
+    "ivr.desk": ("ivr.desk", "ivr.calls", "ivr.core", "ivr.speech", "ivr.errors"),
     "ivr.tools": ("ivr.tools", "ivr.calls", "ivr.language", "ivr.core", "ivr.speech", "ivr.errors"),
     "ivr.config": ("ivr.errors",),
     "ivr.bootstrap": ("ivr", "adapters"),
     "ivr.cli": ("ivr",),
-    "adapters.memory": ("ivr.calls", "ivr.core", "ivr.speech", "ivr.errors"),
+    "adapters.memory": ("adapters.memory", "ivr.calls", "ivr.core", "ivr.speech", "ivr.errors"),
     **{
         f"adapters.{family}": (f"adapters.{family}", "ivr.calls", "ivr.desk", "ivr.core", "ivr.speech", "ivr.errors", "ivr.config")
         for family in ("telephony", "speech", "storage", "backoffice", "sms", "console")
