@@ -9,14 +9,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from adapters.console import entrance, phone
+from adapters.console import board, closures, entrance, flows, people, phone
 from adapters.console.guard import Denied, GuardedRoute, GuardedSocket, must_be_guarded
 from adapters.console.pages import page
 from adapters.console.ports import Console
 from adapters.console.shield import Shield
 from ivr.errors import StoreFailed
 
-PARTS = (entrance.router, phone.router)
+PARTS = (
+    entrance.router,
+    phone.router,
+    board.router,
+    closures.router,
+    flows.router,
+    people.router,
+)
 
 
 def make_app(console: Console) -> ASGIApp:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ivr.desk.gate import Gate
+from ivr.desk.lines import Lines
+from ivr.desk.supervising import Supervision
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,29 @@ class Telephone(Protocol):
         """What the call does, fact by fact, as it does it, until it is over. Ends at once for a call that is not known."""
 
 
+class Recordings(Protocol):
+    """What callers have said."""
+
+    async def wav(self, reference: str, number: int) -> bytes:
+        """A message of a ticket, counted from 1, as a WAV file. Raises StoreFailed when it is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardPages:
+    """What the pages for supervisors and operators stand on."""
+
+    desk: Supervision
+    lines: Lines
+    recordings: Recordings
+
+
 @dataclass(frozen=True, slots=True)
 class Console:
     """Everything that the pages stand on."""
 
     gate: Gate
     telephone: Telephone
+    board: BoardPages
     port: int  # cookies are of a machine, not of a port: their names have it in them
     form_secret: bytes = field(repr=False)
     phone_key: str = field(repr=False)  # who shows it may use the telephone without signing in

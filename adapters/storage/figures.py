@@ -12,9 +12,13 @@ _PROMISE = b'"TicketPromised"'
 _TELLING = (b'"version"', b'"MilestoneReached"', b'"OutcomeReached"')  # the first and last entry of a call, and its stations
 
 
-def telling_entries(folder: Path) -> Iterator[Mapping[str, Any]]:
-    """The entries that name a call's version, a milestone or an outcome, in order; lines cut off by a crash are left out."""
-    for path in sorted(folder.glob("*.jsonl")):
+def telling_entries(folder: Path, since: dt.datetime | None = None) -> Iterator[Mapping[str, Any]]:
+    """The entries that name a call's version, a milestone or an outcome, in order, from that moment on.
+
+    Lines cut off by a crash are left out.
+    """
+    first = since.astimezone(dt.UTC).date().isoformat() if since is not None else ""
+    for path in sorted(path for path in folder.glob("*.jsonl") if path.stem >= first):
         with path.open("rb") as file:
             for line in file:
                 if any(word in line for word in _TELLING):
@@ -22,7 +26,7 @@ def telling_entries(folder: Path) -> Iterator[Mapping[str, Any]]:
                         entry = json.loads(line)
                     except ValueError:
                         continue
-                    if isinstance(entry, dict):
+                    if isinstance(entry, dict) and (since is None or _is_since(entry, since)):
                         yield entry
 
 
@@ -38,6 +42,13 @@ def promises(folder: Path, since: dt.datetime, until: dt.datetime) -> Mapping[st
                 if _PROMISE in line and (promise := _promise(line)) is not None and since <= promise[1] < until:
                     found.setdefault(*promise)
     return found
+
+
+def _is_since(entry: Mapping[str, Any], since: dt.datetime) -> bool:
+    try:
+        return dt.datetime.fromisoformat(str(entry.get("at"))) >= since
+    except ValueError:
+        return False
 
 
 def _promise(line: bytes) -> tuple[str, dt.datetime] | None:

@@ -11,11 +11,13 @@ _MOST = 1024 * 1024  # bytes of one look: a watcher who is behind catches up in 
 
 
 class JournalTail:
-    """What is appended to the journal in a folder after this has been made."""
+    """What is appended to the journal in a folder after this has been made, and before that so many bytes of each of the latest files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, before: int = 0, files: int = 2) -> None:
         self._folder = folder
-        self._read = {path: path.stat().st_size for path in folder.glob("*.jsonl")}
+        paths = sorted(folder.glob("*.jsonl"))
+        back = dict.fromkeys(paths[-files:], before)
+        self._read = {path: max(path.stat().st_size - back.get(path, 0), 0) for path in paths}
 
     def entries(self, session: str) -> Iterator[Mapping[str, Any]]:
         """The entries of that call since the last look; what others wrote is passed by. A line is told when it is whole."""
@@ -28,6 +30,18 @@ class JournalTail:
                     except ValueError:
                         continue
                     yield entry
+
+    def all_entries(self) -> Iterator[Mapping[str, Any]]:
+        """The entries of all calls since the last look."""
+        for path in sorted(self._folder.glob("*.jsonl")):
+            while lines := self._new_lines(path):
+                for line in lines:
+                    try:
+                        entry = json.loads(line)
+                    except ValueError:
+                        continue
+                    if isinstance(entry, dict):
+                        yield entry
 
     def _new_lines(self, path: Path) -> list[bytes]:
         with path.open("rb") as file:

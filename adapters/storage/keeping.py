@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from adapters.storage import recordings
 from adapters.storage import tables as t
+from adapters.storage.board import erase_looks
 from adapters.storage.callers import choices_of
 from adapters.storage.rows import ENGINE, TicketRows
 from ivr.calls.ports import ENDED, KEPT, Choices, TextState, Ticket
@@ -169,6 +170,7 @@ class Keeping(TicketRows):
             self.locked(connection, ticket_id)
             self.change(connection, ticket_id, caller_hmac=secrets.token_bytes(32), caller_enc=nobody, erased_at=at)
             connection.execute(update(t.resolution).where(t.resolution.c.ticket_id == ticket_id).values(note_enc=nobody))
+            erase_looks(connection, ticket_id, nobody)
             self.note(connection, ticket_id, at, ENGINE, "erased", {})
         sessions = tuple(connection.scalars(select(t.call.c.session).where(t.call.c.caller_hmac == hmac)))
         for session in sessions:

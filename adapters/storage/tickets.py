@@ -17,6 +17,7 @@ from adapters.storage import attempts, claims, messages
 from adapters.storage import tables as t
 from adapters.storage.attempts import Attempts
 from adapters.storage.audit import audit, verify
+from adapters.storage.board import Figures
 from adapters.storage.claims import Claims
 from adapters.storage.database import BUSY_MILLISECONDS, Database
 from adapters.storage.keeping import Keeping
@@ -36,8 +37,11 @@ def due_by_the_clock(dialled: str, at: dt.datetime) -> dt.datetime:
     return due_at(at)
 
 
-class SqlTicketStore(Messages, Claims, Attempts, Ledger, Keeping):
-    """The ports TicketStore and CallbackStore. `recordings` is the folder that file names in the database refer to."""
+class SqlTicketStore(Messages, Claims, Attempts, Ledger, Figures, Keeping):
+    """The ports TicketStore and CallbackStore, and the desk's BoardStore and ClosureStore.
+
+    `recordings` is the folder that file names in the database refer to.
+    """
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import socket
@@ -19,11 +20,14 @@ from adapters.console.app import make_app
 from adapters.console.phone import LONGEST_MESSAGE
 from adapters.console.ports import Caller, Console
 from adapters.storage.journal_tail import JournalTail
+from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.versions import VersionStore
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.browser_calls import BrowserCalls
+from ivr.bootstrap.board import board_pages
 from ivr.bootstrap.logs import configure_logging
 from ivr.bootstrap.people import people
+from ivr.bootstrap.stores import open_store
 from ivr.config import Settings
 from ivr.errors import SettingsError
 from ivr.tools.trace import Kind, Trace
@@ -142,10 +146,11 @@ def serve_console(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     with _listening(settings) as listener:
-        async with people(settings) as (gate, _):
+        async with people(settings) as (gate, _), desk_store(settings) as store:
             console = Console(
                 gate,
                 LineTelephone(settings),
+                board_pages(settings, store),
                 settings.console_port,
                 secret(settings, "console").encode(),
                 secret(settings, "phone")[:20],
@@ -157,6 +162,16 @@ async def _serve(settings: Settings) -> None:
                 await _Server(_config(make_app(console))).serve(sockets=[listener])
             finally:
                 beating.cancel()
+
+
+@contextlib.asynccontextmanager
+async def desk_store(settings: Settings) -> AsyncIterator[SqlTicketStore]:
+    """The tickets, over a way of their own: what takes a while to read keeps nobody from signing in."""
+    store = await asyncio.to_thread(open_store, settings)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 async def _beat(settings: Settings) -> None:

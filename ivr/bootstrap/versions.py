@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,11 +23,11 @@ from ivr.tools.publishing import Told, digest_of, figures, listed
 # --- versions ---
 
 
-def told_versions(settings: Settings, line: str | None) -> Mapping[str, tuple[Told, ...]]:
-    """The versions of a line, or of all, the latest first. Raises UserError when there is no such line."""
+def told_versions(settings: Settings, line: str | None, since: dt.datetime | None = None) -> Mapping[str, tuple[Told, ...]]:
+    """The versions of a line, or of all, the latest first; calls are counted from that moment on. Raises UserError: no such line."""
     store = VersionStore(settings.versions)
     lines = store.lines() if line is None else (line,)
-    known = figures(telling_entries(settings.var / "journal"))
+    known = figures(telling_entries(settings.var / "journal", since))
     live = store.live().get("lines", {}) if engine_lives(settings) else {}
     found = {}
     for one in lines:

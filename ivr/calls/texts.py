@@ -30,7 +30,7 @@ FORGET_EVERY = dt.timedelta(hours=1)
 AT_ONCE = 8
 SEND_PATIENCE = 30.0  # seconds after which nobody knows whether the network has it
 STOP_PATIENCE = 5.0
-LOOK_EVERY = 3600.0  # seconds, without anything to do
+LOOK_EVERY = 10.0  # seconds, without anything to do: the console writes messages too
 
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
 

@@ -9,6 +9,7 @@ import json
 
 from ivr.calls.ports import Statement, StatementLine
 from ivr.calls.tickets import LINE_ZONE
+from ivr.desk.statements import percent
 
 _STANDINGS = {"kept": "已回电", "open": "待回电", "overdue": "已超时"}
 _HEADINGS = (
@@ -33,7 +34,7 @@ def as_text(statement: Statement, first: dt.date, last: dt.date) -> str:
     late = sum(line.late for line in statement.lines if line.standing == "kept")
     unreachable = sum(line.outcome == "unreachable" for line in statement.lines)
     lines = [f"Promises of {first} to {last} (Shanghai)  来电必复"]
-    lines += [f"{_padded(name, 20)} {count:>6}  {_percent(count, statement.promised):>7}" for name, count in rows]
+    lines += [f"{_padded(name, 20)} {count:>6}  {percent(count, statement.promised):>7}" for name, count in rows]
     if late or unreachable:
         lines.append(f"of the kept, {late} late, {unreachable} unreachable with proof")
     calls = ", ".join(f"{kind} {count}" for kind, count in sorted(statement.calls.items()))
@@ -100,10 +101,6 @@ def _harmless(cell: str) -> str:
 
 def _time(at: dt.datetime) -> str:
     return f"{at.astimezone(LINE_ZONE):%Y-%m-%d %H:%M}"
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
 def _padded(text: str, width: int) -> str:

@@ -116,7 +116,11 @@ class Gate:
             raise UserError(f"there is no account {name}")
         await self._write(self._clock(), actor, Action.PASSWORD_CHANGED, name, address)
 
-    async def add(self, name: str, role: Role, password: str, actor: str) -> None:
+    async def people(self) -> Sequence[Account]:
+        """Everybody who may sign in, or could once, by name."""
+        return await self._store.accounts()
+
+    async def add(self, name: str, role: Role, password: str, actor: str, address: str = "") -> None:
         """A new account. Raises UserError."""
         if trouble := trouble_with_password(password, name):
             raise UserError(trouble)
@@ -124,13 +128,13 @@ class Gate:
         account = Account(name, role, await asyncio.to_thread(self._passwords.hash, password), at)
         if not await self._store.add(account):
             raise UserError(f"there is an account {name} already")
-        await self._write(at, actor, Action.ACCOUNT_ADDED, f"{name} ({role})")
+        await self._write(at, actor, Action.ACCOUNT_ADDED, f"{name} ({role})", address)
 
-    async def set_closed(self, name: str, closed: bool, actor: str) -> None:
+    async def set_closed(self, name: str, closed: bool, actor: str, address: str = "") -> None:
         """Close an account, or open it again. Raises UserError."""
         if not await self._store.set_closed(name, closed):
             raise UserError(f"there is no account {name}")
-        await self._write(self._clock(), actor, Action.ACCOUNT_CLOSED if closed else Action.ACCOUNT_OPENED, name)
+        await self._write(self._clock(), actor, Action.ACCOUNT_CLOSED if closed else Action.ACCOUNT_OPENED, name, address)
 
     async def write_down(self, actor: str, action: Action, subject: str, address: str) -> None:
         """Keep what somebody did: each look at personal data comes here before it is shown."""

@@ -34,6 +34,8 @@ class Action(StrEnum):
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_OPENED = "account_opened"
     LOOKED_AT = "looked_at"  # personal data; the subject says whose
+    LISTENED = "listened"  # to what a caller has said; the subject says which
+    JUDGED = "judged"  # a closure; the subject says which, and how
     CALLED = "called"  # the line, from the browser; the subject is the number dialled
 
 

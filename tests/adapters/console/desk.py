@@ -13,12 +13,16 @@ from starlette.testclient import TestClient
 
 from adapters.console.app import make_app, make_pages
 from adapters.console.passwords import Argon2Passwords
-from adapters.console.ports import Caller, Console
+from adapters.console.ports import BoardPages, Caller, Console
 from adapters.storage.accounts import SqlAccountStore
-from adapters.storage.keys import DataKey
-from adapters.storage.tickets import open_database
+from adapters.storage.outbox import SqlTextOutbox
+from adapters.storage.tickets import SqlTicketStore
+from ivr.bootstrap.board import LedgerStatements, LineWatcher, Recordings
+from ivr.bootstrap.flow_pictures import PublishedLines
+from ivr.config import Settings
 from ivr.desk.gate import Gate
 from ivr.desk.people import Role
+from ivr.desk.supervising import Supervision
 
 HOST, SOCKET = "http://127.0.0.1:10086", "ws://127.0.0.1:10086"
 PHONE_KEY = "the-key-of-the-phone"
@@ -72,6 +76,8 @@ class Desk:
     gate: Gate
     clock: Clock
     telephone: QuietTelephone
+    tickets: SqlTicketStore
+    settings: Settings
 
     def __post_init__(self) -> None:
         self.app = make_app(self.console)
@@ -114,14 +120,24 @@ class Browser:
 @contextlib.contextmanager
 def desk(folder: Path, telephone: QuietTelephone | None = None) -> Iterator[Desk]:
     """A desk with nobody at it."""
-    database = open_database(folder / "selfline.db")
-    clock, store = Clock(), SqlAccountStore(database, DataKey(b"k" * 32))
+    settings = Settings.from_environment({"IVR_VAR": str(folder), "IVR_RECOGNISER": "none", "IVR_MIN_FREE_MB": "0"})
+    tickets = SqlTicketStore.open(settings.store, settings.secrets / "data_key", settings.recordings)
+    clock, store = Clock(), SqlAccountStore(tickets.database, tickets.key)
     gate = Gate(store, Argon2Passwords(memory_kib=8, passes=1), clock)
     phone = telephone or QuietTelephone()
+    board = board_of(settings, tickets, clock)
     try:
-        yield Desk(Console(gate, phone, 10086, b"s" * 32, PHONE_KEY, ("desk.example",)), store, gate, clock, phone)
+        console = Console(gate, phone, board, 10086, b"s" * 32, PHONE_KEY, ("desk.example",))
+        yield Desk(console, store, gate, clock, phone, tickets, settings)
     finally:
-        database.close()
+        tickets.close()
+
+
+def board_of(settings: Settings, tickets: SqlTicketStore, clock: Clock) -> BoardPages:
+    """The pages of supervisors and operators on a line that is not running, at the time of the test."""
+    watch, ledger = LineWatcher(settings, tickets, clock), LedgerStatements(settings, tickets)
+    desk = Supervision(tickets, tickets, tickets, watch, ledger, SqlTextOutbox(tickets.database, tickets.key), clock)
+    return BoardPages(desk, PublishedLines(settings, clock), Recordings(tickets))
 
 
 async def people(gate: Gate) -> None:

@@ -32,9 +32,33 @@ WHO_GETS_IN = {
     ("POST", "/phone/calls"): {PHONE} | STAFF,
     ("GET", "/phone/calls/{call}/trace"): {PHONE} | STAFF,
     ("GET", "/phone/{key}"): set(),  # whoever has the key; here it is a wrong one
+    ("GET", "/board"): {SUPERVISOR, OPERATOR, ADMIN},
+    ("GET", "/board/tickets"): {SUPERVISOR, ADMIN},
+    ("GET", "/board/tickets/{reference}"): {SUPERVISOR, ADMIN},
+    ("POST", "/board/tickets/{reference}/agent"): {SUPERVISOR, ADMIN},
+    ("POST", "/board/tickets/{reference}/unreachable"): {SUPERVISOR, ADMIN},
+    ("GET", "/statement"): {SUPERVISOR, ADMIN},
+    ("GET", "/agents"): {SUPERVISOR, ADMIN},
+    ("GET", "/closures"): {SUPERVISOR, ADMIN},
+    ("POST", "/closures/{reference}"): {SUPERVISOR, ADMIN},
+    ("GET", "/closures/{reference}/messages/{number}"): {SUPERVISOR, ADMIN},
+    ("GET", "/flows"): {SUPERVISOR, OPERATOR, ADMIN},
+    ("GET", "/flows/{line}"): {SUPERVISOR, OPERATOR, ADMIN},
+    ("GET", "/flows/{line}/{number}/picture"): {SUPERVISOR, OPERATOR, ADMIN},
+    ("GET", "/people"): {ADMIN},
+    ("POST", "/people"): {ADMIN},
+    ("POST", "/people/{name}/password"): {ADMIN},
+    ("POST", "/people/{name}/closed"): {ADMIN},
     ("WS", "/phone/sip"): {PHONE} | STAFF,
 }
-EXAMPLES = {"{name}": "console.css", "{call}": "0" * 32, "{key}": "wrong"}
+EXAMPLES = {
+    "{name}": "console.css",
+    "{call}": "0" * 32,
+    "{key}": "wrong",
+    "{reference}": "123456",
+    "{number}": "1",
+    "{line}": "1008611",
+}
 
 
 def endpoints(desk: Desk) -> set[tuple[str, str]]:

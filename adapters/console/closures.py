@@ -1,0 +1,90 @@
+"""Closures to sample: a supervisor looks at tickets that were closed, and writes down what they found."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from adapters.console.board import IN_WORDS, SUPERVISORS
+from adapters.console.guard import Denied, GuardedRoute, allow, visitor
+from adapters.console.pages import page
+from adapters.console.ports import Console
+from ivr.calls.tickets import mask
+from ivr.desk.people import Action
+from ivr.desk.sampling import Verdict
+from ivr.errors import StoreFailed, UnknownTicket
+
+router = APIRouter(route_class=GuardedRoute)
+
+
+@router.get("/closures")
+@allow(SUPERVISORS)
+async def closures(request: Request, day: str = "") -> Response:
+    """Those of a day, which are always the same."""
+    return await _page(request, day)
+
+
+@router.post("/closures/{reference}")
+@allow(SUPERVISORS)
+async def judge(request: Request, reference: str, day: str = Form(""), verdict: str = Form(""), note: str = Form("")) -> Response:
+    """What a supervisor found."""
+    console: Console = request.app.state.console
+    who = visitor(request)
+    if verdict not in set(Verdict):
+        raise Denied(400, "failed")
+    try:
+        trouble = await console.board.desk.looked(reference, who.name, Verdict(verdict), note)
+    except UnknownTicket:
+        raise Denied(404, "no_such_ticket") from None
+    if trouble:
+        return await _page(request, day, trouble)
+    await console.gate.write_down(who.name, Action.JUDGED, f"ticket {reference}: {verdict}", who.address)
+    return RedirectResponse(f"/closures?day={_day(request, day).isoformat()}#t{reference}", 303)
+
+
+@router.get("/closures/{reference}/messages/{number}")
+@allow(SUPERVISORS)
+async def listen(request: Request, reference: str, number: int) -> Response:
+    """What the caller has said, once it is written down who hears it."""
+    console: Console = request.app.state.console
+    who = visitor(request)
+    ticket = await console.board.desk.ticket(reference)
+    if ticket is None or not 1 <= number <= len(ticket.messages) or ticket.messages[number - 1].purged:
+        raise Denied(404, "not_found")
+    await console.gate.write_down(who.name, Action.LISTENED, f"ticket {reference}, message {number}", who.address)
+    try:
+        return Response(await console.board.recordings.wav(reference, number), media_type="audio/wav")
+    except StoreFailed:
+        raise Denied(404, "not_found") from None
+
+
+async def _page(request: Request, day: str, trouble: str = "") -> Response:
+    console: Console = request.app.state.console
+    who = visitor(request)
+    wanted = _day(request, day)
+    sampled, in_all, left = await console.board.desk.sampled(wanted)
+    for one in sampled:
+        await console.gate.write_down(who.name, Action.LOOKED_AT, f"closed ticket {one.closure.reference}", who.address)
+    return page(
+        request,
+        "closures.html",
+        400 if trouble else 200,
+        day=wanted,
+        sampled=sampled,
+        in_all=in_all,
+        left=left,
+        trouble=trouble,
+        mask=mask,
+        **IN_WORDS,
+    )
+
+
+def _day(request: Request, day: str) -> dt.date:
+    console: Console = request.app.state.console
+    try:
+        return dt.date.fromisoformat(day) if day else console.board.desk.today()
+    except ValueError:
+        raise Denied(400, "wrong_day") from None
