@@ -9,20 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters.storage.journal import JsonLinesJournal
-from adapters.storage.keys import make_data_key, read_data_key
-from ivr.bootstrap.calls import working_flow
 from ivr.bootstrap.publishing import publish_first
-from ivr.calls.journal import entry
-from ivr.calls.sealing import Sealing
 from ivr.config import Settings
-from ivr.core.events import CallerHungUp, CallStarted, DigitsEntered, Event, LookupAnswered, NothingHeard
-from ivr.core.interpreter import advance
-from ivr.core.state import CallState
+from ivr.core.events import DigitsEntered, Event, NothingHeard
+from tests import past_calls
 from tests.calls.random_calls import CALLER
 from tests.conftest import HOME
 from tests.test_cli import ivr
-from tests.tools.test_retold import ACCOUNT
 
 BEGUN = dt.datetime(2026, 3, 5, 12, 0, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 FIRST, SECOND, THIRD = (
@@ -52,24 +45,7 @@ def settings_of(home: Path) -> Settings:
 
 
 def write_call(home: Path, session: str, version: str, begun: dt.datetime, *events: Event) -> None:
-    """What the engine writes of a call."""
-    settings = settings_of(home)
-    make_data_key(settings.secrets / "data_key")
-    journal = JsonLinesJournal(settings.var / "journal", read_data_key(settings.secrets / "data_key"), clock=lambda: begun)
-    flow = working_flow(settings, "1008611")
-    sealing, state, asked = Sealing(flow), CallState(), None
-    for event in (
-        CallStarted(begun, session, CALLER, "1008611"),
-        LookupAnswered(begun, ACCOUNT),
-        *events,
-        CallerHungUp(begun + dt.timedelta(minutes=1)),
-    ):
-        step = advance(flow, state, event)
-        named = {"version": version} if version and asked is None else {}
-        journal.write(session, {**named, **entry(event, asked, step)}, sealing.seal(event, asked, step))
-        state, asked = step.state, step.command
-    journal.write(session, {"at": begun.isoformat(), "disposition": state.disposition.value})
-    journal.close()
+    past_calls.write_call(settings_of(home), session, version, begun, *events)
 
 
 def edit(home: Path, old: str, new: str) -> None:
