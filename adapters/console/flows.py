@@ -52,7 +52,8 @@ async def picture(request: Request, line: str, number: int) -> Response:
 
 
 def _first(line: PublishedLine) -> VersionLine | None:
-    return next(iter(line.answering or line.versions), None)
+    """What most callers meet."""
+    return max(line.versions, key=lambda one: (one.share, one.number), default=None)
 
 
 async def _published(request: Request, line: str) -> PublishedLine:

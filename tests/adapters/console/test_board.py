@@ -17,7 +17,7 @@ from ivr.core.events import DigitsEntered
 from ivr.desk.people import Role
 from tests.adapters.console.desk import NOON, PASSWORD, Browser, Desk
 from tests.calls.random_calls import CALLER
-from tests.contracts.stories import dial, facts, intent
+from tests.contracts.stories import SPEECH, dial, facts, intent
 from tests.past_calls import write_call
 
 MINUTE = dt.timedelta(minutes=1)
@@ -27,7 +27,10 @@ FIRST, SECOND = "a0000000-0000-4000-8000-000000000001", "b0000000-0000-4000-8000
 def leave(there: Desk, session: str, caller: str = "13900001008", at: dt.datetime = NOON, topic: str = "billing") -> str:
     """A caller leaves a message; the reference."""
     of = intent(session, caller=caller, at=at, topic=topic)
-    return asyncio.run(there.tickets.capture(of, facts(of), at))
+    kept = facts(of, folder=there.settings.recordings)
+    kept.path.parent.mkdir(parents=True, exist_ok=True)
+    kept.path.write_bytes(SPEECH)
+    return asyncio.run(there.tickets.capture(of, kept, at))
 
 
 def claim(there: Desk, reference: str, agent: str = "agent") -> Ticket:

@@ -1,0 +1,77 @@
+"""The administrator sees to the people: a password is shown once, and what was done is written down."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from tests.adapters.console.desk import PASSWORD, Desk
+from tests.adapters.console.test_board import rows, supervisor
+
+
+def password_in(html: str) -> str:
+    found = re.search(r'id="password">([^<]+)<', html)
+    assert found is not None
+    return found[1]
+
+
+def test_a_new_person_signs_in_with_the_password_that_was_shown_once(there: Desk):
+    browser = supervisor(there, "admin")
+    browser.open("/people")
+
+    status, html = browser.send("/people", name="Wang.Fang", role="agent")
+
+    assert status == 200
+    assert there.browser().sign_in("wang.fang", password_in(html)) == 303
+    _, again = browser.open("/people")
+    assert password_in(html) not in again
+    assert any(row.startswith("wang.fang 坐席") for row in rows(again, "people"))
+    facts = [(fact.actor, fact.action.value, fact.subject) for fact in asyncio.run(there.store.facts())]
+    assert ("admin", "account_added", "wang.fang (agent)") in facts
+
+
+def test_another_password_ends_the_one_before(there: Desk):
+    theirs = supervisor(there, "agent")
+    browser = supervisor(there, "admin")
+    browser.open("/people")
+
+    _, html = browser.send("/people/agent/password")
+
+    assert theirs.open("/account")[0] == 303
+    assert there.browser().sign_in("agent", PASSWORD) == 401
+    assert there.browser().sign_in("agent", password_in(html)) == 303
+
+
+def test_an_account_is_closed_and_opened_again(there: Desk):
+    browser = supervisor(there, "admin")
+    browser.open("/people")
+
+    browser.send("/people/agent/closed", closed="yes")
+    closed = there.browser().sign_in("agent")
+    browser.send("/people/agent/closed", closed="no")
+
+    assert (closed, there.browser().sign_in("agent")) == (401, 303)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "status", "told"),
+    [
+        ("/people", {"name": "agent", "role": "agent"}, 400, "已有这个用户名"),
+        ("/people", {"name": "王芳", "role": "agent"}, 400, "用户名不合规则"),
+        ("/people", {"name": "<b>", "role": "agent"}, 400, "用户名不合规则"),
+        ("/people", {"name": "bo", "role": "king"}, 400, "没有这个角色"),
+        ("/people/admin/closed", {"closed": "yes"}, 400, "不能停用自己的账号"),
+        ("/people/nobody/closed", {"closed": "yes"}, 404, "没有这个账号"),
+        ("/people/nobody/password", {}, 404, "没有这个账号"),
+    ],
+)
+def test_what_cannot_be_done_is_told(there: Desk, path: str, fields: dict[str, str], status: int, told: str):
+    browser = supervisor(there, "admin")
+    browser.open("/people")
+
+    answer = browser.send(path, **fields)
+
+    assert (answer[0], told in answer[1]) == (status, True)
+    assert 'id="password"' not in answer[1]
