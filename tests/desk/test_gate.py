@@ -65,7 +65,7 @@ def test_the_token_is_not_in_the_database(tmp_path: Path):
             return signed_in.token
 
         token = asyncio.run(story())
-    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert token.encode() not in kept
     assert PASSWORD.encode() not in kept
 
