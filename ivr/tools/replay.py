@@ -20,7 +20,8 @@ from ivr.core.values import Kind, SpokenValue
 from ivr.errors import UnexpectedEvent
 from ivr.speech import words
 from ivr.tools.coverage import Passage
-from ivr.tools.why import Entry, Places, told_event, told_step
+from ivr.tools.sentences import Entry, event_told
+from ivr.tools.why import Places, told_step
 
 _SAID = ("utterance", "text", "comfort")  # where commands carry words
 
@@ -166,7 +167,7 @@ def _other_end(call: PastCall, state: CallState, places: Places) -> Difference |
 
 def _difference(call: PastCall, number: int, places: Places, then: Sequence[str], now: Sequence[str]) -> Difference:
     at, begun = call.events[number].at, call.events[0].at
-    event = told_event(call.entries[number].get("event") or {})
+    event = event_told(call.entries[number].get("event") or {}).en
     same = 0
     while same < min(len(then), len(now)) - 1 and then[same] == now[same]:
         same += 1

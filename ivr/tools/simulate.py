@@ -39,7 +39,7 @@ from ivr.language.reader import duration
 from ivr.speech.written import written
 from ivr.tools.answers import Failure, InTurn, answers_in
 from ivr.tools.flowtest import REFERENCE, SESSION, Answers, hypotheses, transcript_of
-from ivr.tools.why import manner_in_words
+from ivr.tools.sentences import manner_in_words
 
 _KEYS = re.compile(r"[0-9*#]{1,64}")
 _LATER = re.compile(r"later\s+(?P<time>\S+)")
@@ -357,7 +357,7 @@ def _told(note: facts.Note) -> str:
         case facts.LanguageChosen():
             return f"  language {note.language}"
         case facts.MannerChosen():
-            return f"  {manner_in_words(note.slower, note.louder)}"
+            return f"  {manner_in_words(slower=note.slower, louder=note.louder).en}"
         case facts.LimitExceeded():
             return f"  too many {note.limit} → {note.target}" if note.limit != "duration" else f"  too long → {note.target}"
         case facts.StepFailed():

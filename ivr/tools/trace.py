@@ -12,17 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ivr.tools.trace_zh import KINDS, zh_command, zh_event, zh_note, zh_over
-from ivr.tools.why import Entry, Places, told_command, told_event, told_note
+from ivr.tools.sentences import VALUES, Entry, Told, command_told, ending, event_told, note_told, words_of
+from ivr.tools.why import Places
 
+SAYS, WAITS, WRITES = Told("播报", "says"), Told("等候按键", "waits for keys"), Told("发短信", "writes a text message")
 _VALUE = re.compile(r"<([a-z]+)>")
-_OUTCOMES = {
-    "self_served": "over: served by the line",
-    "ticket_opened": "over: a callback was promised",
-    "transferred": "over: talked to a person",
-    "abandoned": "over: left without an answer",
-    "failed": "over: something failed",
-}
 
 
 class Kind(StrEnum):
@@ -71,8 +65,7 @@ class Trace:
         self._before = at
         after = (at - self._first).total_seconds()
         if "disposition" in entry:
-            disposition = str(entry["disposition"])
-            yield Fact(after, Kind.OVER, zh_over(disposition), _OUTCOMES.get(disposition, disposition))
+            yield Fact(after, Kind.OVER, *ending(str(entry["disposition"])))
             return
         yield self._event(after, entry.get("event") or {}, took)
         for note in entry.get("notes") or ():
@@ -88,34 +81,34 @@ class Trace:
         if event.get("type") in ("PromptPlayed", "Released", "SpeechUnavailable"):
             kind = Kind.LINE
         milliseconds = took if self._asked == "Lookup" else None
-        return Fact(after, kind, zh_event(event), told_event(event), self._places.here, milliseconds=milliseconds)
+        return Fact(after, kind, *event_told(event), self._places.here, milliseconds=milliseconds)
 
     def _note(self, after: float, note: Entry) -> Fact:
         if note.get("type") == "NodeEntered":
             self._places.come_to(note.get("node"), note.get("mark"))
             name = str(note.get("node"))
             return Fact(after, Kind.NODE, name, name, self._places.here)
-        return Fact(after, Kind.REASON, zh_note(note), told_note(note), self._places.of(note.get("node")))
+        return Fact(after, Kind.REASON, *note_told(note), self._places.of(note.get("node")))
 
     def _command(self, after: float, command: Entry) -> Iterator[Fact]:
         if not command:
             return
-        said = "".join(map(str, (command.get("utterance") or command.get("text") or {}).get("parts") or ()))
+        said = words_of(command.get("utterance") or command.get("text"))
         if command.get("type") in ("Play", "AskDigits"):
             if said:
-                yield Fact(after, Kind.SAYS, "播报", "says", self._places.here, self._spelt(said, command))
+                yield Fact(after, Kind.SAYS, *SAYS, self._places.here, self._spelt(said, command))
                 return
-            yield Fact(after, Kind.LINE, "等候按键", "waits for keys", self._places.here)
+            yield Fact(after, Kind.LINE, *WAITS, self._places.here)
             return
         if command.get("type") == "SendText":
-            yield Fact(after, Kind.LINE, "发短信", "writes a text message", self._places.here, self._spelt(said, command))
+            yield Fact(after, Kind.LINE, *WRITES, self._places.here, self._spelt(said, command))
             return
-        yield Fact(after, Kind.LINE, zh_command(command), told_command(command), self._places.here)
+        yield Fact(after, Kind.LINE, *command_told(command), self._places.here)
 
     @staticmethod
     def _spelt(said: str, command: Entry) -> str:
         """The words, with values that the journal does not know named as what they are: 〔金额〕 or [money]."""
         language = str((command.get("utterance") or command.get("text") or {}).get("language", ""))
         if language.startswith("zh"):
-            return _VALUE.sub(lambda found: f"〔{KINDS.get(found[1], found[1])}〕", said)
+            return _VALUE.sub(lambda found: f"〔{VALUES.get(found[1], found[1])}〕", said)
         return _VALUE.sub(r"[\1]", said)

@@ -11,8 +11,8 @@ import pytest
 
 from ivr.core import events, notes
 from ivr.core.events import CallerHungUp, CallStarted, DigitsEntered, LookupAnswered, MessageKept, PromptPlayed
-from ivr.tools import trace_zh
 from ivr.tools.conversations import NOON
+from ivr.tools.sentences import event_told, note_told
 from ivr.tools.trace import Fact, Kind, Trace
 from tests.conftest import load
 from tests.tools.test_why import SESSION, journal_of
@@ -92,14 +92,14 @@ def test_an_entry_that_cannot_be_read_is_no_fault(entry: dict[str, object]):
 
 @pytest.mark.parametrize("module", [events, notes], ids=["events", "notes"])
 def test_every_event_and_every_note_has_words_in_mandarin(module: object):
-    tell = trace_zh.zh_event if module is events else trace_zh.zh_note
+    tell = event_told if module is events else note_told
     kinds = [
         kind
         for name, kind in inspect.getmembers(module, inspect.isclass)
         if dataclasses.is_dataclass(kind) and kind.__module__ == module.__name__ and name not in ("NodeEntered", "Hypothesis")  # type: ignore[attr-defined]
     ]
 
-    told = {kind.__name__: tell({"type": kind.__name__}) for kind in kinds}
+    told = {kind.__name__: tell({"type": kind.__name__}).zh for kind in kinds}
 
     assert [name for name, text in told.items() if not re.search(r"[\u4e00-\u9fff]", text)] == []
 
