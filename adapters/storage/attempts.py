@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from adapters.storage import tables as t
 from adapters.storage.claims import UNREACHED, holds, live_attempt
 from adapters.storage.rows import ENGINE, TicketRows, as_attempt, is_waiting
-from ivr.calls.ports import HELD, Attempt, AttemptOutcome, AttemptState, Refused, TicketState
+from ivr.calls.ports import HELD, Attempt, AttemptOutcome, AttemptState, LiveAttempt, Refused, TicketState
 from ivr.calls.tickets import ATTEMPTS_A_DAY, CALLS_A_DAY, LINE_ZONE, SHORTEST_TALK, callable_from, part_of_day, retry_at
 
 FAILPOINTS = ("attempt_uncommitted", "attempt_committed", "outcome_uncommitted", "outcome_committed")
@@ -22,6 +22,7 @@ _GOES_ON = {
     AttemptState.SENT: (AttemptState.PLANNED,),
     AttemptState.RINGING: (AttemptState.SENT,),
     AttemptState.BRIDGED: (AttemptState.SENT, AttemptState.RINGING),
+    AttemptState.UNKNOWN: (AttemptState.SENT, AttemptState.RINGING, AttemptState.BRIDGED),
 }
 _NOT_A_CALL = (AttemptOutcome.AGENT_FAILED, AttemptOutcome.NOT_PLACED)
 
@@ -63,8 +64,22 @@ class Attempts(TicketRows):
 
         return await self._database.write(work)
 
+    async def live_attempts(self) -> tuple[LiveAttempt, ...]:
+        columns = t.ticket.c.reference, t.ticket.c.topic, t.ticket.c.language, t.ticket.c.caller_enc, t.ticket.c.dialled
+        now = t.ticket.c.claim_token.label("token_of_now"), t.ticket.c.state.label("ticket_state")
+        query = select(t.attempt, *columns, *now).join(t.ticket, t.ticket.c.id == t.attempt.c.ticket_id).where(t.LIVE)
+        in_order = query.order_by(t.attempt.c.begun_at, t.attempt.c.ticket_id)
+        return await self._database.read(lambda connection: tuple(map(self._as_live, connection.execute(in_order))))
+
     async def attempt_ended(
-        self, channel_id: str, outcome: AttemptOutcome, at: dt.datetime, *, cause: str = "", bridged: dt.timedelta = dt.timedelta(0)
+        self,
+        channel_id: str,
+        outcome: AttemptOutcome,
+        at: dt.datetime,
+        *,
+        cause: str = "",
+        bridged: dt.timedelta = dt.timedelta(0),
+        still: AttemptState | None = None,
     ) -> bool:
         told = outcome
         if outcome in (AttemptOutcome.ANSWERED, AttemptOutcome.DROPPED):
@@ -72,7 +87,7 @@ class Attempts(TicketRows):
 
         def work(connection: Connection) -> bool:
             found = self._locked_attempt(connection, channel_id)
-            if found is None or found[1].state == AttemptState.ENDED:
+            if found is None or found[1].state == AttemptState.ENDED or found[1].state != (still or found[1].state):
                 return False
             row, attempt = found
             milliseconds = round(bridged / dt.timedelta(milliseconds=1))
@@ -86,6 +101,18 @@ class Attempts(TicketRows):
         done = await self._database.write(work)
         self._failpoint("outcome_committed")
         return done
+
+    def _as_live(self, row: Row[Any]) -> LiveAttempt:
+        return LiveAttempt(
+            as_attempt(row),
+            row.reference,
+            row.claim_token,
+            row.topic,
+            row.language,
+            self._key.decrypt(row.caller_enc),
+            row.dialled,
+            held=row.ticket_state in HELD and row.claim_token == row.token_of_now,
+        )
 
     def _plan(self, connection: Connection, row: Row[Any], agent: str, at: dt.datetime) -> Attempt:
         number = row.attempts + 1

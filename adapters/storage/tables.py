@@ -90,6 +90,7 @@ ACTIVE = text("ticket.state NOT IN ('resolved', 'closed_unreachable', 'abandoned
 WAITING = text("ticket.state IN ('open', 'retry_wait', 'escalated')")
 HELD = text("ticket.state IN ('claimed', 'dialing', 'talking')")
 UNANSWERED = text("ticket.state IN ('open', 'claimed', 'dialing', 'talking', 'retry_wait', 'escalated')")
+LIVE = text("attempt.state IN ('planned', 'sent', 'ringing', 'bridged', 'unknown')")
 # ... in the words of the indexes: with values that are bound later, PostgreSQL could not know that an index fits.
 
 attempt = Table(

@@ -15,7 +15,7 @@ from ivr.bootstrap.auditing import audit_all, promised_calls
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.stores import open_for_an_errand
 from ivr.calls.ports import Statement, TicketEvent
-from ivr.calls.tickets import TicketDesk, TicketDetails
+from ivr.calls.tickets import TicketDesk
 from ivr.config import Settings
 
 Result = TypeVar("Result")
@@ -49,17 +49,6 @@ def statement(settings: Settings, since: dt.datetime, until: dt.datetime) -> Sta
     async def errand() -> Statement:
         async with _store(settings) as store:
             return await store.statement(since, until, now(), named)
-
-    return asyncio.run(errand())
-
-
-def claim_next(settings: Settings, agent: str) -> TicketDetails | None:
-    """The ticket that is this agent's now; None when nobody waits who may be called."""
-
-    async def errand() -> TicketDetails | None:
-        async with _store(settings) as store:
-            ticket = await store.claim_next(agent, now())
-            return await _desk(settings, store).show(ticket.reference, agent) if ticket else None
 
     return asyncio.run(errand())
 

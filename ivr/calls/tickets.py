@@ -19,13 +19,15 @@ from ivr.calls.ports import (
     UNANSWERED,
     Attempt,
     AttemptOutcome,
+    AttemptState,
+    CallbackStore,
     Clock,
     Message,
     MessageTranscript,
     Outcome,
+    Refused,
     Ticket,
     TicketState,
-    TicketStore,
     TranscriptStore,
     UnansweredKind,
 )
@@ -43,6 +45,9 @@ ATTEMPTS_A_DAY = 3  # for one ticket
 CALLS_A_DAY = 5  # to one number
 RETRIES = (dt.timedelta(minutes=15), dt.timedelta(hours=2))  # after that, in the next part of the day
 BUSY_RETRY = dt.timedelta(minutes=5)  # once
+TAKEN_WITHIN = dt.timedelta(seconds=30)  # a call back that no engine has begun by then is not made any more
+ENGINE_AWAY = "engine_away"
+TOLD = "told"  # the cause of what a person says of an attempt whose end the line does not know
 UNKNOWN_TOPIC = "unknown"
 UNANSWERED_TOPIC = "unanswered"
 
@@ -238,10 +243,32 @@ class CallUnderWay:
     reference: str
 
 
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """Another agent has the ticket."""
+
+    reference: str
+    assignee: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """It is known how the attempt ended. Where nobody was reached the ticket waits for the next try; else it is still this agent's."""
+
+    ticket: TicketDetails
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToSettle:
+    """The line itself knows how the last attempt ended, or will know."""
+
+    reference: str
+
+
 class TicketDesk:
     """What an agent can do. Every method raises UnknownTicket for a reference that does not exist, StoreFailed without a database."""
 
-    def __init__(self, store: TicketStore, clock: Clock, transcripts: TranscriptStore | None = None) -> None:
+    def __init__(self, store: CallbackStore, clock: Clock, transcripts: TranscriptStore | None = None) -> None:
         self._store = store
         self._clock = clock
         self._transcripts = transcripts
@@ -263,6 +290,72 @@ class TicketDesk:
         if ticket.state in HELD and ticket.assignee is not None:
             return TakenByAnother(reference, ticket.assignee)
         return Ended(reference, ticket.state)
+
+    async def next(self, agent: str) -> Claimed | None:
+        """Take the ticket that is next: by priority, then by the time of the first call. None when nobody waits who may be called now."""
+        ticket = await self._store.claim_next(agent, self._clock())
+        return Claimed(await self._details(ticket, agent)) if ticket else None
+
+    async def hold(self, reference: str, agent: str) -> bool:
+        """The agent is still there, so the claim does not run out; False when it is not this agent's any more."""
+        ticket = await self._ticket(reference)
+        return ticket.assignee == agent and await self._store.renew(reference, agent, ticket.claim_token, self._clock())
+
+    async def call(self, reference: str, agent: str) -> Attempt | Refused | NotYours | Ended:
+        """Plan a call back, which the engine makes: first the agent's telephone rings, then the caller's. Twice is once."""
+        ticket = await self._ticket(reference)
+        if ticket.state in ENDED:
+            return Ended(reference, ticket.state)
+        if ticket.state not in HELD or ticket.assignee != agent:
+            return NotYours(reference, ticket.assignee)
+        begun = await self._store.begin_attempt(reference, agent, ticket.claim_token, self._clock())
+        if isinstance(begun, Refused) and begun.reason == "not_yours" and ticket.state is not TicketState.TALKING:
+            return NotYours(reference, (await self._ticket(reference)).assignee)
+        return begun
+
+    async def progress(self, reference: str) -> Attempt | None:
+        """How far the last attempt has come; None when there has been none. One that no engine has begun in time is not made any more."""
+        ticket = await self._ticket(reference)
+        last = ticket.attempts[-1] if ticket.attempts else None
+        now = self._clock()
+        if last is None or last.state is not AttemptState.PLANNED or now - last.begun_at < TAKEN_WITHIN:
+            return last
+        planned = AttemptState.PLANNED  # an engine that begins it just now is faster, or too late
+        await self._store.attempt_ended(last.channel_id, AttemptOutcome.NOT_PLACED, now, cause=ENGINE_AWAY, still=planned)
+        return (await self._ticket(reference)).attempts[-1]
+
+    async def settle(self, reference: str, agent: str, outcome: AttemptOutcome) -> Settled | NotYours | NothingToSettle | Ended:
+        """Say how an attempt ended that became `unknown`: nothing dials before. That a voice mail answers is told while it talks.
+
+        That they talked is believed, and is no proof of it: the ticket is then closed as an exception.
+        """
+        ticket = await self._ticket(reference)
+        if ticket.state in ENDED:
+            return Ended(reference, ticket.state)
+        if ticket.state not in HELD or ticket.assignee != agent:
+            return NotYours(reference, ticket.assignee)
+        last = ticket.attempts[-1] if ticket.attempts else None
+        machine = last is not None and last.state is AttemptState.BRIDGED and outcome is AttemptOutcome.VOICEMAIL
+        if last is None or not (machine or last.state is AttemptState.UNKNOWN):
+            return NothingToSettle(reference)
+        if not await self._store.attempt_ended(last.channel_id, outcome, self._clock(), cause=TOLD, still=last.state):
+            return NothingToSettle(reference)
+        if outcome in (AttemptOutcome.ANSWERED, AttemptOutcome.DROPPED):
+            await self._store.claim(reference, agent, self._clock())  # who has talked is to close it
+        return Settled(await self._details(await self._ticket(reference), agent))
+
+    async def hand_over(self, reference: str, agent: str, to: str) -> HandedOver | NotYours | CallUnderWay | Ended:
+        """Another agent goes on with it, who has heard nothing of it yet."""
+        ticket = await self._ticket(reference)
+        if ticket.state in ENDED:
+            return Ended(reference, ticket.state)
+        if ticket.assignee != agent:
+            return NotYours(reference, ticket.assignee)
+        if await self._store.hand_over(reference, agent, ticket.claim_token, to, self._clock()):
+            return HandedOver(reference, to)
+        after = await self._ticket(reference)
+        mine = after.state in HELD and (after.assignee, after.claim_token) == (agent, ticket.claim_token)
+        return CallUnderWay(reference) if mine else NotYours(reference, after.assignee)
 
     async def release(self, reference: str, agent: str) -> Returned | NotYours | Ended:
         """Give a claimed ticket back."""

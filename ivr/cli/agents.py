@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
-from ivr.calls.ports import Message, MessageTranscript, Outcome, TranscriptState
+from ivr.calls.ports import AttemptOutcome, Message, MessageTranscript, Outcome, TranscriptState
 from ivr.calls.tickets import LINE_ZONE, TicketDesk, TicketDetails, TicketLine
 from ivr.cli.common import fail
 from ivr.cli.common import settings as read_settings
@@ -79,12 +79,48 @@ def tickets_claim(reference: str, agent: str, format_: str) -> None:
 @_as_json
 def tickets_next(agent: str, format_: str) -> None:
     """Take the ticket that is next: by priority, then by the time of the first call; nobody who may not be rung up at this hour."""
-    from ivr.bootstrap.desk import claim_next
-
-    details = claim_next(read_settings(), agent)
-    if details is None:
+    claimed = _at_desk(lambda desk: desk.next(agent))
+    if claimed is None:
         fail("nobody waits who may be called now  现在没有可回复的工单")
-    _print_details(details, format_)
+    _print_details(claimed.ticket, format_)
+
+
+@tickets.command("call")
+@click.argument("reference")
+@_agent
+def tickets_call(reference: str, agent: str) -> None:
+    """Call the caller back: your telephone rings first. The line must be running; `ivr tickets show` tells what came of it."""
+    from ivr.calls.ports import Attempt, Refused
+    from ivr.calls.tickets import Ended, NotYours
+
+    match _at_desk(lambda desk: desk.call(reference, agent)):
+        case Attempt(number=number):
+            click.echo(f"ticket {reference}: call {number} is on its way, your telephone rings  正在回电，请接听您的话机")
+        case Refused(reason=reason):
+            fail(_REFUSED[reason])
+        case NotYours(assignee=assignee):
+            fail(_not_yours(reference, assignee))
+        case Ended(state=state):
+            fail(f"ticket {reference} is {state.value} already  工单已结束")
+
+
+@tickets.command("settle")
+@click.argument("reference")
+@click.option("--outcome", type=click.Choice([outcome.value for outcome in AttemptOutcome]), required=True, help="How the call ended.")
+@_agent
+def tickets_settle(reference: str, outcome: str, agent: str) -> None:
+    """Say how a call back ended that the line lost sight of; it is not called again before."""
+    from ivr.calls.tickets import Ended, NothingToSettle, NotYours, Settled
+
+    match _at_desk(lambda desk: desk.settle(reference, agent, AttemptOutcome(outcome))):
+        case Settled():
+            click.echo(f"ticket {reference}: the last call is noted as {outcome}  已记录上次回电结果")
+        case NothingToSettle():
+            fail(f"ticket {reference} has no call whose end is not known  没有结果不明的回电")
+        case NotYours(assignee=assignee):
+            fail(_not_yours(reference, assignee))
+        case Ended(state=state):
+            fail(f"ticket {reference} is {state.value} already  工单已结束")
 
 
 @tickets.command("release")
@@ -193,6 +229,15 @@ def tickets_audit() -> None:
     if findings:
         fail(*findings)
     click.echo("every promise is kept or waiting  每一个承诺都有记录")
+
+
+_REFUSED = {
+    "not_yours": "they are talking already  已在通话中",
+    "hours": "nobody is rung up between 21:00 and 08:00  21:00 至 08:00 不回电",
+    "unsettled": "nobody knows how the last call ended; say so first: ivr tickets settle  上次回电结果不明，请先确认",
+    "ticket_limit": "this caller has been called three times today  今天已回电三次",
+    "number_limit": "this number has been called five times today  该号码今天已拨打五次",
+}
 
 
 def _not_yours(reference: str, assignee: str | None) -> str:

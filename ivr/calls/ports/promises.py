@@ -80,6 +80,20 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveAttempt:
+    """An attempt whose end is not known, with what it takes to make it. `held`: its claim is the one of now."""
+
+    attempt: Attempt
+    reference: str
+    token: int
+    topic: str
+    language: str
+    caller_id: str = field(repr=False)
+    dialled: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Why there is no attempt now.
 
@@ -273,12 +287,25 @@ class CallbackStore(TicketStore, Protocol):
         """Plan a call back: `dialing`. The same attempt again while it is `planned`."""
 
     async def attempt_went_on(self, channel_id: str, state: AttemptState, at: dt.datetime) -> bool:
-        """It was sent, rings, or they talk (`talking`). False when it had gone that far before: who sends must have been told True."""
+        """It was sent, rings, they talk (`talking`), or nobody knows (`unknown`). False when it had gone that far before.
+
+        Who sends must have been told True.
+        """
+
+    async def live_attempts(self) -> tuple[LiveAttempt, ...]:
+        """The attempts whose end is not known, the first planned first."""
 
     async def attempt_ended(
-        self, channel_id: str, outcome: AttemptOutcome, at: dt.datetime, *, cause: str = "", bridged: dt.timedelta = dt.timedelta(0)
+        self,
+        channel_id: str,
+        outcome: AttemptOutcome,
+        at: dt.datetime,
+        *,
+        cause: str = "",
+        bridged: dt.timedelta = dt.timedelta(0),
+        still: AttemptState | None = None,
     ) -> bool:
-        """What came of it; also of one that had become `unknown`. False when that was known before.
+        """What came of it; also of one that had become `unknown`. False when that was known before, or when it is not `still` there.
 
         Talked for ten seconds, the ticket stays `talking` until it is resolved. Not reached, it waits for the next try. When only the
         agent's telephone failed, it is `claimed` as before.
