@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,10 @@ from ivr.errors import SettingsError
 REPOSITORY = Path(__file__).resolve().parent.parent
 TRANSCRIBERS = ("whisper", "vosk", "none")
 VOICES = ("piper", "neural", "pyttsx3")  # the engines there are, the best first: who names a voice of Piper wants to hear it
+NUMBER_PLAN = (
+    r"1(?!349|740)[3-9]\d{9}",  # mobiles in China, satellites excepted
+    r"0[1-9]\d{1,2}\d{7,8}",  # landlines with their area; 00 leads abroad
+)
 RECOGNISERS = ("auto", "vosk", "whisper", "none")
 
 
@@ -41,6 +47,11 @@ class Settings:
     voices: tuple[str, ...] | None = None  # what says texts that nobody recorded, the best first; None: what is installed
     piper_voices: Mapping[str, Path] = field(default_factory=dict)  # by language
     seal_recordings: bool = False  # encrypt them with the data key once their ticket is open
+    seats: int = 60  # of those who answer callers; each has telephones of its own
+    trunk: str = ""  # the endpoint of pjsip_local.conf over which callers are called back; "": nobody is
+    number_plan: tuple[str, ...] = NUMBER_PLAN  # who may be called back, as regular expressions of whole numbers
+    own_numbers: tuple[str, ...] = ()  # under which the line is reached from outside; who is called back sees the first
+    calling_hours: tuple[dt.time, dt.time] = (dt.time(8), dt.time(21))  # in Shanghai; nobody is rung up before or after
     keep_days: int = 0  # remove the recordings of answered tickets after so many days; 0: never
     database_address: str = field(default="", repr=False)  # of PostgreSQL, password and all; "" for SQLite
 
@@ -84,6 +95,11 @@ class Settings:
             voices=_voices(environment.get("IVR_VOICES", "")),
             piper_voices=_by_language("IVR_PIPER_VOICES", "voices", "one.onnx", environment.get("IVR_PIPER_VOICES", "")),
             seal_recordings=number("IVR_SEAL_RECORDINGS", 0) > 0,
+            seats=_seats(number("IVR_SEATS", 60)),
+            trunk=_trunk(environment.get("IVR_TRUNK", "")),
+            number_plan=_number_plan(environment.get("IVR_NUMBER_PLAN", "")),
+            own_numbers=_numbers("IVR_OWN_NUMBERS", environment.get("IVR_OWN_NUMBERS", "")),
+            calling_hours=_hours(environment.get("IVR_CALLING_HOURS", "08:00-21:00")),
             keep_days=number("IVR_KEEP_DAYS", 0),
             database_address=environment.get("IVR_DATABASE", ""),
         )
@@ -159,9 +175,56 @@ class Settings:
         return self.var / "phone"
 
     @property
+    def callbacks(self) -> Path:
+        """Where the dialplan notes what it does for each call back, for the engine to read."""
+        return self.spool / "callbacks"
+
+    @property
     def asterisk(self) -> Path:
         """Asterisk's rendered configuration, run, log and database folders."""
         return self.var / "asterisk"
+
+
+def _seats(seats: int) -> int:
+    if not 1 <= seats <= 99:
+        raise SettingsError(f"IVR_SEATS must be from 1 to 99, not {seats}")
+    return seats
+
+
+def _trunk(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,40}", name):
+        raise SettingsError(f"IVR_TRUNK must be the name of an endpoint, of letters, digits, _ and -, not {name!r}")
+    return name
+
+
+def _number_plan(text: str) -> tuple[str, ...]:
+    patterns = tuple(text.split()) or NUMBER_PLAN
+    for pattern in patterns:
+        try:
+            re.compile(pattern, re.ASCII)
+        except re.error as error:
+            raise SettingsError(f"IVR_NUMBER_PLAN: {pattern!r} is no regular expression: {error}") from None
+    return patterns
+
+
+def _numbers(name: str, text: str) -> tuple[str, ...]:
+    numbers = tuple(text.replace(",", " ").split())
+    for one in numbers:
+        if not re.fullmatch(r"[0-9]{3,20}", one):
+            raise SettingsError(f"{name} must be numbers of 3 to 20 digits, not {one!r}")
+    return numbers
+
+
+def _hours(text: str) -> tuple[dt.time, dt.time]:
+    """08:00-21:00; 24:00 is the end of the day."""
+    found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)", text)
+    if found is None:
+        raise SettingsError(f"IVR_CALLING_HOURS must look like 08:00-21:00, not {text!r}")
+    opening = dt.time(int(found[1]), int(found[2]))
+    closing = dt.time(int(found[3]), int(found[4])) if found[3] else dt.time.max
+    if closing <= opening:
+        raise SettingsError(f"IVR_CALLING_HOURS must end after it begins, not {text!r}")
+    return opening, closing
 
 
 def _one_of(names: Sequence[str], variable: str, text: str) -> str:

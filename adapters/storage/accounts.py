@@ -12,7 +12,7 @@ from sqlalchemy import Boolean, Column, Connection, Integer, LargeBinary, Row, S
 from adapters.storage.database import Database
 from adapters.storage.keys import DataKey
 from adapters.storage.tables import Moment, metadata
-from ivr.desk.people import Account, Action, Fact, Role, Session
+from ivr.desk.people import ANSWERING, Account, Action, Fact, Role, Session
 
 account = Table(
     "account",
@@ -22,6 +22,7 @@ account = Table(
     Column("password", String),
     Column("created_at", Moment),
     Column("closed", Boolean),
+    Column("seat", Integer),
 )
 
 sign_in_try = Table(
@@ -57,11 +58,12 @@ _FORGOTTEN = dt.timedelta(days=1)  # what is kept of sessions and of tries that 
 
 
 class SqlAccountStore:
-    """The port AccountStore in the database of the tickets, which its owner closes."""
+    """The port AccountStore in the database of the tickets, which its owner closes. `seats`: how many there are."""
 
-    def __init__(self, database: Database, key: DataKey) -> None:
+    def __init__(self, database: Database, key: DataKey, seats: int = 60) -> None:
         self._database = database
         self._key = key
+        self._seats = seats
 
     async def add(self, new: Account) -> bool:
         def work(connection: Connection) -> bool:
@@ -73,6 +75,7 @@ class SqlAccountStore:
                 "password": new.password,
                 "created_at": new.created_at,
                 "closed": new.closed,
+                "seat": self._free_seat(connection) if new.role in ANSWERING else None,
             }
             connection.execute(insert(account).values(values))
             return True
@@ -87,17 +90,29 @@ class SqlAccountStore:
         return await self._database.read(lambda connection: [_as_account(row) for row in connection.execute(query)])
 
     async def set_password(self, name: str, password: str) -> bool:
-        return await self._change(name, {"password": password})
+        return await self._database.write(lambda connection: _change(connection, name, {"password": password}))
 
     async def set_closed(self, name: str, closed: bool) -> bool:
-        return await self._change(name, {"closed": closed})
-
-    async def _change(self, name: str, values: dict[str, Any]) -> bool:
         def work(connection: Connection) -> bool:
-            connection.execute(delete(desk_session).where(desk_session.c.name == name))
-            return connection.execute(update(account).where(account.c.name == name).values(values)).rowcount > 0
+            known = _account(connection, name)
+            if known is None:
+                return False
+            seat = None if closed or known.role not in ANSWERING else known.seat or self._free_seat(connection)
+            return _change(connection, name, {"closed": closed, "seat": seat})
 
         return await self._database.write(work)
+
+    async def seat_of(self, name: str) -> int | None:
+        """The seat of somebody who may answer callers now."""
+        query = select(account.c.seat).where(account.c.name == name, account.c.closed.is_(False))
+        seat: int | None = await self._database.read(lambda connection: connection.scalar(query))
+        return seat
+
+    def _free_seat(self, connection: Connection) -> int | None:
+        """The lowest that nobody has; None when all are taken."""
+        _alone(connection, account)
+        taken = set(connection.scalars(select(account.c.seat).where(account.c.seat.is_not(None))))
+        return next((seat for seat in range(1, self._seats + 1) if seat not in taken), None)
 
     async def try_sign_in(self, name: str, at: dt.datetime, most: int, locked_for: dt.timedelta) -> bool:
         def work(connection: Connection) -> bool:
@@ -179,13 +194,19 @@ def _alone(connection: Connection, table: Table) -> None:
         connection.exec_driver_sql(f"LOCK TABLE {table.name} IN EXCLUSIVE MODE")
 
 
+def _change(connection: Connection, name: str, values: dict[str, Any]) -> bool:
+    """Write into an account, whose person signs in anew."""
+    connection.execute(delete(desk_session).where(desk_session.c.name == name))
+    return connection.execute(update(account).where(account.c.name == name).values(values)).rowcount > 0
+
+
 def _account(connection: Connection, name: str) -> Account | None:
     row = connection.execute(select(account).where(account.c.name == name)).first()
     return None if row is None else _as_account(row)
 
 
 def _as_account(row: Row[Any]) -> Account:
-    return Account(row.name, Role(row.role), row.password, row.created_at, bool(row.closed))
+    return Account(row.name, Role(row.role), row.password, row.created_at, bool(row.closed), row.seat)
 
 
 def _as_fact(row: Row[Any]) -> Fact:

@@ -35,7 +35,7 @@ class Attempts(TicketRows):
             row = self.locked_by_reference(connection, reference)
             if not holds(row, agent, token) or row.lease_until <= at or row.state == TicketState.TALKING:
                 return Refused("not_yours")
-            if callable_from(at) != at:
+            if callable_from(at, self._hours) != at:
                 return Refused("hours")
             if (live := live_attempt(connection, row.id)) is not None:
                 planned = live.state == AttemptState.PLANNED and live.claim_token == token
@@ -144,7 +144,7 @@ class Attempts(TicketRows):
             else:
                 self.give_back(connection, row, at, ENGINE, "released")
         elif outcome is not AttemptOutcome.ANSWERED and outcome not in _NOT_A_CALL:
-            again = retry_at(at, _unreached(connection, row.id))
+            again = retry_at(at, _unreached(connection, row.id), self._hours)
             if held:
                 free = {"assignee": None, "lease_until": None, "claim_key": None}
                 self.change(connection, row.id, state=TicketState.RETRY_WAIT, not_before=again, **free)

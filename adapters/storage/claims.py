@@ -74,7 +74,7 @@ class Claims(TicketRows):
         return ticket
 
     async def claim_next(self, agent: str, at: dt.datetime, lease: dt.timedelta | None = None) -> Ticket | None:
-        if callable_from(at) != at:
+        if callable_from(at, self._hours) != at:
             return None
         request = secrets.token_hex(8)  # the same for each time that the work is done: an answer that was lost is not another ticket
         tries = 0

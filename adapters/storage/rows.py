@@ -31,7 +31,7 @@ from ivr.calls.ports import (
     UnansweredCall,
     UnansweredKind,
 )
-from ivr.calls.tickets import HARD_DUE_WITHIN, ORDINARY, REPEATED, callable_from, new_reference
+from ivr.calls.tickets import HARD_DUE_WITHIN, ORDINARY, REPEATED, CallingHours, callable_from, new_reference
 from ivr.errors import UnknownTicket
 
 ENGINE = "engine"
@@ -44,12 +44,23 @@ Due = Callable[[str, dt.datetime], dt.datetime]
 class TicketRows:
     """The base of the stores. `recordings` is the folder that file names in the database refer to."""
 
-    def __init__(self, database: Database, key: DataKey, recordings: Path, *, lease: dt.timedelta, due: Due, failpoint: Failpoint) -> None:
+    def __init__(
+        self,
+        database: Database,
+        key: DataKey,
+        recordings: Path,
+        *,
+        lease: dt.timedelta,
+        due: Due,
+        hours: CallingHours,
+        failpoint: Failpoint,
+    ) -> None:
         self._database = database
         self._key = key
         self._recordings = recordings
         self._lease = lease
         self._due = due
+        self._hours = hours
         self._failpoint = failpoint
 
     # --- finding ---
@@ -105,7 +116,7 @@ class TicketRows:
         """When a ticket of that call begins to count, may be called, and must have been."""
         return {
             "created_at": call.begun_at,
-            "not_before": callable_from(call.begun_at),
+            "not_before": callable_from(call.begun_at, self._hours),
             "due_at": self._due(call.dialled, call.begun_at),
             "hard_due_at": call.begun_at + HARD_DUE_WITHIN,
         }
@@ -130,7 +141,7 @@ class TicketRows:
         }
         if not calls or session in calls:
             return
-        moved = {"priority": max(row.priority + REPEATED, 0), "not_before": min(row.not_before, callable_from(at))}
+        moved = {"priority": max(row.priority + REPEATED, 0), "not_before": min(row.not_before, callable_from(at, self._hours))}
         self.change(connection, row.id, **moved)
         self.note(connection, row.id, at, ENGINE, "called_again", {"session": session})
 

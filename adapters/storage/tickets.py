@@ -26,7 +26,7 @@ from adapters.storage.ledger import Ledger
 from adapters.storage.messages import Messages
 from adapters.storage.rows import Due
 from ivr.calls.capture import Failpoint, no_failpoint
-from ivr.calls.tickets import LEASE, due_at
+from ivr.calls.tickets import CALLING_HOURS, LEASE, CallingHours, due_at
 from ivr.errors import StoreFailed, UserError
 
 FAILPOINTS = (*messages.FAILPOINTS, *claims.FAILPOINTS, *attempts.FAILPOINTS)
@@ -51,9 +51,10 @@ class SqlTicketStore(Messages, Claims, Attempts, Ledger, Figures, Keeping):
         *,
         lease: dt.timedelta = LEASE,
         due: Due = due_by_the_clock,
+        hours: CallingHours = CALLING_HOURS,
         failpoint: Failpoint = no_failpoint,
     ) -> None:
-        super().__init__(database, key, recordings, lease=lease, due=due, failpoint=failpoint)
+        super().__init__(database, key, recordings, lease=lease, due=due, hours=hours, failpoint=failpoint)
 
     @classmethod
     def open(
@@ -65,6 +66,7 @@ class SqlTicketStore(Messages, Claims, Attempts, Ledger, Figures, Keeping):
         exclusive: bool = False,
         lease: dt.timedelta = LEASE,
         due: Due = due_by_the_clock,
+        hours: CallingHours = CALLING_HOURS,
         busy_milliseconds: int = BUSY_MILLISECONDS,
         failpoint: Failpoint = no_failpoint,
     ) -> Self:
@@ -78,7 +80,7 @@ class SqlTicketStore(Messages, Claims, Attempts, Ledger, Figures, Keeping):
         except BaseException:
             opened.close()
             raise
-        return cls(opened, key, recordings, lease=lease, due=due, failpoint=failpoint)
+        return cls(opened, key, recordings, lease=lease, due=due, hours=hours, failpoint=failpoint)
 
     @property
     def database(self) -> Database:

@@ -146,6 +146,16 @@ class AgiChannel:
             raise ChannelFailed(f"Asterisk cannot record: {reply.data or reply.code}")
         return Recorded(samples=max(0, reply.endpos or 0), hung_up=self.hung_up)
 
+    async def put_through(self, number: str, shown: str, language: str) -> None:
+        """Give the line back to the dialplan, which dials that number. Of a line that has gone nothing is given away."""
+        for variable, value in ((Variable.FROM, shown), (Variable.LANGUAGE, language.lower()), (Variable.NUMBER, number)):
+            reply = await self._say(SetVariable(variable, value), 0.0)
+            if reply is None or reply.code != 200:
+                return
+        await self._mark_done()
+        self._released = True
+        self._connection.close()
+
     async def finish(self) -> None:
         """The last act of a session: mark it as done, so that the dialplan does not rescue the caller, and close.
 

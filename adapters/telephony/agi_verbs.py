@@ -35,6 +35,9 @@ class Variable(StrEnum):
     DONE = "IVR_DONE"
     DIAL_STATUS = "DIALSTATUS"  # Asterisk's own, read only
     TRANSFER = "IVR_TRANSFER"
+    NUMBER = "IVR_NUMBER"  # whom to call back
+    FROM = "IVR_FROM"  # the number that they are shown
+    LANGUAGE = "IVR_LANGUAGE"
 
 
 @dataclass(frozen=True, slots=True)

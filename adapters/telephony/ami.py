@@ -1,9 +1,9 @@
-"""Which calls Asterisk still has, asked over its manager interface (AMI) with the asterisk-ami client.
+"""What Asterisk is asked and told over its manager interface (AMI), with the asterisk-ami client: which calls live, and to call back.
 
-The dialplan puts the session's UUID into the channel's account code, which every channel listing carries. The action is `Status`, for
-which `write=call` is enough (`CoreShowChannels` wants `reporting`). The client library is kept on a short leash: a new client for each
-question, no events, its futures unused (they hang on a lost connection), its thread's errors caught, and anything short of the complete
-list is "no answer".
+The dialplan puts the session's UUID into the channel's account code, which every channel listing carries; calls back are named by their
+channel id. The listing is `Status`, for which `write=call` is enough (`CoreShowChannels` wants `reporting`). The client library is kept
+on a short leash: a new client for each errand, no events, its futures unused (they hang on a lost connection), its thread's errors caught,
+and anything short of the complete answer is none. What an order says is made of numbers: no text of anybody gets into it.
 """
 
 from __future__ import annotations
@@ -14,73 +14,107 @@ import re
 import socket
 import threading
 import time
+from dataclasses import dataclass, field
 
 import structlog
 from asterisk.ami import Action, AMIClient
 
+from ivr.calls.ports import Placed
 from ivr.errors import SettingsError
 
 MAX_VALUE = 1000  # bytes; Asterisk rejects lines over 1,024
 MAX_CHANNELS = 20_000
+PICKED_UP_WITHIN = 60_000  # milliseconds; the dialplan gives up before
 
 _CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _SESSION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_CALL_BACK = re.compile(r"cb-([0-9]{1,18}-[0-9]{1,9})")
+_CALL_BACK_CHANNEL = re.compile(r"(cb-[0-9]{1,18}-[0-9]{1,9})(?:;[12])?")
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """How to reach Asterisk's manager interface. Raises SettingsError for what cannot be said in it."""
+
+    host: str
+    port: int
+    username: str
+    secret: str = field(repr=False)
+    deadline: float = 5.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("user", self.username), ("secret", self.secret), ("host", self.host)):
+            if not value or _CONTROL.search(value) or len(value.encode()) >= MAX_VALUE:
+                raise SettingsError(f"the AMI {name} must be 1 to {MAX_VALUE - 1} bytes without control characters")
 
 
 class AmiLiveCalls:
     """The port `LiveCalls`: None whenever Asterisk's answer is not certain, so that no live call is taken for a dead one."""
 
     def __init__(self, host: str, port: int, username: str, secret: str, *, deadline: float = 5.0) -> None:
-        for name, value in (("user", username), ("secret", secret), ("host", host)):
-            if not value or _CONTROL.search(value) or len(value.encode()) >= MAX_VALUE:
-                raise SettingsError(f"the AMI {name} must be 1 to {MAX_VALUE - 1} bytes without control characters")
-        self._address = (host, port)
-        self._username = username
-        self._secret = secret
-        self._deadline = deadline
+        self._manager = Manager(host, port, username, secret, deadline)
         self._one_at_a_time = asyncio.Lock()
 
     async def live_sessions(self) -> frozenset[str] | None:
         """Session ids of the channels that are up; None when Asterisk does not answer, or not completely."""
         async with self._one_at_a_time:
-            return await asyncio.to_thread(self._ask)
-
-    def _ask(self) -> frozenset[str] | None:
-        ends = time.monotonic() + self._deadline
-        question = _Question(self._address, self._username, self._secret, self._deadline)
-        try:
-            question.connect()
-            question.answered.wait(max(0.0, ends - time.monotonic()))
-        except OSError as error:
-            question.complaint = f"no connection: {error.strerror or error}"
-        finally:
-            question.hang_up()
-        if question.answer is None:
-            _log.warning("ami_no_answer", detail=question.complaint)
-        return question.answer
+            listing = _Listing(self._manager)
+            return frozenset(listing.sessions) if await asyncio.to_thread(listing.run) else None
 
 
-class _Question(AMIClient):  # type: ignore[misc]  # the library has no types
-    """One log-in, one `Status`, one answer; everything after `connect` happens in the library's own thread."""
+class AmiDialler:
+    """The port `Dialler`."""
 
-    def __init__(self, address: tuple[str, int], username: str, secret: str, timeout: float) -> None:
-        super().__init__(address=address[0], port=address[1], timeout=timeout)
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+
+    async def place(self, channel_id: str, seat: int) -> Placed:
+        """Ring the telephones of a seat. Raises ValueError for what is no call back and no seat."""
+        order = _Order(self._manager, channel_id, seat)
+        await asyncio.to_thread(order.run)
+        return order.placed
+
+    async def live_channels(self) -> frozenset[str] | None:
+        """The calls back that are up; None when Asterisk does not answer, or not completely."""
+        listing = _Listing(self._manager)
+        return frozenset(listing.calls_back) if await asyncio.to_thread(listing.run) else None
+
+
+class _Errand(AMIClient):  # type: ignore[misc]  # the library has no types
+    """One log-in and one action; everything after `connect` happens in the library's own thread."""
+
+    def __init__(self, manager: Manager, action: Action) -> None:
+        super().__init__(address=manager.host, port=manager.port, timeout=manager.deadline)
         self.add_listener(on_connect=self._log_in, on_response=self._on_response, on_disconnect=self._on_disconnect)
-        self._login = Action("Login", {"Username": username, "Secret": secret, "Events": "off", "ActionID": "login"})
-        self._sessions: set[str] = set()
-        self._listed = 0
-        self.answered = threading.Event()
-        self.answer: frozenset[str] | None = None
-        self.complaint = "no answer in time"
+        self._action = action
+        self._login = Action("Login", {"Username": manager.username, "Secret": manager.secret, "Events": "off", "ActionID": "login"})
+        self._deadline = manager.deadline
+        self._answered = threading.Event()
+        self._complaint = "no answer in time"
+        self.done = False
+
+    def run(self) -> bool:
+        """Go, and return when it is done, or is not going to be."""
+        ends = time.monotonic() + self._deadline
+        try:
+            self.connect()
+            self._answered.wait(max(0.0, ends - time.monotonic()))
+        except OSError as error:
+            self._complaint = f"no connection: {error.strerror or error}"
+        finally:
+            self.hang_up()
+        if not self.done:
+            _log.warning("ami_no_answer", detail=self._complaint)
+        return self.done
 
     def listen(self) -> None:
         """The library's thread. It lets an odd greeting, a time-out or a closed socket out as an exception."""
         try:
             super().listen()
         except Exception as error:
-            self._give_up(f"connection lost: {type(error).__name__}")
+            self.give_up(f"connection lost: {type(error).__name__}")
 
     def hang_up(self) -> None:
         """Close the connection; the thread wakes at once and ends."""
@@ -94,26 +128,33 @@ class _Question(AMIClient):  # type: ignore[misc]  # the library has no types
             self._thread.join(1.0)
 
     def fire_recv_pack(self, pack: str) -> None:
-        """Read listings ourselves: the library splits lines at every kind of line break and lets a later header replace an earlier one."""
+        """Read events ourselves: the library splits lines at every kind of line break and lets a later header replace an earlier one."""
         lines = pack.split("\r\n")
-        if lines[0] == "Event: Status":
-            self._listed += 1
-            code = next((line.removeprefix("AccountCode: ") for line in lines if line.startswith("AccountCode: ")), "")
-            if _SESSION.fullmatch(code):
-                self._sessions.add(code)
-            if self._listed > MAX_CHANNELS:
-                self._give_up("the list has no end")
-        elif lines[0] == "Event: StatusComplete":
-            self._complete(lines)
+        if lines[0].startswith("Event: "):
+            self.event(lines)
         elif lines[0].startswith("Response: "):
             super().fire_recv_pack(pack)
 
-    def _complete(self, lines: list[str]) -> None:
-        if "EventList: Complete" not in lines or f"ListItems: {self._listed}" not in lines:
-            self._give_up("the list is not complete")
-            return
-        self.answer = frozenset(self._sessions)
-        self.answered.set()
+    def event(self, lines: list[str]) -> None:
+        """Something that Asterisk tells."""
+
+    def accepted(self) -> None:
+        """The action is, by its first answer."""
+
+    def sending(self) -> None:
+        """The action is about to be sent."""
+
+    def succeed(self) -> None:
+        """All is known that was asked for."""
+        if not self._answered.is_set():
+            self.done = True
+            self._answered.set()
+
+    def give_up(self, complaint: str) -> None:
+        """It is not going to be known."""
+        if not self._answered.is_set():
+            self._complaint = complaint
+            self._answered.set()
 
     def _log_in(self, **_: object) -> None:
         self.send(self._login)
@@ -122,14 +163,79 @@ class _Question(AMIClient):  # type: ignore[misc]  # the library has no types
         status = str(getattr(response, "status", "")).lower()
         action = getattr(response, "keys", {}).get("ActionID")
         if status != "success":
-            self._give_up(f"{action} refused")
+            self.refused(str(action))
         elif action == "login":
-            self.send(Action("Status", {"ActionID": "status"}))
+            self.sending()
+            self.send(self._action)
+        else:
+            self.accepted()
+
+    def refused(self, action: str) -> None:
+        """Asterisk says no to the log-in or the action."""
+        self.give_up(f"{action} refused")
 
     def _on_disconnect(self, **_: object) -> None:
-        self._give_up("connection closed")
+        self.give_up("connection closed")
 
-    def _give_up(self, complaint: str) -> None:
-        if not self.answered.is_set():
-            self.complaint = complaint
-            self.answered.set()
+
+class _Listing(_Errand):
+    """Which channels there are: their sessions, and their names if they are calls back."""
+
+    def __init__(self, manager: Manager) -> None:
+        super().__init__(manager, Action("Status", {"ActionID": "status"}))
+        self.sessions: set[str] = set()
+        self.calls_back: set[str] = set()
+        self._listed = 0
+
+    def event(self, lines: list[str]) -> None:
+        if lines[0] == "Event: Status":
+            self._listed += 1
+            if _SESSION.fullmatch(code := _header(lines, "AccountCode")):
+                self.sessions.add(code)
+            if called_back := _CALL_BACK_CHANNEL.fullmatch(_header(lines, "Uniqueid")):
+                self.calls_back.add(called_back[1])
+            if self._listed > MAX_CHANNELS:
+                self.give_up("the list has no end")
+        elif lines[0] == "Event: StatusComplete":
+            if "EventList: Complete" in lines and f"ListItems: {self._listed}" in lines:
+                self.succeed()
+            else:
+                self.give_up("the list is not complete")
+
+
+class _Order(_Errand):
+    """Call back: the seat's telephones ring, and who picks up enters the dialplan's context `callback`."""
+
+    def __init__(self, manager: Manager, channel_id: str, seat: int) -> None:
+        attempt = _CALL_BACK.fullmatch(channel_id)
+        if attempt is None or not 1 <= seat <= 99:
+            raise ValueError("a call back is named cb-<ticket>-<number>, and a seat is 1 to 99")
+        originate = {
+            "ActionID": "originate",
+            "Channel": f"Local/{seat:02d}@callback-agent/n",
+            "Context": "callback",
+            "Exten": "s",
+            "Priority": "1",
+            "Timeout": str(PICKED_UP_WITHIN),
+            "ChannelId": channel_id,
+            "Variable": f"__IVR_ATTEMPT={attempt[1]}",
+            "Async": "true",
+        }
+        super().__init__(manager, Action("Originate", originate))
+        self.placed = Placed.NOT_PLACED
+
+    def sending(self) -> None:
+        self.placed = Placed.UNCERTAIN
+
+    def accepted(self) -> None:
+        self.placed = Placed.PLACED
+        self.succeed()
+
+    def refused(self, action: str) -> None:
+        self.placed = Placed.NOT_PLACED
+        super().refused(action)
+
+
+def _header(lines: list[str], name: str) -> str:
+    """The first header of that name: a caller's text may hold more of them."""
+    return next((line.removeprefix(f"{name}: ") for line in lines if line.startswith(f"{name}: ")), "")

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.telephony.agi_verbs import EARS
+from adapters.telephony.seats import telephones
 from ivr.config import Settings
 from ivr.errors import SettingsError
 
 LONGEST_CALL = 900  # seconds
+AGENT_RINGS, CALLER_RINGS = 25, 40  # seconds, of a call back
 TWIN = "1008612"
 _LENGTHS = range(1, 33)  # of numbers: a line's name has 32 characters at most
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108
@@ -64,6 +66,7 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         intents,
         settings.sounds,
         settings.browser_calls,
+        settings.callbacks,
     ):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _lay_out_data(settings, asterisk, folders["data"])
@@ -86,7 +89,13 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         "ears_token": secret(settings, "ears_token"),
         "ami_port": settings.ami_port,
         "ami_secret": secret(settings, "ami"),
-        "agent_secret": secret(settings, "agent"),
+        "telephones": telephones(secret(settings, "agent"), settings.seats),
+        "seats": settings.seats,
+        "trunk": settings.trunk or "none",
+        "to_trunk": f"@{settings.trunk or 'none'}",
+        "callbacks": settings.callbacks,
+        "agent_rings": AGENT_RINGS,
+        "caller_rings": CALLER_RINGS,
         "ws_port": settings.ws_port,
         "browser_secret": secret(settings, "browser"),
         "browser_calls": settings.browser_calls,
@@ -96,6 +105,7 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         "longest_call": LONGEST_CALL,
         "recordings": settings.recordings,
         "intents": intents,
+        "sounds": settings.sounds,
         "rescue_apology": settings.sounds / "zh-CN" / "rescue_apology",
         "rescue_saved": settings.sounds / "zh-CN" / "rescue_saved",
         "rescue_script": _write_rescue_script(settings),

@@ -1,6 +1,6 @@
-"""An agent's telephone: it registers with the line (RFC 3261 §10, digest authentication) and takes the calls that are put through.
+"""A telephone that is rung: an agent's, which registers with the line (RFC 3261 §10, digest authentication), or one behind a trunk.
 
-async with SipAgent("127.0.0.1", 5060, password=secret(settings, "agent")) as agent:
+async with SipAgent("127.0.0.1", 5060, user="seat-01", password=...) as agent:
     leg = await agent.answer()
 """
 
@@ -23,9 +23,12 @@ _PATIENCE = 4.0  # seconds for an answer, with one repetition a second
 
 
 class SipAgent:
-    """A telephone that is rung. `rung` tells that a call is waiting for `answer`."""
+    """A telephone that is rung. `rung` tells that a call is waiting for `answer` or `refuse`; `invites` are all there were.
 
-    def __init__(self, host: str, port: int, *, user: str = "agent", password: str) -> None:
+    Without a password it does not register: it is where a trunk leads to.
+    """
+
+    def __init__(self, host: str, port: int, *, user: str, password: str = "") -> None:
         self._peer = (host, port)
         self._user = user
         self._password = password
@@ -33,7 +36,7 @@ class SipAgent:
         self._sequence = 0
         self._answers: dict[tuple[str, int, str], asyncio.Future[SipMessage]] = {}
         self._ringing: asyncio.Queue[SipMessage] = asyncio.Queue()
-        self._invites: set[str] = set()
+        self._invites: dict[str, SipMessage] = {}
         self._legs: dict[str, SipLeg] = {}
         self.rung = asyncio.Event()
 
@@ -42,7 +45,8 @@ class SipAgent:
         self._transport, _ = await loop.create_datagram_endpoint(lambda: _Wire(self), remote_addr=self._peer)
         self._host, self._port = self._transport.get_extra_info("sockname")[:2]
         try:
-            await self._register(600)
+            if self._password:
+                await self._register(600)
         except BaseException:
             self._transport.close()
             raise
@@ -52,15 +56,13 @@ class SipAgent:
         with contextlib.suppress(ChannelFailed):
             for leg in tuple(self._legs.values()):
                 await leg.hang_up()
-            await self._register(0)
+            if self._password:
+                await self._register(0)
         self._transport.close()
 
     async def answer(self, timeout: dt.timedelta = dt.timedelta(seconds=30)) -> SipLeg:
         """Wait to be rung, and pick up. Raises ChannelFailed when nobody rings."""
-        try:
-            invite = await asyncio.wait_for(self._ringing.get(), timeout.total_seconds())
-        except TimeoutError:
-            raise ChannelFailed(f"nobody rang for {timeout.total_seconds():.0f} s") from None
+        invite = await self._next_invite(timeout)
         leg = await SipLeg.open(self._host)
         self._legs[invite.header("call-id")] = leg
         taken = response_to(invite, "200 OK", tag=self._tag(invite), contact=self._contact(), sdp=sdp(self._host, leg.port))
@@ -68,6 +70,28 @@ class SipAgent:
         leg.invited()
         leg.answered(invite.body, lambda: self._hang_up(invite))
         return leg
+
+    async def refuse(self, status: str, timeout: dt.timedelta = dt.timedelta(seconds=30)) -> SipMessage:
+        """Wait to be rung, and say why not: "486 Busy Here". Raises ChannelFailed when nobody rings."""
+        invite = await self._next_invite(timeout)
+        self._send(response_to(invite, status, tag=self._tag(invite)))
+        return invite
+
+    async def _next_invite(self, timeout: dt.timedelta) -> SipMessage:
+        try:
+            return await asyncio.wait_for(self._ringing.get(), timeout.total_seconds())
+        except TimeoutError:
+            raise ChannelFailed(f"nobody rang for {timeout.total_seconds():.0f} s") from None
+
+    @property
+    def port(self) -> int:
+        """Where it is rung."""
+        return int(self._port)
+
+    @property
+    def invites(self) -> tuple[SipMessage, ...]:
+        """Every call there was, answered or not."""
+        return tuple(self._invites.values())
 
     def received(self, datagram: bytes) -> None:
         """A SIP message from the line."""
@@ -83,7 +107,7 @@ class SipAgent:
             return
         match message.method:
             case "INVITE" if call_id not in self._invites:
-                self._invites.add(call_id)
+                self._invites[call_id] = message
                 self._send(response_to(message, "180 Ringing", tag=self._tag(message), contact=self._contact()))
                 self._ringing.put_nowait(message)
                 self.rung.set()
@@ -91,6 +115,9 @@ class SipAgent:
                 self._send(response_to(message, "200 OK"))
                 if call_id in self._legs:
                     self._legs[call_id].ended("line")
+                elif message.method == "CANCEL" and call_id in self._invites:
+                    invite = self._invites[call_id]
+                    self._send(response_to(invite, "487 Request Terminated", tag=self._tag(invite)))
             case "OPTIONS":
                 self._send(response_to(message, "200 OK", tag="agent"))
 

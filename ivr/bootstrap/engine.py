@@ -21,6 +21,7 @@ from adapters.backoffice.signatures import SIGNATURES
 from adapters.sms.file_sender import FileTextSender
 from adapters.speech.pack import Pack
 from adapters.speech.pack_voice import PackVoice, install_static, read_packs
+from adapters.storage.accounts import SqlAccountStore
 from adapters.storage.callers import SqlCallerMemory
 from adapters.storage.journal import JsonLinesJournal
 from adapters.storage.keys import read_data_key
@@ -31,8 +32,9 @@ from adapters.telephony.agi_channel import AgiChannel
 from adapters.telephony.agi_listening import AgiListening
 from adapters.telephony.agi_request import IncomingCall
 from adapters.telephony.agi_verbs import Roots
-from adapters.telephony.ami import AmiLiveCalls
+from adapters.telephony.ami import AmiDialler, AmiLiveCalls, Manager
 from adapters.telephony.asterisk_config import secret
+from adapters.telephony.callback_notes import CallbackNotes
 from adapters.telephony.ears_link import EarsLink
 from adapters.telephony.fastagi_server import FastAgiServer
 from ivr.bootstrap.auditing import audit_all
@@ -42,9 +44,11 @@ from ivr.bootstrap.serving import ServedLines
 from ivr.bootstrap.stores import open_store
 from ivr.bootstrap.transcribing import make_transcripts
 from ivr.bootstrap.voices import make_voice, voice_names
+from ivr.calls.callbacks import Callbacks, Rules
 from ivr.calls.callers import KnownCallers
 from ivr.calls.capture import MessageCapture
 from ivr.calls.driver import Services, run_call
+from ivr.calls.number_plan import NumberPlan
 from ivr.calls.ports import NO_CHOICES, BackOffice
 from ivr.calls.recovery import Recovery
 from ivr.calls.texts import TextService
@@ -52,7 +56,8 @@ from ivr.calls.tickets import due_at
 from ivr.calls.unanswered import UnansweredCalls
 from ivr.config import Settings
 from ivr.core.events import CallStarted
-from ivr.core.flow import LOUDER, SLOWER, Flow
+from ivr.core.flow import LOUDER, SLOWER, Flow, Slot
+from ivr.core.values import SpokenValue, Utterance
 from ivr.errors import SettingsError, StoreFailed, UserError, VoiceFailed
 from ivr.language.prompts import LANGUAGES, Catalogue
 from ivr.tools.lint import fixed_texts, lint, read_prompts
@@ -67,6 +72,7 @@ FOLLOW_EVERY = 0.25  # between two looks at what has been published
 WAKE_EVERY = 2.0
 DRAIN = 120.0  # seconds that calls have to finish when the engine is told to stop
 AMI_USER = "selfline"
+CALLBACK = "callback"  # not a line: what the dialplan calls an agent's telephone that was picked up for a call back
 LOOPBACK = "127.0.0.1"  # Asterisk and its engine live on one machine
 
 _log = structlog.get_logger("engine")
@@ -128,12 +134,28 @@ def prepare_sounds(settings: Settings) -> None:
     catalogue, problems = read_prompts(published_home(settings))
     if problems:
         raise UserError("\n".join(map(str, problems)))
+    shipped, _ = read_prompts(settings.home)  # a version of before has no greeting for those who are called back
+    prompts = {language: {**fixed_prompts(shipped).get(language, {}), **texts} for language, texts in fixed_prompts(catalogue).items()}
     try:
         settings.sounds.mkdir(mode=0o700, parents=True, exist_ok=True)
         packs = read_packs(settings.home / "prompts" / "audio", LANGUAGES)
-        install_static(packs, settings.sounds, fixed_prompts(catalogue))
+        install_static(packs, settings.sounds, prompts)
     except (VoiceFailed, OSError) as error:
         raise UserError(f"the line's prompts cannot be put in place: {error}") from error
+
+
+class Whisper:
+    """What an agent hears who has picked up for a call back: in the caller's language, so that they know in which to greet."""
+
+    def __init__(self, settings: Settings) -> None:
+        catalogue, _ = read_prompts(settings.home)
+        told = {language: texts["callback_whisper"] for language, texts in catalogue.texts.items() if "callback_whisper" in texts}
+        self._pieces = {language: prompt.pieces for language, prompt in told.items()}
+
+    def __call__(self, language: str, reference: str) -> Utterance:
+        spoken = language if language in self._pieces else LANGUAGES[0]
+        pieces = self._pieces.get(spoken, ())
+        return Utterance(spoken, tuple(SpokenValue(one.kind, reference) if isinstance(one, Slot) else one for one in pieces))
 
 
 def make_back_office(settings: Settings) -> BackOffice:
@@ -178,12 +200,13 @@ class Engine:
             settings.agi_port,
             token=secret(settings, "agi_token"),
             handler=self._answer,
-            knows_flow=self._lines.answers,
+            knows_flow=lambda name: name == CALLBACK or self._lines.answers(name),
             roots=Roots(PurePosixPath(settings.sounds), PurePosixPath(settings.recordings)),
             voice=self._voice,
             clock=now,
             listening=AgiListening(self._ears, settings.sounds) if self._ears else None,
         )
+        self._callbacks = self._make_callbacks()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -193,7 +216,15 @@ class Engine:
         await self._tell_live({})
         self._tasks = [
             asyncio.create_task(task)
-            for task in (self._recover(), self._sweep(), self._beat(), self._follow(), self._wake_ears(), self._texts.run())
+            for task in (
+                self._recover(),
+                self._sweep(),
+                self._beat(),
+                self._follow(),
+                self._wake_ears(),
+                self._texts.run(),
+                self._callbacks.run(),
+            )
         ]
         if self._transcripts is not None:
             self._tasks.append(asyncio.create_task(self._transcripts.run()))
@@ -217,7 +248,31 @@ class Engine:
         self._journal.close()
         _log.info("engine_stopped", calls_cut_off=left)
 
+    def _make_callbacks(self) -> Callbacks:
+        settings = self._settings
+        manager = Manager(LOOPBACK, settings.ami_port, AMI_USER, secret(settings, "ami"))
+        rules = Rules(
+            NumberPlan(settings.number_plan, settings.own_numbers),
+            self._lines.lines,
+            settings.trunk,
+            next(iter(settings.own_numbers), ""),
+            settings.calling_hours,
+            settings.seats,
+        )
+        return Callbacks(
+            self._store,
+            AmiDialler(manager),
+            CallbackNotes(settings.callbacks),
+            SqlAccountStore(self._store.database, self._store.key, settings.seats),
+            rules,
+            Whisper(settings),
+            now,
+        )
+
     async def _answer(self, call: IncomingCall, channel: AgiChannel) -> None:
+        if call.flow == CALLBACK:
+            await self._callbacks.picked_up(call.dialled, channel)
+            return
         with structlog.contextvars.bound_contextvars(session=call.session):
             served = self._lines.choose(call.flow, call.caller_id, call.session)
             name = served.version.name

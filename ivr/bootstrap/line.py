@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import fcntl
 import os
 import signal
@@ -267,6 +268,11 @@ def _as_environment(settings: Settings) -> Mapping[str, str]:
         "IVR_CONSOLE_HOST": settings.console_host,
         "IVR_CONSOLE_PORT": str(settings.console_port),
         "IVR_CONSOLE_NAMES": " ".join(settings.console_names),
+        "IVR_SEATS": str(settings.seats),
+        "IVR_TRUNK": settings.trunk,
+        "IVR_NUMBER_PLAN": " ".join(settings.number_plan),
+        "IVR_OWN_NUMBERS": " ".join(settings.own_numbers),
+        "IVR_CALLING_HOURS": "-".join("24:00" if time == dt.time.max else f"{time:%H:%M}" for time in settings.calling_hours),
         "IVR_FLOW": settings.flow,
         "IVR_MIN_FREE_MB": str(settings.min_free_bytes // 1024**2),
         "IVR_TRANSCRIBER": settings.transcriber,

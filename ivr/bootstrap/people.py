@@ -6,15 +6,19 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from adapters.console.passwords import Argon2Passwords
 from adapters.storage.accounts import SqlAccountStore
+from adapters.telephony.asterisk_config import secret
+from adapters.telephony.seats import password_of, telephone_of
 from ivr.bootstrap.stores import open_store
 from ivr.calls.tickets import LINE_ZONE
 from ivr.config import Settings
 from ivr.desk.gate import Gate, new_password
-from ivr.desk.people import Role
+from ivr.desk.people import Action, Role
+from ivr.errors import UserError
 
 FIRST_ADMIN = "admin"
 
@@ -44,12 +48,34 @@ def at_gate(settings: Settings, work: Callable[[Gate, SqlAccountStore], Awaitabl
     return asyncio.run(errand())
 
 
+@dataclass(frozen=True, slots=True)
+class Telephone:
+    """What a SIP telephone registers with."""
+
+    server: str
+    user: str
+    password: str = field(repr=False)
+
+
+def tell_telephone(settings: Settings, name: str, actor: str) -> Telephone:
+    """The telephone of somebody's seat, which is written down. Raises UserError when they have none."""
+
+    async def errand(gate: Gate, store: SqlAccountStore) -> Telephone:
+        if (seat := await store.seat_of(name)) is None:
+            raise UserError(f"{name} has no seat: agents and supervisors have one, as long as there are free ones (IVR_SEATS)")
+        user = telephone_of(seat)
+        await gate.write_down(actor, Action.TELEPHONE_TOLD, user, "")
+        return Telephone(f"{settings.host}:{settings.sip_port}", user, password_of(secret(settings, "agent"), user))
+
+    return at_gate(settings, errand)
+
+
 @contextlib.asynccontextmanager
 async def people(settings: Settings) -> AsyncIterator[tuple[Gate, SqlAccountStore]]:
     """The gate and what it stands on. Raises UserError."""
     store = await asyncio.to_thread(open_store, settings)
     try:
-        accounts = SqlAccountStore(store.database, store.key)
+        accounts = SqlAccountStore(store.database, store.key, settings.seats)
         yield Gate(accounts, Argon2Passwords(), lambda: dt.datetime.now(LINE_ZONE)), accounts
     finally:
         store.close()

@@ -35,6 +35,7 @@ from ivr.core.schedule import Schedule, closes_next, is_open, opens_next
 from ivr.errors import StoreFailed, UnknownTicket
 
 LINE_ZONE = dt.timezone(dt.timedelta(hours=8), "CST")  # Asia/Shanghai, which has known no summer time since 1991
+CallingHours = tuple[dt.time, dt.time]
 CALLING_HOURS = (dt.time(8), dt.time(21))
 DUE_WITHIN = dt.timedelta(hours=2)
 HARD_DUE_WITHIN = dt.timedelta(hours=24)
@@ -95,13 +96,13 @@ def _working(at: dt.datetime, left: dt.timedelta, hours: Schedule) -> dt.datetim
         at = closes
 
 
-def callable_from(at: dt.datetime) -> dt.datetime:
-    """The first moment from then on at which people may be rung up: 08:00-21:00 of the line's zone."""
+def callable_from(at: dt.datetime, hours: CallingHours = CALLING_HOURS) -> dt.datetime:
+    """The first moment from then on at which people may be rung up, in the line's zone."""
     local = at.astimezone(LINE_ZONE)
-    opening, closing = CALLING_HOURS
+    opening, closing = hours
     if opening <= local.time() < closing:
         return at
-    morning = local.replace(hour=opening.hour, minute=0, second=0, microsecond=0)
+    morning = local.replace(hour=opening.hour, minute=opening.minute, second=0, microsecond=0)
     return morning if local.time() < opening else morning + dt.timedelta(days=1)
 
 
@@ -111,12 +112,12 @@ def part_of_day(at: dt.datetime) -> str:
     return "morning" if hour < 12 else "afternoon" if hour < 18 else "evening"
 
 
-def retry_at(at: dt.datetime, outcomes: Sequence[AttemptOutcome]) -> dt.datetime:
+def retry_at(at: dt.datetime, outcomes: Sequence[AttemptOutcome], hours: CallingHours = CALLING_HOURS) -> dt.datetime:
     """When to try again after attempts that reached nobody, the last one just now: soon, later, then in the next part of the day."""
     if outcomes and outcomes[-1] is AttemptOutcome.BUSY and outcomes.count(AttemptOutcome.BUSY) == 1:
-        return callable_from(at + BUSY_RETRY)
+        return callable_from(at + BUSY_RETRY, hours)
     if len(outcomes) <= len(RETRIES):
-        return callable_from(at + RETRIES[max(len(outcomes) - 1, 0)])
+        return callable_from(at + RETRIES[max(len(outcomes) - 1, 0)], hours)
     local = at.astimezone(LINE_ZONE)
     for hour in (12, 18):
         if local.hour < hour:

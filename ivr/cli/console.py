@@ -121,6 +121,16 @@ def users_open(name: str) -> None:
     click.echo(f"{name} may sign in again")
 
 
+@users.command("seat")
+@click.argument("name")
+def users_seat(name: str) -> None:
+    """What a SIP telephone of NAME registers with."""
+    from ivr.bootstrap.people import tell_telephone
+
+    told = tell_telephone(read_settings(), name, _actor())
+    click.echo(f"server    {told.server}\nuser      {told.user}\npassword  {told.password}")
+
+
 def _set_closed(name: str, *, closed: bool) -> None:
     from ivr.bootstrap.people import at_gate
 

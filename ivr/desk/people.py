@@ -22,6 +22,10 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+ANSWERING = frozenset((Role.AGENT, Role.SUPERVISOR))
+"""Who answers callers, and so has a seat."""
+
+
 class Action(StrEnum):
     """What is written down."""
 
@@ -36,6 +40,7 @@ class Action(StrEnum):
     LOOKED_AT = "looked_at"  # personal data; the subject says whose
     LISTENED = "listened"  # to what a caller has said; the subject says which
     JUDGED = "judged"  # a closure; the subject says which, and how
+    TELEPHONE_TOLD = "telephone_told"  # the password of a seat's telephone; the subject is the telephone
     CALLED = "called"  # the line, from the browser; the subject is the number dialled
 
 
@@ -48,6 +53,7 @@ class Account:
     password: str = field(repr=False)
     created_at: dt.datetime
     closed: bool = False
+    seat: int | None = None  # of one who answers callers: the number of their telephones
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ class AccountStore(Protocol):
     """Where accounts, sessions and facts are kept. Its methods raise StoreFailed."""
 
     async def add(self, account: Account) -> bool:
-        """A new account; False when there is one of that name."""
+        """A new account; False when there is one of that name. One who answers callers gets the lowest seat that is free, if one is."""
 
     async def account(self, name: str) -> Account | None:
         """The account of that name."""
@@ -88,7 +94,10 @@ class AccountStore(Protocol):
         """Another password, as a hash; ends the person's sessions. False when there is no such account."""
 
     async def set_closed(self, name: str, closed: bool) -> bool:
-        """Close or open an account; ends the person's sessions. False when there is no such account."""
+        """Close or open an account; ends the person's sessions. False when there is no such account.
+
+        Closed, it gives its seat back; opened again, it gets one that is free.
+        """
 
     async def try_sign_in(self, name: str, at: dt.datetime, most: int, locked_for: dt.timedelta) -> bool:
         """Count a try before it is looked at, so that many at once are counted too; False when the name is locked out.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.telephony.asterisk_config import secret
+from adapters.telephony.seats import password_of
 from adapters.telephony.sip_agent import SipAgent
 from adapters.telephony.sip_caller import SipCaller
 from ivr.bootstrap.line import Line
@@ -31,7 +32,7 @@ def test_a_caller_who_talked_to_a_person_was_transferred(tmp_path: Path, first_t
         settings = settings_for(tmp_path)
         async with (
             Line(settings, asterisk=asterisk_program()),
-            SipAgent(settings.host, settings.sip_port, password=secret(settings, "agent")) as agent,
+            SipAgent(settings.host, settings.sip_port, user="seat-01", password=password_of(secret(settings, "agent"), "seat-01")) as agent,
             SipCaller(settings.host, settings.sip_port, caller_id="13900001010") as phone,
         ):
             leg = await phone.call("1008611")

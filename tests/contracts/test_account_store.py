@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
 @pytest.fixture
 def store(where: Path | str) -> Iterator[SqlAccountStore]:
     database = open_database(where)
-    yield SqlAccountStore(database, DataKey(b"k" * 32))
+    yield SqlAccountStore(database, DataKey(b"k" * 32), seats=3)
     database.close()
 
 
@@ -37,11 +38,30 @@ def test_an_account_is_added_once(store: SqlAccountStore):
     async def story() -> None:
         assert await store.add(ANN)
         assert not await store.add(Account("ann", Role.ADMIN, "other", NOON))
-        assert await store.account("ann") == ANN
+        assert await store.account("ann") == replace(ANN, seat=1)
         assert await store.account("bob") is None
-        assert list(await store.accounts()) == [ANN]
+        assert list(await store.accounts()) == [replace(ANN, seat=1)]
         assert not await store.set_password("bob", "hash")
         assert not await store.set_closed("bob", True)
+
+    asyncio.run(story())
+
+
+def test_who_answers_callers_has_the_lowest_seat_that_is_free_and_gives_it_back(store: SqlAccountStore):
+    async def story() -> None:
+        roles = {"ann": Role.AGENT, "bob": Role.OPERATOR, "cai": Role.SUPERVISOR, "dai": Role.AGENT, "eve": Role.AGENT}
+        for name, role in roles.items():
+            assert await store.add(Account(name, role, "hash", NOON))
+        assert [await store.seat_of(name) for name in roles] == [1, None, 2, 3, None]
+        await store.set_closed("ann", True)
+        assert await store.seat_of("ann") is None
+        await store.set_closed("eve", True)
+        await store.set_closed("eve", False)
+        await store.set_closed("ann", False)
+        assert [await store.seat_of(name) for name in roles] == [None, None, 2, 3, 1]
+        assert await store.seat_of("nobody") is None
+        await store.set_closed("bob", False)
+        assert await store.seat_of("bob") is None
 
     asyncio.run(story())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ivr.calls.ports.callers import NO_CHOICES, CallerMemory, Choices
+from ivr.calls.ports.dialling import AgentLine, CallNote, CallNotes, Dialler, NoteKind, Placed, Seats
 from ivr.calls.ports.line import BackOffice, Channel, Clock, Held, Journal, LineCommand, LineEvent, LiveCalls, Part, Recorded, Voice
 from ivr.calls.ports.messages import FoundRecording, Message, MessageFacts, MessageIntent, Spool, UnansweredCall, UnansweredKind
 from ivr.calls.ports.promises import (
@@ -36,15 +37,19 @@ __all__ = [
     "NO_CHOICES",
     "UNANSWERED",
     "WAITING",
+    "AgentLine",
     "Attempt",
     "AttemptOutcome",
     "AttemptState",
     "BackOffice",
+    "CallNote",
+    "CallNotes",
     "CallbackStore",
     "CallerMemory",
     "Channel",
     "Choices",
     "Clock",
+    "Dialler",
     "Escalation",
     "FoundRecording",
     "Held",
@@ -57,11 +62,14 @@ __all__ = [
     "MessageFacts",
     "MessageIntent",
     "MessageTranscript",
+    "NoteKind",
     "Outcome",
     "Part",
+    "Placed",
     "QueuedText",
     "Recorded",
     "Refused",
+    "Seats",
     "Sent",
     "Spool",
     "Statement",

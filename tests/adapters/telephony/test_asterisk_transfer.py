@@ -10,6 +10,7 @@ import pytest
 
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.rtp import is_audible
+from adapters.telephony.seats import password_of
 from adapters.telephony.sip_agent import SipAgent
 from adapters.telephony.sip_caller import SipCaller
 from ivr.errors import ChannelFailed
@@ -52,7 +53,7 @@ def test_an_agent_who_does_not_pick_up_is_heard_ringing_and_the_caller_comes_bac
         async with (
             line(tmp_path) as (settings, _),
             Engine(settings.agi_port, transfer),
-            SipAgent("127.0.0.1", settings.sip_port, password=secret(settings, "agent")) as agent,
+            SipAgent("127.0.0.1", settings.sip_port, user="seat-01", password=password_of(secret(settings, "agent"), "seat-01")) as agent,
             SipCaller("127.0.0.1", settings.sip_port) as phone,
         ):
             leg = await phone.call("1008611")
@@ -72,7 +73,7 @@ def test_an_agent_who_picks_up_and_the_caller_hear_each_other(tmp_path: Path) ->
         async with (
             line(tmp_path) as (settings, _),
             Engine(settings.agi_port, transfer),
-            SipAgent("127.0.0.1", settings.sip_port, password=secret(settings, "agent")) as agent,
+            SipAgent("127.0.0.1", settings.sip_port, user="seat-01", password=password_of(secret(settings, "agent"), "seat-01")) as agent,
             SipCaller("127.0.0.1", settings.sip_port) as phone,
         ):
             caller = await phone.call("1008611")
@@ -94,8 +95,8 @@ def test_an_agent_who_picks_up_and_the_caller_hear_each_other(tmp_path: Path) ->
 def test_a_telephone_with_a_wrong_secret_does_not_become_an_agent(tmp_path: Path) -> None:
     async def call() -> None:
         async with line(tmp_path) as (settings, _):
-            with pytest.raises(ChannelFailed, match="the line does not register agent: 401"):
-                async with SipAgent("127.0.0.1", settings.sip_port, password="guessed"):
+            with pytest.raises(ChannelFailed, match="the line does not register seat-01: 401"):
+                async with SipAgent("127.0.0.1", settings.sip_port, user="seat-01", password="guessed"):
                     pass
 
     asyncio.run(call())
