@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.memory.callers import MemoryCallers
+from adapters.memory.dialling import MemoryAgentLine, MemoryCallNotes, MemoryDialler, MemorySeats
 from adapters.memory.line import FixedClock, MemoryBackOffice, MemoryJournal, MemoryLiveCalls, SilentVoice
 from adapters.memory.spool import MemorySpool
 from adapters.memory.texts import MemoryTextOutbox, MemoryTextSender
@@ -11,10 +12,14 @@ from adapters.memory.transcripts import MemoryTranscriber, MemoryTranscriptStore
 
 __all__ = [
     "FixedClock",
+    "MemoryAgentLine",
     "MemoryBackOffice",
+    "MemoryCallNotes",
     "MemoryCallers",
+    "MemoryDialler",
     "MemoryJournal",
     "MemoryLiveCalls",
+    "MemorySeats",
     "MemorySpool",
     "MemoryTextOutbox",
     "MemoryTextSender",
