@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from adapters.console import board, closures, entrance, flows, people, phone
+from adapters.console import board, closures, desk, entrance, flows, people, phone
 from adapters.console.guard import Denied, GuardedRoute, GuardedSocket, must_be_guarded
 from adapters.console.pages import page
 from adapters.console.ports import Console
@@ -23,6 +23,7 @@ PARTS = (
     closures.router,
     flows.router,
     people.router,
+    desk.router,
 )
 
 
@@ -37,6 +38,7 @@ def make_pages(console: Console) -> FastAPI:
     app.state.console = console
     app.state.reports = app.state.sockets = 0
     app.state.pace = phone.Pace()
+    app.state.notes = desk.Notes()
     app.router.route_class = GuardedRoute
     for part in PARTS:
         app.router.routes.extend(part.routes)

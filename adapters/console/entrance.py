@@ -28,7 +28,8 @@ _MOST_REPORTS = 100
 @allow(STAFF)
 async def home(request: Request) -> Response:
     """What there is."""
-    return page(request, "home.html")
+    console: Console = request.app.state.console
+    return page(request, "home.html", agents=await console.desk.has_agents())
 
 
 @router.get("/sign-in")

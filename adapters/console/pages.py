@@ -34,8 +34,11 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         t=lambda key: beside(key, language),
         tt=lambda key: words(key, language)[0],
         texts=lambda keys: {key: TEXTS[key] for key in keys},
+        named=lambda key, name: beside(key, language) if key in TEXTS else name,
         asset=asset_address,
         moment=shown_moment,
+        near=near_moment,
+        span=shown_span,
         language=language,
         lang=LANGUAGES[language],
         path=request.url.path,
@@ -61,6 +64,18 @@ def language_of(request: Request) -> str:
 def shown_moment(at: dt.datetime) -> str:
     """A moment as people here read it."""
     return f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"
+
+
+def near_moment(at: dt.datetime, now: dt.datetime) -> str:
+    """The same without what goes without saying: the time alone on the day itself."""
+    here, today = at.astimezone(SHANGHAI), now.astimezone(SHANGHAI).date()
+    return f"{here:%H:%M}" if here.date() == today else f"{here:%m-%d %H:%M}"
+
+
+def shown_span(span: dt.timedelta) -> str:
+    """So much time, without its direction: 1:05:00. A script of the page goes on with it."""
+    seconds = abs(int(span.total_seconds()))
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def asset_address(name: str) -> str:

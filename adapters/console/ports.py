@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ivr.desk.callbacks import CallbackDesk
 from ivr.desk.gate import Gate
 from ivr.desk.lines import Lines
 from ivr.desk.supervising import Supervision
@@ -63,6 +64,7 @@ class Console:
     gate: Gate
     telephone: Telephone
     board: BoardPages
+    desk: CallbackDesk
     port: int  # cookies are of a machine, not of a port: their names have it in them
     form_secret: bytes = field(repr=False)
     phone_key: str = field(repr=False)  # who shows it may use the telephone without signing in

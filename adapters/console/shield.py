@@ -17,6 +17,8 @@ from starlette.websockets import WebSocketClose
 
 HERE = ("127.0.0.1", "localhost", "::1")
 LONGEST_BODY = 64 * 1024
+PLAYER_STYLE = "sha256-fF0LBso7Nz75zaFRDBUefBDvPe19hjaiDnnc8lt+2Js="
+# ... the one style that the waveform player brings, at the height that desk.js gives it
 _HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9.-]+)|\[(?P<address>[0-9a-fA-F:]+)\])(?::[0-9]{1,5})?")
 
 _HEADERS = {
@@ -34,6 +36,7 @@ def policy(host: str, *, secure: bool) -> str:
     return "; ".join(
         (
             "default-src 'self'",
+            f"style-src 'self' '{PLAYER_STYLE}'",
             f"connect-src 'self' {'wss' if secure else 'ws'}://{host}",
             "media-src 'self' blob:",
             "base-uri 'none'",

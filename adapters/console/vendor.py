@@ -36,6 +36,7 @@ class Package:
 PACKAGES = {
     "htmx.min.js": Package("htmx.org", "2.0.11", taken="dist/htmx.min.js"),
     "jssip.min.js": Package("jssip", "3.13.8", bundled="lib/JsSIP.js", name="JsSIP"),  # it ships no file for browsers
+    "wavesurfer.min.js": Package("wavesurfer.js", "8.0.1", taken="dist/wavesurfer.min.js"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, ScalarSelect, func, or_, select, update
@@ -39,6 +40,26 @@ class Claims(TicketRows):
     async def queue(self, limit: int) -> tuple[Ticket, ...]:
         query = select(t.ticket).where(t.WAITING).order_by(t.ticket.c.priority, t.ticket.c.created_at, t.ticket.c.id).limit(limit)
         return await self._database.read(lambda connection: self.read_tickets(connection, query))
+
+    async def listed(self, states: Collection[TicketState], limit: int, agent: str | None = None) -> tuple[Ticket, ...]:
+        query = select(t.ticket).where(t.UNANSWERED, t.ticket.c.state.in_(states))
+        if agent is not None:
+            query = query.where(t.ticket.c.assignee == agent)
+        ordered = query.order_by(t.ticket.c.priority, t.ticket.c.created_at, t.ticket.c.id).limit(limit)
+        return await self._database.read(lambda connection: self.read_tickets(connection, ordered))
+
+    async def unanswered_by_state(self) -> Mapping[TicketState, int]:
+        counts = select(t.ticket.c.state, func.count()).where(t.UNANSWERED).group_by(t.ticket.c.state)
+        found = await self._database.read(lambda connection: connection.execute(counts).all())
+        return {TicketState(state): number for state, number in found}
+
+    async def stamps(self) -> Mapping[str, str]:
+        events = select(func.max(t.ticket_event.c.seq)).where(t.ticket_event.c.ticket_id == t.ticket.c.id).scalar_subquery()
+        of_ticket = t.message.c.ticket_id == t.ticket.c.id
+        words = select(func.max(t.transcript.c.changed_at)).join_from(t.message, t.transcript, t.transcript.c.key == t.message.c.key)
+        query = select(t.ticket.c.reference, t.ticket.c.state, events, words.where(of_ticket).scalar_subquery()).where(t.UNANSWERED)
+        rows = await self._database.read(lambda connection: connection.execute(query).all(), at_leisure=True)
+        return {row[0]: "/".join(map(str, row[1:])) for row in rows}
 
     async def history(self, reference: str) -> tuple[TicketEvent, ...]:
         def work(connection: Connection) -> tuple[TicketEvent, ...]:

@@ -17,7 +17,7 @@ import os
 import queue
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,11 +126,19 @@ def unseal(entry: Mapping[str, object], key: DataKey) -> Mapping[str, Any] | Non
     return opened if isinstance(opened, dict) else None
 
 
-def read_journal(folder: Path, session: str) -> Iterator[Mapping[str, object]]:
-    """The entries of one call, in the order in which they were written; a line cut off by a crash is left out."""
+def read_journal(folder: Path, session: str, days: Collection[dt.date] | None = None) -> Iterator[Mapping[str, object]]:
+    """The entries of one call, in the order in which they were written; a line cut off by a crash is left out.
+
+    `days` are the UTC days in which the call can have been: other files are not read.
+    """
+    names = None if days is None else {f"{day.isoformat()}.jsonl" for day in days}
     for path in sorted(folder.glob("*.jsonl")):
+        if names is not None and path.name not in names:
+            continue
         with path.open(encoding="utf-8", errors="replace") as file:
             for line in file:
+                if session not in line:
+                    continue
                 try:
                     entry = json.loads(line)
                 except ValueError:

@@ -201,6 +201,7 @@ class TicketRows:
                 trust=row.trust,
                 priority=row.priority,
                 escalated=row.escalation > 0,
+                heard=row.heard,
                 lease_until=row.lease_until,
                 outcome=row.outcome,
                 calls=tuple(calls.get(row.id, ())),

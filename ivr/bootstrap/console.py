@@ -25,6 +25,7 @@ from adapters.storage.versions import VersionStore
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.browser_calls import BrowserCalls
 from ivr.bootstrap.board import board_pages
+from ivr.bootstrap.desk_pages import callback_desk
 from ivr.bootstrap.logs import configure_logging
 from ivr.bootstrap.people import people
 from ivr.bootstrap.stores import open_store
@@ -146,11 +147,12 @@ def serve_console(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     with _listening(settings) as listener:
-        async with people(settings) as (gate, _), desk_store(settings) as store:
+        async with people(settings) as (gate, accounts), desk_store(settings) as store:
             console = Console(
                 gate,
                 LineTelephone(settings),
                 board_pages(settings, store),
+                callback_desk(settings, store, accounts),
                 settings.console_port,
                 secret(settings, "console").encode(),
                 secret(settings, "phone")[:20],

@@ -277,7 +277,7 @@ class TicketDesk:
     async def list(self, *, include_ended: bool = False) -> tuple[TicketLine, ...]:
         """Open and claimed tickets, the next due first; with `include_ended`, all."""
         now = self._clock()
-        return tuple(_line(ticket, now) for ticket in await self._store.tickets(include_ended=include_ended))
+        return tuple(line_of(ticket, now) for ticket in await self._store.tickets(include_ended=include_ended))
 
     async def show(self, reference: str, agent: str | None = None) -> TicketDetails:
         """One ticket; the caller's whole number only if `agent` has claimed it."""
@@ -396,7 +396,7 @@ class TicketDesk:
         heard = await self._heard(ticket)
         theirs = agent is not None and ticket.state in HELD and ticket.assignee == agent
         return TicketDetails(
-            line=_line(ticket, self._clock()),
+            line=line_of(ticket, self._clock()),
             caller=ticket.caller_id if theirs else mask(ticket.caller_id),
             messages=tuple(replace(message, transcript=heard.get(message.key)) for message in ticket.messages),
             note=ticket.note,
@@ -416,7 +416,8 @@ class TicketDesk:
             return {}
 
 
-def _line(ticket: Ticket, now: dt.datetime) -> TicketLine:
+def line_of(ticket: Ticket, now: dt.datetime) -> TicketLine:
+    """The ticket as a list has it."""
     return TicketLine(
         reference=ticket.reference,
         state=ticket.state,

@@ -155,6 +155,7 @@ class Ticket:
     trust: int = 0
     priority: int = 100  # the lesser, the sooner
     escalated: bool = False
+    heard: int = 0  # messages that were there when it was claimed
     lease_until: dt.datetime | None = None
     outcome: str | None = None
     calls: tuple[UnansweredCall, ...] = ()

@@ -11,15 +11,19 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
+from adapters.backoffice.embedded import EmbeddedBackOffice
 from adapters.console.app import make_app, make_pages
 from adapters.console.passwords import Argon2Passwords
 from adapters.console.ports import BoardPages, Caller, Console
 from adapters.storage.accounts import SqlAccountStore
 from adapters.storage.outbox import SqlTextOutbox
 from adapters.storage.tickets import SqlTicketStore
+from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.bootstrap.board import LedgerStatements, LineWatcher, Recordings
+from ivr.bootstrap.desk_pages import JournalPaths
 from ivr.bootstrap.flow_pictures import PublishedLines
 from ivr.config import Settings
+from ivr.desk.callbacks import CallbackDesk
 from ivr.desk.gate import Gate
 from ivr.desk.people import Role
 from ivr.desk.supervising import Supervision
@@ -78,6 +82,7 @@ class Desk:
     telephone: QuietTelephone
     tickets: SqlTicketStore
     settings: Settings
+    words: SqlTranscriptStore
 
     def __post_init__(self) -> None:
         self.app = make_app(self.console)
@@ -126,10 +131,15 @@ def desk(folder: Path, telephone: QuietTelephone | None = None) -> Iterator[Desk
     gate = Gate(store, Argon2Passwords(memory_kib=8, passes=1), clock)
     phone = telephone or QuietTelephone()
     board = board_of(settings, tickets, clock)
+    office = EmbeddedBackOffice(settings.var / "backoffice.db", clock)
+    office.seed()
+    words = SqlTranscriptStore(tickets.database, tickets.key, settings.recordings)
+    callbacks = CallbackDesk(tickets, store, clock, JournalPaths(settings.var / "journal"), office, words, longest_watch=0.1)
     try:
-        console = Console(gate, phone, board, 10086, b"s" * 32, PHONE_KEY, ("desk.example",))
-        yield Desk(console, store, gate, clock, phone, tickets, settings)
+        console = Console(gate, phone, board, callbacks, 10086, b"s" * 32, PHONE_KEY, ("desk.example",))
+        yield Desk(console, store, gate, clock, phone, tickets, settings, words)
     finally:
+        office.close()
         tickets.close()
 
 

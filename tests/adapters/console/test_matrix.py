@@ -50,6 +50,20 @@ WHO_GETS_IN = {
     ("POST", "/people/{name}/password"): {ADMIN},
     ("POST", "/people/{name}/closed"): {ADMIN},
     ("WS", "/phone/sip"): {PHONE} | STAFF,
+    ("GET", "/desk"): {AGENT, SUPERVISOR},
+    ("GET", "/desk/live"): {AGENT, SUPERVISOR},
+    ("POST", "/desk/next"): {AGENT, SUPERVISOR},
+    ("GET", "/tickets/{reference}"): {AGENT, SUPERVISOR},
+    ("GET", "/tickets/{reference}/calls/{session}"): {AGENT, SUPERVISOR},
+    ("GET", "/tickets/{reference}/account"): {AGENT, SUPERVISOR},
+    ("GET", "/tickets/{reference}/messages/{number}/audio"): {AGENT, SUPERVISOR},
+    ("POST", "/tickets/{reference}/claim"): {AGENT, SUPERVISOR},
+    ("POST", "/tickets/{reference}/hold"): {AGENT, SUPERVISOR},
+    ("POST", "/tickets/{reference}/release"): {AGENT, SUPERVISOR},
+    ("POST", "/tickets/{reference}/hand-over"): {AGENT, SUPERVISOR},
+    ("POST", "/tickets/{reference}/call"): {AGENT, SUPERVISOR},
+    ("POST", "/tickets/{reference}/settle"): {AGENT, SUPERVISOR},
+    ("POST", "/tickets/{reference}/close"): {AGENT, SUPERVISOR},
 }
 EXAMPLES = {
     "{name}": "console.css",
@@ -57,6 +71,7 @@ EXAMPLES = {
     "{key}": "wrong",
     "{reference}": "123456",
     "{number}": "1",
+    "{session}": "x",
     "{line}": "1008611",
 }
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import pkgutil
 import re
 
 import pytest
 import structlog
 
+from adapters.console import texts
 from adapters.console.pages import HOME, assets
+from adapters.console.shield import PLAYER_STYLE
 from adapters.console.texts import TEXTS
 from ivr.desk.people import Action, Role
 from tests.adapters.console.desk import PHONE_KEY, Desk
@@ -20,7 +24,8 @@ def test_every_answer_has_the_headers_that_keep_a_page_to_itself(there: Desk, pa
     headers = there.browser().client.get(path).headers
 
     assert headers["content-security-policy"] == (
-        "default-src 'self'; connect-src 'self' ws://127.0.0.1:10086; media-src 'self' blob:; base-uri 'none'; form-action 'self'; "
+        f"default-src 'self'; style-src 'self' '{PLAYER_STYLE}'; "
+        "connect-src 'self' ws://127.0.0.1:10086; media-src 'self' blob:; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'; object-src 'none'; report-uri /csp-report"
     )
     assert headers["x-content-type-options"] == "nosniff"
@@ -77,7 +82,7 @@ def test_vendored_scripts_are_those_of_the_manifest_each_with_its_licence():
         assert hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest() == entry["sha256"], entry["file"]
         for part in entry["made_of"]:
             assert (folder / f"LICENSE.{part['package']}.txt").exists()
-            assert part["licence"] in ("MIT", "0BSD")
+            assert part["licence"] in ("MIT", "0BSD", "BSD-3-Clause")
 
 
 def test_a_changed_script_has_another_address(there: Desk):
@@ -112,3 +117,9 @@ def _phone_page(there: Desk) -> str:
     browser = there.browser()
     browser.show_phone_key()
     return browser.open("/phone")[1]
+
+
+def test_no_part_takes_the_words_of_another():
+    parts = [importlib.import_module(f"adapters.console.texts.{found.name}") for found in pkgutil.iter_modules(texts.__path__)]
+
+    assert sum(len(part.TEXTS) for part in parts) == len(TEXTS)
