@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -15,6 +16,8 @@ from adapters.console.pages import page
 from adapters.console.ports import Console
 from adapters.console.shield import Shield
 from ivr.errors import StoreFailed
+
+log = structlog.get_logger("console")
 
 PARTS = (
     entrance.router,
@@ -62,6 +65,7 @@ async def _http_trouble(request: Request, error: Exception) -> Response:
 
 
 async def _store_failed(request: Request, error: Exception) -> Response:
+    log.warning("store_failed", reason=str(error))
     return _trouble(request, 503, "store_failed")
 
 

@@ -249,7 +249,7 @@ def test_two_agents_want_the_same_ticket_and_one_calls_back_and_closes_it(pages:
     expect(ann.locator(".number")).to_have_text("13900001008")
     expect(bo.locator(".standing")).to_contain_text("ann", timeout=4000)  # by itself
     bo.evaluate(LATE, pan)  # a claim that was under way when the colleague's arrived
-    expect(bo.locator(".told")).to_contain_text("同事抢先一步")
+    expect(bo.locator(".told[role=status]")).to_contain_text("同事抢先一步")
     expect(bo.locator(".standing")).to_contain_text("ann")
     bo.screenshot(path=tmp_path / "taken.png", full_page=True)
 
@@ -272,7 +272,7 @@ def test_two_agents_want_the_same_ticket_and_one_calls_back_and_closes_it(pages:
     ann.keyboard.press("x")
     ann.keyboard.type("已告知余额，用户满意。")
     ann.click("#close button")
-    expect(ann.locator(".told")).to_contain_text("工单已办结")
+    expect(ann.locator(".told[role=status]")).to_contain_text("工单已办结")
     expect(bo.locator(".standing")).to_contain_text("已经办结")
 
     closed = ticket_of(settings, pan)
@@ -315,7 +315,7 @@ def test_the_list_follows_what_others_do_and_the_keyboard_is_enough(pages: Pages
     ready(ann, f"/tickets/{first}")
 
     ann.keyboard.press("d")
-    expect(ann.locator(".attempt, .told")).to_be_visible()
+    expect(ann.locator(".attempt, .told[role=status]").first).to_be_visible()
     ann.screenshot(path=tmp_path / "calling.png", full_page=True)
     if by_day():
         expect(ann.locator(".attempt")).to_contain_text("请用自己的电话回拨", timeout=60_000)  # no engine runs here to place it
@@ -324,7 +324,7 @@ def test_the_list_follows_what_others_do_and_the_keyboard_is_enough(pages: Pages
     ann.keyboard.type("bo")
     ann.keyboard.press("Tab")
     ann.keyboard.press("Enter")
-    expect(ann.locator(".told")).to_contain_text("工单已转交同事")
+    expect(ann.locator(".told[role=status]")).to_contain_text("工单已转交同事")
     assert ticket_of(settings, first).assignee == "bo"
 
 
