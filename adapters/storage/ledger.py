@@ -52,10 +52,11 @@ def _line(row: Row[Any], at: dt.datetime) -> StatementLine:
 
 
 def _missing(connection: Connection, promised: Mapping[str, str]) -> tuple[str, ...]:
-    """The calls with a promise that have no message in here."""
+    """The calls with a promise that have neither a message in here nor a caller who is to be called back."""
     sessions = sorted(promised)
     found: set[str] = set()
     for first in range(0, len(sessions), SOME):
         some = t.message.c.session.in_(sessions[first : first + SOME])
         found.update(connection.scalars(select(t.message.c.session).where(some, t.message.c.state == "captured")))
+        found.update(connection.scalars(select(t.unanswered.c.session).where(t.unanswered.c.session.in_(sessions[first : first + SOME]))))
     return tuple(promised[session] for session in sessions if session not in found)

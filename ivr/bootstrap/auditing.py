@@ -32,7 +32,8 @@ async def audit_all(settings: Settings, store: SqlTicketStore, spool: FileSpool,
 def promised_calls(settings: Settings, since: dt.datetime, until: dt.datetime) -> Mapping[str, str]:
     """The calls in which a call back was promised, and what to call them if they are missing."""
     told = promises(settings.var / "journal", since, until)
-    waiting = {intent.session for intent in FileSpool(settings.spool).intents()}
+    spool = FileSpool(settings.spool)
+    waiting = {intent.session for intent in spool.intents()} | {call.session for call in spool.noted_calls()}
     return {
         session: f"call {session[:8]} of {at.astimezone(LINE_ZONE):%Y-%m-%d %H:%M}"
         + (", which waits on disk" if session in waiting else "")

@@ -15,12 +15,12 @@ from ivr.calls.sealing import Sealing
 from ivr.calls.texts import TextService, is_mobile
 from ivr.calls.unanswered import UnansweredCalls
 from ivr.core.commands import Command, Lookup, SendText, TakeMessage, Transfer
-from ivr.core.events import CallerHungUp, CallStarted, CommandFailed, Event, LookupAnswered, TextQueued, TransferEnded
+from ivr.core.events import BUSY, CALLBACK, CallerHungUp, CallStarted, CommandFailed, Event, LookupAnswered, TextQueued, TransferEnded
 from ivr.core.flow import Flow
 from ivr.core.interpreter import Step, advance
 from ivr.core.notes import LanguageChosen, MannerChosen
 from ivr.core.state import CallState, Disposition
-from ivr.errors import BackOfficeFailed, OutboxFailed
+from ivr.errors import BackOfficeFailed, OutboxFailed, SpoolFailed
 from ivr.speech.written import written
 
 
@@ -78,6 +78,7 @@ class _Call:
         self._sealing = sealing
         self._wish: UnansweredKind | None = None  # for a person, and nobody was there
         self._noted: UnansweredCall | None = None
+        self._promised = False  # to call back, which the caller has been told
 
     def begin(self, language: str) -> None:
         """Note the call as one that failed, until it is known to have ended otherwise."""
@@ -93,7 +94,10 @@ class _Call:
         """A caller who wanted a person and had none, or whom nothing served for failures, and who left no message, is called back."""
         if self._noted is not None and self._services.unanswered is not None:
             kind = self._wish or (UnansweredKind.FAILED if state.failures and not (state.served or state.transferred) else None)
-            await self._services.unanswered.over(self._noted, None if state.references else kind)
+            if self._promised:
+                await self._services.unanswered.over(replace(self._noted, topic=CALLBACK, language=state.language), UnansweredKind.BUSY)
+            else:
+                await self._services.unanswered.over(self._noted, None if state.references else kind)
 
     def break_off(self) -> None:
         """The call ended against the flow's will."""
@@ -134,22 +138,36 @@ class _Call:
             case SendText():
                 return await self._send_text(command, state)
             case Transfer():
-                return await self._transfer(command)
+                return await self._transfer(command, state)
             case _:
                 return await self._channel.perform(command)
 
-    async def _transfer(self, command: Transfer) -> Event:
-        event = await self._channel.perform(command)
+    async def _transfer(self, command: Transfer, state: CallState) -> Event:
+        event: Event = await self._channel.perform(command)
         match event:
             case TransferEnded(answered=True):
                 self._wish = None
+            case TransferEnded(reason=reason) if reason == CALLBACK:
+                event = await self._promise_callback(state.language)
             case CallerHungUp():
                 self._wish = UnansweredKind.ABANDONED
-            case TransferEnded():
-                self._wish = UnansweredKind.NO_ANSWER
+            case TransferEnded(reason=reason):
+                self._wish = UnansweredKind.BUSY if reason == BUSY else UnansweredKind.NO_ANSWER
             case _:
                 self._wish = UnansweredKind.FAILED
         return event
+
+    async def _promise_callback(self, language: str) -> TransferEnded:
+        """It is promised when it is safe, to a caller who can be called back; else they are like one whom nobody has answered."""
+        self._wish, promises = UnansweredKind.BUSY, self._services.unanswered
+        if self._noted is not None and promises is not None and self._started.caller_id:
+            try:
+                reference = await promises.promise(replace(self._noted, topic=CALLBACK, language=language))
+            except SpoolFailed:
+                return TransferEnded(self._services.clock(), answered=False)
+            self._promised = True
+            return TransferEnded(self._services.clock(), False, CALLBACK, reference)
+        return TransferEnded(self._services.clock(), answered=False)
 
     async def _look_up(self, command: Lookup) -> Event:
         """The caller waits on the line, with keys still taken, and may hang up meanwhile."""

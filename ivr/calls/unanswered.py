@@ -52,6 +52,27 @@ class UnansweredCalls:
         finally:
             self.broken(call)
 
+    async def promise(self, call: UnansweredCall) -> str | None:
+        """The caller asks to be called back, and is told so after this: it is in the database (its reference) or on the disk (None).
+
+        Raises SpoolFailed when it is in neither, so that nothing may be promised.
+        """
+        wish = replace(call, kind=UnansweredKind.BUSY)
+        await self._written(call)
+        try:
+            await asyncio.to_thread(self._spool.note_call, wish, durable=True)
+        except SpoolFailed:
+            noted = False
+        else:
+            noted = True
+        try:
+            async with asyncio.timeout(self._store_deadline.total_seconds()):
+                return await self._store.record_unanswered(wish, self._clock())
+        except (StoreFailed, TimeoutError) as error:
+            if not noted:
+                raise SpoolFailed(f"a call back is neither on the disk nor in the database: {error}") from None
+            return None
+
     def broken(self, call: UnansweredCall) -> None:
         """It ended as none should: what was noted stands, and the recovery looks when Asterisk has let go of it."""
         self.busy.discard(call.session)

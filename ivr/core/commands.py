@@ -86,10 +86,16 @@ class SendText:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Hand the call to another party, named as in the dialplan's own list. Answer: TransferEnded."""
+    """Hand the call to another party, named as in the dialplan's own list. Answer: TransferEnded.
+
+    With `wait`, the caller stands in the queue of that name, so long at most, while everybody is talking; with `offers_callback`, a key
+    leaves it: whoever presses it is called back.
+    """
 
     destination: str
     ring_time: dt.timedelta
+    wait: dt.timedelta | None = None
+    offers_callback: bool = False
 
 
 @dataclass(frozen=True, slots=True)

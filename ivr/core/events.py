@@ -126,12 +126,22 @@ class TextQueued:
     keys: str = field(default="", repr=False)
 
 
+BUSY, NOBODY, CALLBACK = "busy", "nobody", "callback"
+
+
 @dataclass(frozen=True, slots=True)
 class TransferEnded:
-    """The other party could not be had, or the talk with them is over. `answered` tells which."""
+    """The other party could not be had, or the talk with them is over. `answered` tells which.
+
+    `reason` is why they could not: BUSY (everybody talks, and the queue is full or the wait was too long), NOBODY (no telephone is there),
+    CALLBACK (the caller would rather be called back, which is safe by now: `reference` is the ticket's, or None while the database is
+    away), or "" (it rang, and nobody took it).
+    """
 
     at: dt.datetime
     answered: bool
+    reason: str = ""
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

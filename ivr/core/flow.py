@@ -248,8 +248,19 @@ class Return:
 
 
 @dataclass(frozen=True, slots=True)
+class Queueing:
+    """How callers wait while everybody is talking: so long at most. A key leaves the queue for `callback`, where it is given, with the
+    place kept: `kept` may speak ticket.reference; `saved` is for when there is none yet."""
+
+    wait: dt.timedelta
+    callback: Target | None = None
+    kept: Prompts = ()
+    saved: Prompts = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TransfersCall:
-    """Hands the call to a person. `then` follows a talk that took place, `unanswered` one that did not."""
+    """Hands the call to a person. `then` follows a talk that took place, `unanswered` one that did not, unless `busy` or `nobody` does."""
 
     name: str
     mark: Mark
@@ -258,6 +269,14 @@ class TransfersCall:
     ring_time: dt.timedelta
     then: Target
     unanswered: Target
+    busy: Target | None = None
+    nobody: Target | None = None
+    queueing: Queueing | None = None
+
+    @property
+    def callback(self) -> Target | None:
+        """Where the call goes when the caller would rather be called back."""
+        return self.queueing.callback if self.queueing is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +383,7 @@ def targets(node: Node) -> tuple[Target, ...]:
         case Call():
             found = [node.start, node.then]
         case TransfersCall():
-            found = [node.then, node.unanswered]
+            found = [node.then, node.unanswered, *(one for one in (node.busy, node.nobody, node.callback) if one)]
         case Return() | HangsUp():
             found = []
     return tuple(dict.fromkeys(found))
@@ -373,8 +392,10 @@ def targets(node: Node) -> tuple[Target, ...]:
 def prompts_of(node: Node) -> Prompts:
     """Every prompt a node can play; the words of a text message are not played."""
     match node:
-        case Say() | HangsUp() | TransfersCall():
+        case Say() | HangsUp():
             return node.prompts
+        case TransfersCall():
+            return node.prompts if node.queueing is None else (*node.prompts, *node.queueing.kept, *node.queueing.saved)
         case Menu() | Collect():
             tapered = [prompt for step in (*node.retry.noinput, *node.retry.nomatch) for prompt in step]
             return (*node.prompts, *node.again, *tapered)
@@ -386,6 +407,16 @@ def prompts_of(node: Node) -> Prompts:
         case TakesMessage():
             return (*node.prompts, *node.kept, *node.saved, *node.too_short, *node.not_kept)
         case Branch() | ChecksHours() | Set() | SendsText() | Goto() | Call() | Return():
+            return ()
+
+
+def promises_of(node: Node) -> Prompts:
+    """The prompts with which a node promises a call back: played only when its ticket is safe."""
+    match node:
+        case TakesMessage() | TransfersCall(queueing=Queueing()):
+            promise = node if isinstance(node, TakesMessage) else node.queueing
+            return (*promise.kept, *promise.saved) if promise is not None else ()
+        case _:
             return ()
 
 

@@ -12,6 +12,9 @@ from ivr.core import notes as facts
 from ivr.core.commands import Lookup, Play, Release, SendText, TakeMessage, Transfer
 from ivr.core.evaluation import EvaluationFailed, holds
 from ivr.core.events import (
+    BUSY,
+    CALLBACK,
+    NOBODY,
     CallerHungUp,
     CallStarted,
     CommandFailed,
@@ -39,6 +42,8 @@ from ivr.core.flow import (
     Goto,
     HangsUp,
     LookUp,
+    Prompts,
+    Queueing,
     Return,
     Say,
     SendsText,
@@ -116,9 +121,9 @@ def _happened(turn: Turn, event: Event) -> None:
             node = turn.node
             assert isinstance(node, SendsText)
             turn.go(node.then)
-        case Phase.TRANSFERRING, TransferEnded():
+        case Phase.TRANSFERRING, TransferEnded() if event.reason != CALLBACK or _offers_callback(turn):
             _went_well(turn)
-            _transferred(turn, event.answered)
+            _transferred(turn, event)
         case Phase.RELEASING, Released():
             turn.end()
         case _:
@@ -185,13 +190,7 @@ def _message_ended(turn: Turn, event: MessageKept | MessageNotKept) -> None:
     node = turn.node
     assert isinstance(node, TakesMessage)
     if isinstance(event, MessageKept):
-        turn.note(facts.TicketPromised(node.name, event.reference))
-        turn.set(references=(*turn.state.references, event.reference))
-        if event.reference is None:
-            promise = node.saved
-        else:
-            turn.assign("ticket", {"reference": event.reference})
-            promise = node.kept
+        promise = _promised(turn, event.reference, node)
     else:
         turn.note(facts.StepFailed(node.name, event.reason, node.then))
         promise = node.too_short if event.reason == "too_short" else node.not_kept
@@ -202,11 +201,32 @@ def _message_ended(turn: Turn, event: MessageKept | MessageNotKept) -> None:
         turn.go(node.then)
 
 
-def _transferred(turn: Turn, answered: bool) -> None:
+def _promised(turn: Turn, reference: str | None, node: TakesMessage | Queueing) -> Prompts:
+    """A call back is safe, and may be promised: with these words."""
+    turn.note(facts.TicketPromised(turn.state.node, reference))
+    turn.set(references=(*turn.state.references, reference))
+    if reference is None:
+        return node.saved
+    turn.assign("ticket", {"reference": reference})
+    return node.kept
+
+
+def _offers_callback(turn: Turn) -> bool:
+    node = turn.node
+    return isinstance(node, TransfersCall) and node.callback is not None
+
+
+def _transferred(turn: Turn, event: TransferEnded) -> None:
     node = turn.node
     assert isinstance(node, TransfersCall)
-    turn.set(transferred=turn.state.transferred or answered)
-    turn.go(node.then if answered else node.unanswered)
+    turn.set(transferred=turn.state.transferred or event.answered)
+    if event.answered:
+        turn.go(node.then)
+    elif event.reason == CALLBACK and node.queueing is not None and node.queueing.callback is not None:
+        turn.say(_promised(turn, event.reference, node.queueing))
+        turn.go(node.queueing.callback)
+    else:
+        turn.go({BUSY: node.busy, NOBODY: node.nobody}.get(event.reason) or node.unanswered)
 
 
 # --- entering a node ---
@@ -327,7 +347,8 @@ def _work(turn: Turn) -> None:
         case TakesMessage():
             _take_message(turn, node)
         case TransfersCall():
-            turn.wait(Phase.TRANSFERRING, Transfer(node.destination, node.ring_time))
+            wait = node.queueing.wait if node.queueing is not None else None
+            turn.wait(Phase.TRANSFERRING, Transfer(node.destination, node.ring_time, wait, node.callback is not None))
         case _:
             assert isinstance(node, HangsUp)
             turn.wait(Phase.RELEASING, Release())

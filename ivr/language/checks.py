@@ -16,12 +16,14 @@ from ivr.core.flow import (
     LookUp,
     Node,
     Prompts,
+    Queueing,
     ReadsList,
     Return,
     SendsText,
     Set,
     Slot,
     TakesMessage,
+    TransfersCall,
     prompts_of,
 )
 from ivr.core.marks import Mark
@@ -293,6 +295,10 @@ def _uses(node: Node, around: _Around) -> Iterator[_Use]:
         case TakesMessage():
             yield from _slots(node, (*node.prompts, *node.saved, *node.too_short, *node.not_kept))
             yield from _slots(node, node.kept, also_known="ticket")
+            return
+        case TransfersCall(queueing=Queueing() as queueing):
+            yield from _slots(node, (*node.prompts, *queueing.saved))
+            yield from _slots(node, queueing.kept, also_known="ticket")
             return
         case ReadsList():
             yield _Use(node.items, node.items.mark or node.mark, listed=True)

@@ -477,12 +477,25 @@ leave:
     ),
     Form(
         "transfer",
-        "The caller is connected to a person; when that person hangs up first, the call goes on at `then`.",
+        "The caller is connected to a person; when that person hangs up first, the call goes on at `then`. With `wait`, callers stand in a "
+        "queue while everybody is talking, are told their place in it, and, with `callback`, may press 1 to be called back instead.",
         (
             Key("transfer", Takes.NAME, "An extension of the dialplan's `transfer` context.", "agents", required=True),
             Key("announce", Takes.PROMPTS, "What is heard before it rings.", "connecting"),
             Key("ring_time", Takes.DURATION, "How long it rings.", "20s", default="25s"),
-            Key("unanswered", Takes.NODE, "Where the call goes when nobody answers, or nobody is there.", "leave", required=True),
+            Key("wait", Takes.DURATION, "The longest time in the queue. Without it, nobody waits for somebody who is talking.", "5min"),
+            Key("callback", Takes.NODE, "Where the call goes when the caller presses 1 in the queue. Needs `wait`.", "goodbye"),
+            Key("kept", Takes.PROMPTS, "Heard when that is safe; may say `ticket.reference`. Needed with `callback`.", "promised"),
+            Key("saved", Takes.PROMPTS, "Heard when it is safe but has no number yet. Needed with `callback`.", "promised_soon"),
+            Key(
+                "busy",
+                Takes.NODE,
+                "Where the call goes when the wait was too long or the queue is full, or, without `wait`, when everybody is talking; to "
+                "`unanswered` unless given.",
+                "leave",
+            ),
+            Key("nobody", Takes.NODE, "Where the call goes when no telephone is there to ring; to `unanswered` unless given.", "leave"),
+            Key("unanswered", Takes.NODE, "Where the call goes when it rings and nobody answers.", "leave", required=True),
             Key("then", Takes.NODE, "Where the call goes after the talk.", "goodbye", required=True),
         ),
         """\
@@ -490,6 +503,10 @@ person:
   transfer: agents
   announce: connecting
   ring_time: 20s
+  wait: 5min
+  callback: bye
+  kept: "工单号{{ ticket.reference | digits }}，我们给您回电。"
+  saved: 我们给您回电。
   unanswered: busy
   then: bye
 busy: {say: all_busy, then: bye}

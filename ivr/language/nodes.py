@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import re
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from ivr.core.flow import (
     Menu,
     Node,
     PageKeys,
+    Queueing,
     ReadsList,
     Retry,
     Return,
@@ -365,11 +367,27 @@ def _transfer(reader: Reader, scope: Scope) -> Node | None:
     destination = reader.name("transfer")
     prompts = scope.prompts(reader, "announce")
     ring_time = reader.duration("ring_time")
+    queueing = _queueing(reader, scope)
+    busy, nobody = scope.target(reader, "busy"), scope.target(reader, "nobody")
     unanswered = scope.target(reader, "unanswered")
     then = scope.target(reader, "then")
     if destination is None or unanswered is None or then is None:
         return None
-    return TransfersCall(scope.name, reader.mark, prompts, destination, ring_time, then, unanswered)
+    return TransfersCall(scope.name, reader.mark, prompts, destination, ring_time, then, unanswered, busy, nobody, queueing)
+
+
+def _queueing(reader: Reader, scope: Scope) -> Queueing | None:
+    offered = reader.has("callback")
+    if offered and not reader.has("wait"):
+        sentence = f"{reader.what} has 'callback' but no 'wait': who does not wait presses no key"
+        scope.problem(reader.key_mark("callback"), "missing-key", sentence)
+    wait = reader.duration("wait", dt.timedelta(hours=1))
+    callback = scope.target(reader, "callback")
+    kept, saved = scope.prompts(reader, "kept", required=offered), scope.prompts(reader, "saved", required=offered)
+    for key in ("kept", "saved"):
+        if reader.has(key) and not offered:
+            scope.problem(reader.key_mark(key), "missing-key", f"{reader.what} has '{key}' but no 'callback'")
+    return Queueing(wait, callback, kept, saved) if reader.has("wait") else None
 
 
 def _hangup(reader: Reader, scope: Scope) -> Node | None:

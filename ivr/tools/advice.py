@@ -66,7 +66,7 @@ def untaken(flow: Flow, edge: Edge) -> str:
             limits = {"duration": "lasted longer than the line allows", "tries": "failed more often than the line allows"}
             return f"no call {limits.get(edge.label, 'came while the line was crowded')} (limits)"
         case Kind.TRANSFER:
-            return f"nobody {'talked to a person' if edge.label == THEN else 'remained unanswered'} at '{edge.node}'"
+            return f"nobody {_TRANSFERRED[edge.label]} at '{edge.node}'"
         case Kind.RETURN:
             return f"nobody came back from the sub-flow called at '{edge.node}'"
         case Kind.FAILURE:
@@ -75,6 +75,15 @@ def untaken(flow: Flow, edge: Edge) -> str:
             return f"nobody hung up at a {edge.label}"
         case Kind.THEN:
             return f"nobody went on from '{edge.node}'"
+
+
+_TRANSFERRED = {
+    THEN: "talked to a person",
+    "unanswered": "remained unanswered",
+    "callback": "asked to be called back",
+    "busy": "found everybody talking",
+    "nobody": "found nobody there",
+}
 
 
 def way_to(flow: Flow, edge: Edge, into: Mapping[Target, Edge]) -> str:

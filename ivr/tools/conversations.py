@@ -25,6 +25,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ivr.core.events import BUSY, CALLBACK, NOBODY, TransferEnded
 from ivr.core.flow import Mark
 from ivr.core.state import Disposition
 from ivr.core.values import LookupSignature, Value
@@ -49,10 +50,29 @@ WORDS = (
     "message_fails",
     "answered",
     "unanswered",
+    "busy",
+    "nobody",
+    "callback",
+    "callback_saved",
     "sms_fails",
     "line_fails",
     "line_ends",
 )
+
+TRANSFERS: Mapping[str, tuple[bool, str, bool]] = {  # how a transfer ends: whether somebody answered, why not, whether there is a number
+    "answered": (True, "", False),
+    "unanswered": (False, "", False),
+    "busy": (False, BUSY, False),
+    "nobody": (False, NOBODY, False),
+    "callback": (False, CALLBACK, True),
+    "callback_saved": (False, CALLBACK, False),
+}
+
+
+def step_for(event: TransferEnded) -> str:
+    """The step that says how a transfer ended."""
+    ended = (event.answered, event.reason if event.reason in (BUSY, NOBODY, CALLBACK) else "", event.reference is not None)
+    return next(word for word, how in TRANSFERS.items() if how == ended)
 
 
 @dataclass(frozen=True, slots=True)

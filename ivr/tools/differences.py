@@ -21,13 +21,17 @@ _WORDS = {
     "kept": "when kept says",
     "saved": "when saved says",
     "comfort": "while waiting says",
+    "wait": "waits in the queue",
+    "callback": "when a call back is asked for goes to",
+    "busy": "when everybody is talking goes to",
+    "nobody": "when nobody is there goes to",
     "too_short": "when too short says",
     "not_kept": "when not kept says",
     "lookup": "look-up",
     "otherwise": "else",
     "then": "goes on to",
 }
-_WHOLE = ("retry", "timing", "keys")  # what is told by its own fields
+_WHOLE = ("retry", "timing", "keys", "queueing")  # what is told by its own fields
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _SELF = ("name", "mark")
 _CONDITION = "when "

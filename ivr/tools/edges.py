@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ivr.core.events import BUSY, CALLBACK, NOBODY, TransferEnded
 from ivr.core.flow import (
     ACTIONS,
     Asks,
@@ -41,6 +42,7 @@ from ivr.tools.opening import moments_of
 KEYS = "1234567890*#"
 ELSE = "else"
 THEN = "then"
+UNANSWERED = "unanswered"
 ON_FAILURE = "on_failure"
 USE_KEYS, DID_YOU_MEAN = "use_keys", "did_you_mean"
 
@@ -134,7 +136,9 @@ def edges_from(flow: Flow, node: Node) -> Iterator[Edge]:
             yield Edge(Kind.THEN, name, THEN, node.then)
         case TransfersCall():
             yield Edge(Kind.TRANSFER, name, THEN, node.then)
-            yield Edge(Kind.TRANSFER, name, "unanswered", node.unanswered)
+            yield Edge(Kind.TRANSFER, name, UNANSWERED, node.unanswered)
+            others = {CALLBACK: node.callback, BUSY: node.busy, NOBODY: node.nobody}
+            yield from (Edge(Kind.TRANSFER, name, reason, target) for reason, target in others.items() if target is not None)
         case Call():
             yield Edge(Kind.THEN, name, "call", node.start)
             if any(isinstance(one, Return) and subflow_of(one.name) == subflow_of(node.start) for one in flow.nodes.values()):
@@ -167,6 +171,14 @@ def _of_the_line(flow: Flow) -> Iterator[Edge]:
             yield Edge(Kind.LIMIT, "", limit, target)
     if waiting:
         yield Edge(Kind.FAILURE, "", ON_FAILURE, flow.on_failure)
+
+
+def ended_as(node: TransfersCall, event: TransferEnded) -> str:
+    """The label of the edge that a call takes after a transfer."""
+    if event.answered:
+        return THEN
+    own = {CALLBACK: node.callback, BUSY: node.busy, NOBODY: node.nobody}.get(event.reason)
+    return event.reason if own is not None else UNANSWERED
 
 
 def limits_of(flow: Flow) -> tuple[tuple[str, bool, Target | None], ...]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ivr.core.events import (
+    CALLBACK,
     CallStarted,
     CommandFailed,
     DigitsEntered,
@@ -43,7 +44,7 @@ def without_good_end(seen: Sequence[Seen]) -> int | None:
 
 def _ends_well(way: Way) -> bool:
     match way.event:
-        case Released() | MessageKept() | TransferEnded(answered=True):
+        case Released() | MessageKept() | TransferEnded(answered=True) | TransferEnded(reason="callback"):
             return True
         case _:
             return False
@@ -55,8 +56,10 @@ def _ends_well(way: Way) -> bool:
 def silent(state: Seen, way: Way) -> bool:
     """Whether something happens although the caller does nothing, while the line works. Look-ups and texts may fail as they like."""
     match way.event:
-        case NothingHeard() | TransferEnded() | Released() | MessageNotKept(hung_up=False):
+        case NothingHeard() | Released() | MessageNotKept(hung_up=False):
             return True
+        case TransferEnded(reason=reason):
+            return reason != CALLBACK
         case PromptPlayed(keys=keys) | LookupAnswered(keys=keys) | TextQueued(keys=keys):
             return not keys
         case CommandFailed(keys=keys):

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from ivr.calls.hearing import interpretation
 from ivr.core.commands import AskDigits, Command, Grammar, Lookup, Play, Release, SendText, TakeMessage, Transfer
 from ivr.core.events import (
+    BUSY,
+    CALLBACK,
+    NOBODY,
     CallerHungUp,
     CallStarted,
     CommandFailed,
@@ -37,7 +40,7 @@ from ivr.language.problems import Problem, did_you_mean
 from ivr.speech import words
 from ivr.speech.written import written
 from ivr.tools.answers import Failure, InTurn
-from ivr.tools.conversations import EXPECTED, Act, Conversation
+from ivr.tools.conversations import EXPECTED, TRANSFERS, Act, Conversation
 from ivr.tools.coverage import Passage
 
 REFERENCE = "481625"
@@ -137,7 +140,7 @@ class _Caller:
         self._milestones: list[str] = []  # of the whole call
         self._tried: dict[str, int] = {}  # how often each look-up has been tried
         self._state = CallState()
-        self._tickets: list[str] = []  # the topics of the messages that were kept
+        self._tickets: list[str] = []  # the topics of the messages that were kept, and of the call backs
         self.transcript: list[Line] = []
         self.passages: list[Passage] = []
 
@@ -284,9 +287,12 @@ class _Caller:
     def _transfer(self, command: Transfer) -> Event:
         """What the conversation does not say is that nobody answers."""
         kind = self._peek()
-        if kind in ("answered", "unanswered", "hang_up", "line_fails"):
+        if kind in ("hang_up", "line_fails") or kind in TRANSFERS:
             self._next()
         self._line(f"transfers to {command.destination}")
+        answered, reason, numbered = TRANSFERS.get(kind, TRANSFERS["unanswered"])
+        if reason == CALLBACK and not command.offers_callback:
+            raise _Differs(self._act_mark, f"no call back is offered {self._place}, so the caller cannot do '{kind}' here")
         match kind:
             case "hang_up":
                 self._do("hangs up")
@@ -294,8 +300,9 @@ class _Caller:
             case "line_fails":
                 return self._fail()
             case _:
-                self._do("talks to a person" if kind == "answered" else "hears that nobody answers")
-                return TransferEnded(self._at, kind == "answered")
+                self._do("talks to a person" if answered else _NOT_TRANSFERRED.get(reason, "hears that nobody answers"))
+                self._tickets += [CALLBACK] if reason == CALLBACK else []
+                return TransferEnded(self._at, answered, reason, REFERENCE if numbered else None)
 
     def _fail(self) -> CommandFailed:
         self._line("fails")
@@ -423,6 +430,13 @@ class _Caller:
         if told.disposition not in (None, disposition):
             sentence = f"the call should end as {told.disposition}, but {self._place} it ended as {disposition}"
             raise _Differs(told.mark_of("disposition"), sentence)
+
+
+_NOT_TRANSFERRED = {
+    BUSY: "hears that everybody is talking",
+    NOBODY: "hears that nobody is there",
+    CALLBACK: "presses 1 to be called back",
+}
 
 
 def _ticket(topic: str) -> str:

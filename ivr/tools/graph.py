@@ -46,7 +46,9 @@ SHAPES: Mapping[type[Node], str] = {
 }  # fmt: skip
 _LABELS = {
     (Kind.LOOKUP, THEN): "found", (Kind.LOOKUP, "not_found"): "not found", (Kind.LOOKUP, "failed"): "failed",
-    (Kind.TRANSFER, THEN): "answered", (Kind.TRANSFER, "unanswered"): "unanswered", (Kind.THEN, THEN): "", (Kind.THEN, "call"): "enters",
+    (Kind.TRANSFER, THEN): "answered", (Kind.TRANSFER, "unanswered"): "unanswered", (Kind.TRANSFER, "callback"): "asks for a call back",
+    (Kind.TRANSFER, "busy"): "everybody is talking", (Kind.TRANSFER, "nobody"): "nobody is there",
+    (Kind.THEN, THEN): "", (Kind.THEN, "call"): "enters",
     (Kind.RETURN, THEN): "then", (Kind.TEXT, THEN): "",
 }  # fmt: skip
 

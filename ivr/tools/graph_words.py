@@ -39,7 +39,7 @@ def first_words(flow: Flow, node: Node) -> str:
         case Say() | Menu() | Collect() | HangsUp() | TakesMessage():
             return _spoken(flow, node.prompts)
         case TransfersCall():
-            return f"{node.destination}, {_seconds(node.ring_time)}"
+            return f"{node.destination}, {_seconds(node.ring_time if node.queueing is None else node.queueing.wait)}"
         case LookUp():
             return f"{node.lookup}({', '.join(expression.text for expression in node.arguments.values())})"
         case Set():

@@ -12,6 +12,9 @@ from itertools import count
 from ivr.core import listening
 from ivr.core.commands import AskDigits, Command, Lookup, Play, Release, SendText, TakeMessage, Transfer
 from ivr.core.events import (
+    BUSY,
+    CALLBACK,
+    NOBODY,
     CallerHungUp,
     CallStarted,
     CommandFailed,
@@ -29,7 +32,7 @@ from ivr.core.events import (
     TextQueued,
     TransferEnded,
 )
-from ivr.core.flow import BACK, Asks, Collect, Menu, ReadsList, keys_at
+from ivr.core.flow import BACK, Asks, Collect, Menu, ReadsList, TransfersCall, keys_at
 from ivr.core.state import CallState, Phase
 from ivr.tools.abstraction import Abstraction
 from ivr.tools.moments import WHENEVER
@@ -87,6 +90,13 @@ class Happening:
             case Transfer():
                 yield TransferEnded(WHENEVER, answered=False), 1
                 yield TransferEnded(WHENEVER, answered=True), 1
+                node = self._flow.nodes[state.node]
+                assert isinstance(node, TransfersCall)
+                others = ((BUSY, node.busy), (NOBODY, node.nobody))
+                yield from ((TransferEnded(WHENEVER, False, reason), 1) for reason, target in others if target is not None)
+                if command.offers_callback:
+                    yield TransferEnded(WHENEVER, False, CALLBACK, REFERENCE), 1
+                    yield TransferEnded(WHENEVER, False, CALLBACK, None), RARE
                 yield CallerHungUp(WHENEVER), 1
                 yield CommandFailed(WHENEVER, "transfer"), RARE
             case Release():

@@ -29,14 +29,14 @@ from ivr.core.events import (
     TextQueued,
     TransferEnded,
 )
-from ivr.core.flow import Flow, Mark, ReadsList, TakesMessage
+from ivr.core.flow import Flow, Mark, ReadsList, promises_of
 from ivr.core.interpreter import Step
 from ivr.core.notes import NodeEntered
 from ivr.core.state import CallState, Phase
 from ivr.core.values import Kind, ListOf, Record, Scalar, Text, Type, Value
 from ivr.tools.abstraction import TRIES, Abstraction
 from ivr.tools.answers import SOME_DAY, duration_in_words, volume_in_words
-from ivr.tools.conversations import NOON
+from ivr.tools.conversations import NOON, step_for
 from ivr.tools.endings import silent
 from ivr.tools.exploring import Advance, Decided, Finding, Happened, Search, Watch
 from ivr.tools.liveness import FREE
@@ -223,7 +223,7 @@ class Refuter:
         step = happened[-1].step
         said = {part.text for part in (*step.state.pending, *_parts(step.command)) if isinstance(part, Text)}
         for node in self._flow.nodes.values():
-            for prompt in (*node.saved, *node.kept) if isinstance(node, TakesMessage) else ():
+            for prompt in promises_of(node):
                 for piece in prompt.pieces.get(step.state.language, ()):
                     if isinstance(piece, Text) and piece.text in said:
                         return [f"not_hears: {_quoted(piece.text)}"]
@@ -266,8 +266,8 @@ class Refuter:
                 told.untold.append("the caller hangs up without a word")
             case MessageNotKept(reason=reason):
                 told.steps.append("leave_nothing" if reason == "too_short" else "message_fails")
-            case TransferEnded(answered=answered):
-                told.steps.append("answered" if answered else "unanswered")
+            case TransferEnded():
+                told.steps.append(step_for(event))
             case Released() | PromptPlayed() | TextQueued() | _:
                 pass
         if isinstance(event, PromptPlayed | LookupAnswered | TextQueued | CommandFailed) and event.keys:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from ivr.core.commands import AskDigits, Command, Lookup, Play, SendText, TakeMessage, Transfer
 from ivr.core.events import (
+    CALLBACK,
     CallerHungUp,
     CallStarted,
     CommandFailed,
@@ -29,7 +30,7 @@ from ivr.core.flow import Flow, LookUp
 from ivr.core.notes import MilestoneReached, NodeEntered
 from ivr.core.values import ListOf, LookupSignature, Record, Scalar, Type, Value
 from ivr.tools.answers import duration_in_words
-from ivr.tools.conversations import Conversation, read_script
+from ivr.tools.conversations import Conversation, read_script, step_for
 from ivr.tools.coverage import Passage
 from ivr.tools.flowtest import Outcome, run, transcript_of
 from ivr.tools.replay import PastCall, replay
@@ -141,8 +142,8 @@ class _Teller:
                 return self._cut("the caller hung up without a message")
             case MessageNotKept(reason=reason), _:
                 return self._act("leave_nothing" if reason == "too_short" else "message_fails")
-            case TransferEnded(answered=answered), _:
-                return self._act("answered" if answered else "unanswered")
+            case TransferEnded(), _:
+                return self._act(step_for(event))
             case _:
                 pass
         return True
@@ -292,7 +293,7 @@ def _outcomes(passages: Sequence[Passage]) -> Iterator[str]:
     """How the call ended, as keys of a conversation."""
     commands = (passage.step.command for passage in passages)
     answered = zip(commands, (passage.event for passage in passages[1:]), strict=False)
-    topics = [command.topic for command, event in answered if isinstance(command, TakeMessage) and isinstance(event, MessageKept)]
+    topics = [topic for command, event in answered if (topic := _promised(command, event))]
     yield f"ticket: {topics[0] if topics else 'none'}"
     last = passages[-1].step.state
     yield f"disposition: {last.disposition.value}"
@@ -301,6 +302,17 @@ def _outcomes(passages: Sequence[Passage]) -> Iterator[str]:
         yield f"milestones: [{', '.join(milestones)}]"
     if last.outcome:
         yield f"outcome: {last.outcome}"
+
+
+def _promised(command: Command | None, event: Event) -> str | None:
+    """What a call back is about, if this event is one that was promised."""
+    match command, event:
+        case TakeMessage(topic=topic), MessageKept():
+            return topic
+        case Transfer(), TransferEnded(reason="callback"):
+            return CALLBACK
+        case _:
+            return None
 
 
 def _noticed(held: Outcome) -> Mapping[int, list[str]]:

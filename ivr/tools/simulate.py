@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ivr.core import notes as facts
 from ivr.core.commands import AskDigits, Command, Grammar, Lookup, Play, Release, SendText, TakeMessage, Transfer
 from ivr.core.events import (
+    CALLBACK,
     CallerHungUp,
     CallStarted,
     CommandFailed,
@@ -52,13 +53,15 @@ _TYPED = {
     "keys": _ALWAYS,
     "speech": ("say balance", "unclearly balance", "deaf", *_ALWAYS),
     "message": ("leave", "short", "full", *_ALWAYS),
-    "transfer": ("yes", "no", *_ALWAYS),
+    "transfer": ("yes", "no", "busy", "nobody", *_ALWAYS),
+    "queue": ("yes", "no", "busy", "nobody", "1", *_ALWAYS),
 }
 _FOR_KEYS = ("keys", "speech")
 _ELSEWHERE = {
     "say": "the line does not listen here", "unclearly": "the line does not listen here", "deaf": "the line does not listen here",
     "leave": "there is no message to leave here", "short": "there is no message to leave here", "full": "there is no message to leave here",
     "yes": "nobody is being called here who could answer", "no": "nobody is being called here who could answer",
+    "busy": "nobody is being called here who could answer", "nobody": "nobody is being called here who could answer",
     "later": "say how much: later 10min", "what": "say what is to happen: what account failed",
 }  # fmt: skip
 HELP = {
@@ -67,7 +70,9 @@ HELP = {
     "speech": "keys (12#), say WORDS, unclearly WORDS, deaf (nobody can listen), Enter for silence, hang, back (one step), later 10min, "
     "what LOOK-UP failed|deadline|not_found|{field: value}|as_usual, what sms failed, quit, ?",
     "message": "leave, short (say nothing), hang (keeps the message), full (no room on the disk), back, quit, ?",
-    "transfer": "yes (somebody answers), no, hang, back, quit, ?",
+    "transfer": "yes (somebody answers), no, busy (everybody is talking), nobody (no telephone is there), hang, back, quit, ?",
+    "queue": "yes (somebody answers), no, busy (the wait was too long), nobody (no telephone is there), 1 (asks to be called back), hang, "
+    "back, quit, ?",
 }
 
 
@@ -221,6 +226,10 @@ class TryOut:
                 return MessageNotKept(at, "too_short" if typed == "short" else "disk_full")
             case Transfer(), "yes" | "no":
                 return TransferEnded(at, answered=typed == "yes")
+            case Transfer(), "busy" | "nobody":
+                return TransferEnded(at, False, typed)
+            case Transfer(offers_callback=True), "1":
+                return TransferEnded(at, False, CALLBACK, REFERENCE)
             case _:
                 return None
 
@@ -310,7 +319,9 @@ class _Said:
 def _wants(command: Command) -> str:
     if isinstance(command, AskDigits) and command.grammar is not None:
         return "speech"
-    return {TakeMessage: "message", Transfer: "transfer"}.get(type(command), "keys")
+    if isinstance(command, Transfer):
+        return "queue" if command.offers_callback else "transfer"
+    return "message" if isinstance(command, TakeMessage) else "keys"
 
 
 def _refused(command: Command, typed: str) -> str:

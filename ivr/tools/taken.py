@@ -36,11 +36,12 @@ from ivr.core.flow import (
     Set,
     TakesMessage,
     Target,
+    TransfersCall,
     phrases_at,
 )
 from ivr.core.interpreter import Step
 from ivr.core.state import CallState, Phase
-from ivr.tools.edges import DID_YOU_MEAN, ELSE, ON_FAILURE, THEN, USE_KEYS, Edge, Kind, subflow_of, waits_as
+from ivr.tools.edges import DID_YOU_MEAN, ELSE, ON_FAILURE, THEN, USE_KEYS, Edge, Kind, ended_as, subflow_of, waits_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +155,8 @@ def _by_event(flow: Flow, passage: Passage) -> Iterator[Edge]:
             yield Edge(Kind.MESSAGE, before.node, "kept" if reference else "saved")
         case MessageNotKept(reason=reason):
             yield Edge(Kind.MESSAGE, before.node, "too_short" if reason == "too_short" else "not_kept")
-        case TransferEnded(answered=answered):
-            yield Edge(Kind.TRANSFER, before.node, THEN if answered else "unanswered")
+        case TransferEnded() if isinstance(node, TransfersCall):
+            yield Edge(Kind.TRANSFER, before.node, ended_as(node, event))
         case _:
             pass
 

@@ -27,7 +27,7 @@ from ivr.core.events import (
     TextQueued,
     TransferEnded,
 )
-from ivr.core.flow import Asks, Collect, Flow, HangsUp, LookUp, Node, Prompt, Slot, TakesMessage, prompts_of
+from ivr.core.flow import Asks, Collect, Flow, HangsUp, LookUp, Node, Prompt, Slot, TakesMessage, promises_of, prompts_of
 from ivr.core.interpreter import Step
 from ivr.core.notes import NodeEntered, Note, StepFailed
 from ivr.core.rendering import Parts
@@ -204,8 +204,8 @@ def _said(command: Command | None) -> Parts:
 
 
 def _promises(flow: Flow) -> dict[str, tuple[tuple[str, tuple[Text | Slot, ...]], ...]]:
-    """The prompts that promise something, in each language: those that a message node plays when its ticket is safe."""
-    prompts = [prompt for node in flow.nodes.values() if isinstance(node, TakesMessage) for prompt in (*node.kept, *node.saved)]
+    """The prompts that promise something, in each language: those that a node plays when its ticket is safe."""
+    prompts = [prompt for node in flow.nodes.values() for prompt in promises_of(node)]
     found: dict[str, dict[tuple[str, tuple[Text | Slot, ...]], None]] = {language: {} for language in flow.languages}
     for prompt in prompts:
         for language in flow.languages:

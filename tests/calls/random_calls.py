@@ -14,6 +14,9 @@ from ivr.calls.journal import entry
 from ivr.calls.sealing import Sealing
 from ivr.core.commands import AskDigits, Command, Lookup, Play, SendText, TakeMessage, Transfer
 from ivr.core.events import (
+    BUSY,
+    CALLBACK,
+    NOBODY,
     CallerHungUp,
     CallStarted,
     CommandFailed,
@@ -76,7 +79,16 @@ EVERYTHING = compiled(
   check: {lookup: account, with: {number: pin}, as: checked, not_found: main, failed: main, then: main}
   number: {call: ask, as: asked, then: told}
   told: {say: <<{{ asked.number | digits }}.>>, then: main, outcome: told}
-  person: {transfer: agents, announce: <<Wait.>>, then: bye, unanswered: leave}
+  person:
+    transfer: agents
+    announce: <<Wait.>>
+    wait: 5min
+    callback: bye
+    kept: <<Number {{ ticket.reference | digits }}.>>
+    saved: <<Saved.>>
+    busy: leave
+    then: bye
+    unanswered: leave
   leave:
     message: <<Speak.>>
     topic: t
@@ -180,6 +192,8 @@ def _answer(command: Command, draw: st.DrawFn) -> Event:
             ended = [MessageKept(at, "481625", draw(st.booleans())), MessageKept(at, None), MessageNotKept(at, "too_short", draw(_RARELY))]
             return draw(st.sampled_from(ended))
         case Transfer():
-            return TransferEnded(at, draw(st.booleans()))
+            asked = [TransferEnded(at, False, CALLBACK, reference) for reference in ("481625", None)]
+            ended = [TransferEnded(at, True), *(TransferEnded(at, False, reason) for reason in ("", BUSY, NOBODY))]
+            return draw(st.sampled_from([*ended, *(asked if command.offers_callback else [])]))
         case _:
             return Released(at)

@@ -93,7 +93,10 @@ def test_an_event_is_written_without_what_is_secret(event: Event, asked: Command
                 "backoff": 0.2,
             },
         ),
-        (Transfer("agents", dt.timedelta(seconds=20)), {"type": "Transfer", "destination": "agents", "ring_time": 20.0}),
+        (
+            Transfer("agents", dt.timedelta(seconds=20), dt.timedelta(minutes=5), offers_callback=True),
+            {"type": "Transfer", "destination": "agents", "ring_time": 20.0, "wait": 300.0, "offers_callback": True},
+        ),
     ],
 )
 def test_a_command_is_written_with_its_texts_and_without_its_values(command: Command, written: dict[str, object]):

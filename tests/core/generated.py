@@ -121,7 +121,9 @@ class _Flow:
             case "goto":
                 self._add(name, f"goto: {then}{counted}")
             case "transfer":
-                self._add(name, f"transfer: agents, announce: {words}, then: {then}, unanswered: {self._on(number)}{counted}")
+                queue = f", wait: 5min, callback: {then}, kept: {said('kept')}, saved: {said('saved')}, busy: {self._on(number)}"
+                queue = queue if draw(st.booleans()) else ""
+                self._add(name, f"transfer: agents, announce: {words}, then: {then}, unanswered: {self._on(number)}{queue}{counted}")
             case _:
                 called = draw(st.sampled_from(self._calls))
                 given = draw(st.integers(0, 5))

@@ -127,5 +127,8 @@ class Phone:
     def talked(self, *, answered: bool) -> Phone:
         return self.happens(TransferEnded(NOON, answered))
 
+    def is_not_put_through(self, reason: str, reference: str | None = None) -> Phone:
+        return self.happens(TransferEnded(NOON, False, reason, reference))
+
     def is_released(self) -> Phone:
         return self.happens(Released(NOON))

@@ -17,6 +17,9 @@ from adapters.backoffice.signatures import SIGNATURES
 from ivr.core.commands import AskDigits, Lookup, Play, SendText, TakeMessage, Transfer
 from ivr.core.evaluation import EvaluationFailed, evaluate
 from ivr.core.events import (
+    BUSY,
+    CALLBACK,
+    NOBODY,
     CallerHungUp,
     CallStarted,
     CommandFailed,
@@ -141,7 +144,16 @@ SECRETIVE = compiled(
   check2: {lookup: account, with: {number: pin}, not_found: bye, failed: main, then: main}
   main: {menu: <<Main.>>, choices: {1: inner, 2: leave, "3": hello, 44: person}, nomatch: <<What?>>, exhausted: bye}
   inner: {call: sub, then: main}
-  person: {transfer: agents, announce: <<Wait.>>, then: bye, unanswered: leave}
+  person:
+    transfer: agents
+    announce: <<Wait.>>
+    wait: 5min
+    callback: main
+    kept: <<Number {{ ticket.reference | digits }}.>>
+    saved: <<Saved.>>
+    busy: leave
+    then: bye
+    unanswered: leave
   leave:
     message: <<Speak.>>
     topic: t
@@ -191,7 +203,7 @@ def spoken(command: AskDigits, draw: st.DrawFn) -> tuple[Event, ...]:
     if grammar is None:
         return ()
     texts = [*grammar.phrases, *("5" * length for length in range(1, grammar.digits + 1))]
-    heard = st.builds(Hypothesis, st.sampled_from(texts), st.floats(0, 1))
+    heard = st.builds(Hypothesis, st.sampled_from(texts), st.integers(0, 100).map(lambda share: share / 100))
     said = SpeechHeard(NOON, tuple(draw(st.lists(heard, max_size=3))))
     return said, said, said, SpeechUnavailable(NOON, "full", draw(KEYS))
 
@@ -220,7 +232,9 @@ def _fitting(step: Step, draw: st.DrawFn) -> Event:
         case SendText():
             return draw(st.sampled_from([TextQueued(NOON, "12"), CommandFailed(NOON, "outbox")]))
         case Transfer():
-            return TransferEnded(NOON, draw(st.booleans()))
+            ended = [TransferEnded(NOON, True), *(TransferEnded(NOON, False, reason) for reason in ("", BUSY, NOBODY))]
+            asked = [TransferEnded(NOON, False, CALLBACK, reference) for reference in ("481625", None)]
+            return draw(st.sampled_from([*ended, *(asked if step.command.offers_callback else [])]))
         case _:
             return Released(NOON)
 
@@ -232,14 +246,21 @@ ANY_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(
         SpeechHeard,
         st.just(NOON),
-        st.lists(st.builds(Hypothesis, st.sampled_from(["apple", "again", "yes", "no", "1234"]), st.floats(0, 1)), max_size=3).map(tuple),
+        st.lists(
+            st.builds(
+                Hypothesis, st.sampled_from(["apple", "again", "yes", "no", "1234"]), st.integers(0, 100).map(lambda share: share / 100)
+            ),
+            max_size=3,
+        ).map(tuple),
     ),
     st.builds(SpeechUnavailable, st.just(NOON), st.just("full"), KEYS),
     st.builds(LookupAnswered, st.just(NOON), st.one_of(st.none(), *ANSWERS.values()), KEYS),
     st.builds(CommandFailed, st.just(NOON), st.just("audio"), KEYS),
     st.builds(MessageKept, st.just(NOON), st.sampled_from(["481625", None]), st.booleans()),
     st.builds(MessageNotKept, st.just(NOON), st.just("storage"), st.booleans()),
-    st.builds(TransferEnded, st.just(NOON), st.booleans()),
+    st.builds(
+        TransferEnded, st.just(NOON), st.booleans(), st.sampled_from(["", BUSY, NOBODY, CALLBACK]), st.sampled_from([None, "481625"])
+    ),
     st.builds(TextQueued, st.just(NOON), KEYS),
     st.sampled_from([CallerHungUp(NOON), Released(NOON), CallStarted(NOON, "again", CALLER, "1")]),
 )

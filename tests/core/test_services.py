@@ -9,6 +9,7 @@ import pytest
 
 from ivr.core.commands import Lookup, Release, TakeMessage, Transfer
 from ivr.core.evaluation import EvaluationFailed
+from ivr.core.events import BUSY, CALLBACK, NOBODY
 from ivr.core.expressions import parse
 from ivr.core.flow import Flow, HangsUp, Prompt, Say, Slot, prompts_of, targets
 from ivr.core.marks import Mark
@@ -16,6 +17,7 @@ from ivr.core.notes import ConditionHeld, NodeEntered, StepFailed, TicketPromise
 from ivr.core.rendering import render
 from ivr.core.state import CallState, Disposition, Phase
 from ivr.core.values import Kind, SpokenValue, Text
+from ivr.errors import UnexpectedEvent
 from tests.core.phone import NOON, Phone, compiled, said
 
 FLOW = compiled(
@@ -272,6 +274,64 @@ def test_a_transfer_that_is_answered_ends_well(served: Phone):
 def test_a_transfer_that_nobody_answers_offers_a_message(served: Phone):
     assert served.presses("2").listens().talked(answered=False).hears == "All busy. Speak after the tone."
     assert served.state.disposition is Disposition.SELF_SERVED
+
+
+QUEUE = compiled(
+    """
+  hello: {menu: <<Main.>>, choices: {1: person, 2: other}, exhausted: bye}
+  person:
+    transfer: agents
+    wait: 5min
+    callback: hello
+    kept: <<Your place is kept, number {{ ticket.reference | digits }}.>>
+    saved: <<Your place is kept.>>
+    busy: full
+    nobody: closed
+    unanswered: leave
+    then: bye
+  other: {transfer: agents, unanswered: leave, then: bye}
+  full: {hangup: <<Full.>>}
+  closed: {hangup: <<Closed.>>}
+  leave: {hangup: <<Nobody answers.>>}
+""",
+    "start: hello",
+)
+
+
+def test_a_caller_may_wait_in_a_queue():
+    phone = Phone(QUEUE).presses("1")
+
+    assert phone.command == Transfer("agents", dt.timedelta(seconds=25), dt.timedelta(minutes=5), offers_callback=True)
+    assert phone.talked(answered=True).hears == "Goodbye."
+
+
+@pytest.mark.parametrize(("reason", "hears"), [(BUSY, "Full."), (NOBODY, "Closed."), ("", "Nobody answers.")])
+def test_why_nobody_could_be_had_decides_where_the_call_goes(reason: str, hears: str):
+    assert Phone(QUEUE).presses("1").is_not_put_through(reason).hears == hears
+
+
+@pytest.mark.parametrize("reason", [BUSY, NOBODY])
+def test_where_a_flow_does_not_ask_why_nobody_answers(reason: str):
+    assert Phone(QUEUE).presses("2").is_not_put_through(reason).hears == "Nobody answers."
+
+
+@pytest.mark.parametrize(
+    ("reference", "hears"), [("48", "Your place is kept, number <digits 48> . Main."), (None, "Your place is kept. Main.")]
+)
+def test_a_caller_who_asks_to_be_called_back_hears_the_promise_once_it_is_safe(reference: str | None, hears: str):
+    phone = Phone(QUEUE).presses("1").is_not_put_through(CALLBACK, reference)
+
+    assert phone.hears == hears
+    assert phone.state.references == (reference,)
+    assert phone.state.disposition is Disposition.TICKET_OPENED
+    assert TicketPromised("person", reference) in phone.step.notes
+
+
+def test_a_call_back_that_was_not_offered_cannot_have_been_asked_for():
+    phone = Phone(QUEUE).presses("2")
+
+    with pytest.raises(UnexpectedEvent):
+        phone.is_not_put_through(CALLBACK, "48")
 
 
 # --- hang-ups ---

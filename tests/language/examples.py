@@ -23,7 +23,7 @@ CONVERSATIONS = {
     "branch": "[not_hears: 您已欠费, hears: 您的账户余额是]",
     "set": "[hears: 第一次, hears: 再见]",
     "message": "[hears: 请在提示音后留言, leave_message, hears: 留言已保存, hears: 再见]",
-    "transfer": "[hears: 转接人工服务, unanswered, hears: 再见]",
+    "transfer": "[hears: 转接人工服务, callback, hears: 工单号, hears: 我们给您回电, hears: 再见]",
     "goto": "[hears: 再见]",
     "call": "[hears: 您的号码是, hears: 再见]",
     "return": "[hears: 再见]",

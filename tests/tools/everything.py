@@ -67,7 +67,17 @@ nodes:
   none: {say: {en-US: There are none.}, then: main}
   sms: {sms: {en-US: "You have {{ bundles.count | number }} bundles."}, to: call.caller_id, failed: sorry, then: texted}
   texted: {say: {en-US: A text message is on its way.}, then: main, milestone: texted, outcome: served}
-  person: {transfer: agents, announce: {en-US: One moment.}, unanswered: take, then: bye}
+  person:
+    transfer: agents
+    announce: {en-US: One moment.}
+    wait: 5min
+    callback: bye
+    kept: {en-US: "Your place is kept. Your number is {{ ticket.reference | digits }}."}
+    saved: {en-US: We will call you back.}
+    busy: take
+    nobody: take
+    unanswered: take
+    then: bye
   take:
     message: {en-US: Please leave a message.}
     topic: callback
