@@ -170,6 +170,7 @@ SECRETIVE = compiled(
 )
 
 KEYS = st.text("0123456789*#", max_size=6)
+SHARE = st.integers(0, 100).map(lambda share: share / 100)  # no row of digits that could be a PIN by chance
 SCALARS: dict[Kind, st.SearchStrategy[Value]] = {
     Kind.TEXT: st.sampled_from(["", "zh-CN", "en-US", "fr"]),
     Kind.DIGITS: st.sampled_from(["", "10086"]),
@@ -203,7 +204,7 @@ def spoken(command: AskDigits, draw: st.DrawFn) -> tuple[Event, ...]:
     if grammar is None:
         return ()
     texts = [*grammar.phrases, *("5" * length for length in range(1, grammar.digits + 1))]
-    heard = st.builds(Hypothesis, st.sampled_from(texts), st.integers(0, 100).map(lambda share: share / 100))
+    heard = st.builds(Hypothesis, st.sampled_from(texts), SHARE)
     said = SpeechHeard(NOON, tuple(draw(st.lists(heard, max_size=3))))
     return said, said, said, SpeechUnavailable(NOON, "full", draw(KEYS))
 
