@@ -53,6 +53,8 @@ class Settings:
     own_numbers: tuple[str, ...] = ()  # under which the line is reached from outside; who is called back sees the first
     calling_hours: tuple[dt.time, dt.time] = (dt.time(8), dt.time(21))  # in Shanghai; nobody is rung up before or after
     keep_days: int = 0  # remove the recordings of answered tickets after so many days; 0: never
+    api_rate: int = 600  # requests a minute that a program may make
+    webhooks_private: bool = False  # webhooks may be of this network, and without https
     database_address: str = field(default="", repr=False)  # of PostgreSQL, password and all; "" for SQLite
 
     @classmethod
@@ -101,6 +103,8 @@ class Settings:
             own_numbers=_numbers("IVR_OWN_NUMBERS", environment.get("IVR_OWN_NUMBERS", "")),
             calling_hours=_hours(environment.get("IVR_CALLING_HOURS", "08:00-21:00")),
             keep_days=number("IVR_KEEP_DAYS", 0),
+            api_rate=max(number("IVR_API_RATE", 600), 1),
+            webhooks_private=number("IVR_WEBHOOKS_PRIVATE", 0) > 0,
             database_address=environment.get("IVR_DATABASE", ""),
         )
 

@@ -38,6 +38,7 @@ class Rule:
     anyone: bool = False
     form: bool = True  # a request that changes something has the token of our own page
     active: bool = True  # asking shows that a person is there
+    token: bool = False  # for programs, which show a token and no cookie
 
     def lets_in(self, visitor: Visitor) -> bool:
         """Whether it is for this visitor."""
@@ -56,13 +57,22 @@ def only(*roles: Role) -> Rule:
     return Rule(" ".join(sorted(roles)), frozenset(roles))
 
 
-class Denied(Exception):
-    """The visitor may not. `status` is 401 for one who may have to sign in, else 403; `text` says why, in the words of `texts`."""
+def programs(*roles: Role) -> Rule:
+    """A rule for programs whose token is one of these roles. Browsers send no token by themselves, so no form of another site gets in."""
+    return Rule(f"programs: {' '.join(sorted(roles))}", frozenset(roles), form=False, token=True)
 
-    def __init__(self, status: int, text: str) -> None:
+
+class Denied(Exception):
+    """The visitor may not. `status` is 401 for one who may have to sign in, else 403; `text` says why, in the words of `texts`.
+
+    With 429, `seconds` says when to try again.
+    """
+
+    def __init__(self, status: int, text: str, seconds: int = 0) -> None:
         super().__init__(text)
         self.status = status
         self.text = text
+        self.seconds = seconds
 
 
 def allow(rule: Rule) -> Callable[[Endpoint], Endpoint]:
@@ -92,10 +102,13 @@ class GuardedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The endpoint behind its guard."""
-        handle, rule = super().get_route_handler(), self.rule
+        handle, rule = self.behind_the_guard(), self.rule
 
         async def guarded(request: Request) -> Response:
             console: Console = request.app.state.console
+            if rule.token:
+                await _must_have_token(request, rule, console)
+                return await handle(request)
             by_itself = "x-background" in request.headers  # a page that looks again every few seconds: nobody need be there
             visitor = await visitor_of(request, console, active=rule.active and not by_itself)
             request.state.visitor = visitor
@@ -106,6 +119,10 @@ class GuardedRoute(APIRoute):
             return await handle(request)
 
         return guarded
+
+    def behind_the_guard(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What the guard lets a request through to."""
+        return super().get_route_handler()
 
 
 class GuardedSocket(WebSocketRoute):
@@ -147,6 +164,20 @@ def _turned_away(request: Request, rule: Rule, visitor: Visitor) -> Response:
     if visitor.session is None:
         raise Denied(401, "phone_closed" if rule.phone else "not_allowed")
     raise Denied(403, "not_allowed")
+
+
+async def _must_have_token(request: Request, rule: Rule, console: Console) -> None:
+    """Raises Denied unless a program shows a token for it, and does not ask too often."""
+    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+    session = await console.api.tokens.session(shown.strip()) if scheme.lower() == "bearer" else None
+    if session is None:
+        raise Denied(401, "no_token")
+    if seconds := console.api.pace.wait(session.key):
+        raise Denied(429, "too_many", seconds)
+    address = request.client.host if request.client is not None else ""
+    request.state.visitor = visitor = Visitor(session, phone=False, form_token="", address=address)
+    if not rule.lets_in(visitor):
+        raise Denied(403, "not_for_token")
 
 
 async def _must_be_ours(request: Request, visitor: Visitor) -> None:

@@ -6,10 +6,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ivr.desk.answers import AnswerStore
 from ivr.desk.callbacks import CallbackDesk
-from ivr.desk.gate import Gate
+from ivr.desk.elsewhere import Elsewhere
+from ivr.desk.gate import Clock, Gate
 from ivr.desk.lines import Lines
-from ivr.desk.supervising import Supervision
+from ivr.desk.pace import Pace
+from ivr.desk.people import AccountStore
+from ivr.desk.programs import Programs
+from ivr.desk.supervising import Statements, Supervision
+from ivr.desk.tokens import Tokens
+from ivr.desk.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,22 @@ class BoardPages:
 
 
 @dataclass(frozen=True, slots=True)
+class Api:
+    """What the programs' side stands on."""
+
+    tokens: Tokens
+    tickets: Programs
+    elsewhere: Elsewhere
+    webhooks: Webhooks
+    answers: AnswerStore
+    people: AccountStore
+    statements: Statements
+    recordings: Recordings
+    pace: Pace
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
 class Console:
     """Everything that the pages stand on."""
 
@@ -68,4 +91,5 @@ class Console:
     port: int  # cookies are of a machine, not of a port: their names have it in them
     form_secret: bytes = field(repr=False)
     phone_key: str = field(repr=False)  # who shows it may use the telephone without signing in
+    api: Api
     names: tuple[str, ...] = ()  # of this console, beside those of this machine

@@ -24,6 +24,7 @@ from adapters.storage.keeping import Keeping
 from adapters.storage.keys import DataKey, make_data_key, read_data_key
 from adapters.storage.ledger import Ledger
 from adapters.storage.messages import Messages
+from adapters.storage.pages import Pages
 from adapters.storage.rows import Due
 from ivr.calls.capture import Failpoint, no_failpoint
 from ivr.calls.tickets import CALLING_HOURS, LEASE, CallingHours, due_at
@@ -37,7 +38,7 @@ def due_by_the_clock(dialled: str, at: dt.datetime) -> dt.datetime:
     return due_at(at)
 
 
-class SqlTicketStore(Messages, Claims, Attempts, Ledger, Figures, Keeping):
+class SqlTicketStore(Messages, Claims, Attempts, Ledger, Figures, Keeping, Pages):
     """The ports TicketStore and CallbackStore, and the desk's BoardStore and ClosureStore.
 
     `recordings` is the folder that file names in the database refer to.

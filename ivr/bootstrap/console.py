@@ -26,8 +26,10 @@ from adapters.telephony.asterisk_config import secret
 from adapters.telephony.browser_calls import BrowserCalls
 from ivr.bootstrap.board import board_pages
 from ivr.bootstrap.desk_pages import callback_desk
+from ivr.bootstrap.engine import now
 from ivr.bootstrap.logs import configure_logging
 from ivr.bootstrap.people import people
+from ivr.bootstrap.programs import programs_side, sender
 from ivr.bootstrap.stores import open_store
 from ivr.config import Settings
 from ivr.errors import SettingsError
@@ -156,14 +158,16 @@ async def _serve(settings: Settings) -> None:
                 settings.console_port,
                 secret(settings, "console").encode(),
                 secret(settings, "phone")[:20],
+                programs_side(settings, store, accounts, now),
                 (settings.console_host, *settings.console_names),
             )
             settings.console_heartbeat.touch()
-            beating = asyncio.create_task(_beat(settings))
+            beside = [asyncio.create_task(_beat(settings)), asyncio.create_task(sender(settings, store, now).run())]
             try:
                 await _Server(_config(make_app(console))).serve(sockets=[listener])
             finally:
-                beating.cancel()
+                for task in beside:
+                    task.cancel()
 
 
 @contextlib.asynccontextmanager

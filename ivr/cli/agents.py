@@ -315,6 +315,7 @@ _KINDS = {
     "no_answer": "nobody answered  无人接听",
     "busy": "all agents were busy  坐席全忙",
     "failed": "the line broke  系统故障",
+    "promised": "another desk promised a call back  其他渠道承诺回电",
 }
 
 

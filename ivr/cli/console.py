@@ -131,6 +131,115 @@ def users_seat(name: str) -> None:
     click.echo(f"server    {told.server}\nuser      {told.user}\npassword  {told.password}")
 
 
+@console.group()
+def tokens() -> None:
+    """What programs show instead of signing in (docs/api.md)."""
+
+
+@tokens.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice(["agent", "supervisor", "operator", "admin"]), help="It acts in its own name, program:NAME.")
+@click.option("--for", "person", default="", metavar="PERSON", help="It acts in the name of this person, and may what the person may.")
+def tokens_add(name: str, role: str | None, person: str) -> None:
+    """A new token, NAME; it is told once. Say --role or --for."""
+    from ivr.bootstrap.programs import at_tokens
+    from ivr.desk.people import Role
+
+    as_role = None if role is None else Role(role)
+    secret = at_tokens(read_settings(), lambda made: made.add(name, _actor(), person=person, role=as_role))
+    click.echo(f"{name} shows this token (told this once): {secret}")
+
+
+@tokens.command("list")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def tokens_list(format_: str) -> None:
+    """The tokens there are and were."""
+    from ivr.bootstrap.programs import at_tokens
+
+    kept = at_tokens(read_settings(), lambda made: made.tokens())
+    if format_ == "json":
+        told = [
+            {
+                "name": one.name,
+                "role": one.role,
+                "for": one.person or None,
+                "created_at": one.created_at.isoformat(),
+                "revoked_at": one.revoked_at.isoformat() if one.revoked_at else None,
+            }
+            for one in kept
+        ]
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        return
+    for one in kept:
+        acts = f"for {one.person}" if one.person else str(one.role)
+        click.echo(f"{one.name:<32}  {acts:<16}  {one.created_at.astimezone(LINE_ZONE):%Y-%m-%d}{'  revoked' if one.revoked_at else ''}")
+
+
+@tokens.command("revoke")
+@click.argument("name")
+def tokens_revoke(name: str) -> None:
+    """The token NAME opens nothing any more."""
+    from ivr.bootstrap.programs import at_tokens
+
+    at_tokens(read_settings(), lambda made: made.revoke(name, _actor()))
+    click.echo(f"the token {name} opens nothing any more")
+
+
+@console.group()
+def webhooks() -> None:
+    """Other systems that are told what happens to tickets (docs/api.md)."""
+
+
+@webhooks.command("add")
+@click.argument("address")
+@click.option("--event", "events", multiple=True, help="Which, e.g. ticket.opened; more than once for several.  [default: all]")
+def webhooks_add(address: str, events: tuple[str, ...]) -> None:
+    """Tell ADDRESS what happens from now on. The secret with which it is signed is told once."""
+    from ivr.bootstrap.programs import at_webhooks
+
+    made = at_webhooks(read_settings(), lambda hooks: hooks.add(address, _actor(), events))
+    click.echo(f"webhook {made.id} tells {address}; secret {made.secret} (told this once)")
+
+
+@webhooks.command("list")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def webhooks_list(format_: str) -> None:
+    """Who is told, and how far they have been told."""
+    from ivr.bootstrap.programs import at_webhooks
+
+    kept = at_webhooks(read_settings(), lambda hooks: hooks.webhooks())
+    if format_ == "json":
+        told = [
+            {
+                "id": one.id,
+                "address": one.address,
+                "style": one.style,
+                "events": one.kinds,
+                "waiting": one.waiting,
+                "failing_since": one.failing_since.isoformat() if one.failing_since else None,
+                "disabled_at": one.disabled_at.isoformat() if one.disabled_at else None,
+                "reason": one.reason,
+            }
+            for one in kept
+        ]
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        return
+    for one in kept:
+        state = "disabled" if one.disabled_at else "failing" if one.failing_since else "fine"
+        click.echo(f"{one.id:>4}  {state:<8}  {one.waiting:>6} waiting  {one.address}" + (f"  ({one.reason})" if one.reason else ""))
+
+
+@webhooks.command("remove")
+@click.argument("webhook_id", metavar="ID", type=click.IntRange(1))
+def webhooks_remove(webhook_id: int) -> None:
+    """Tell webhook ID nothing any more, also not what it has not been told yet."""
+    from ivr.bootstrap.programs import at_webhooks
+
+    if not at_webhooks(read_settings(), lambda hooks: hooks.remove(webhook_id, _actor())):
+        fail(f"there is no webhook {webhook_id}")
+    click.echo(f"webhook {webhook_id} is told nothing any more")
+
+
 def _set_closed(name: str, *, closed: bool) -> None:
     from ivr.bootstrap.people import at_gate
 

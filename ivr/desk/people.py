@@ -42,6 +42,10 @@ class Action(StrEnum):
     JUDGED = "judged"  # a closure; the subject says which, and how
     TELEPHONE_TOLD = "telephone_told"  # the password of a seat's telephone; the subject is the telephone
     CALLED = "called"  # the line, from the browser; the subject is the number dialled
+    TOKEN_ADDED = "token_added"  # noqa: S105 - the name of an action
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105
+    WEBHOOK_ADDED = "webhook_added"
+    WEBHOOK_REMOVED = "webhook_removed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from adapters.console.texts import board, common, desk, entrance, telephone
+from adapters.console.texts import api, board, common, desk, entrance, telephone
 
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
-TEXTS: dict[str, tuple[str, str]] = {**common.TEXTS, **entrance.TEXTS, **telephone.TEXTS, **board.TEXTS, **desk.TEXTS}
+TEXTS: dict[str, tuple[str, str]] = {
+    **common.TEXTS,
+    **entrance.TEXTS,
+    **telephone.TEXTS,
+    **board.TEXTS,
+    **desk.TEXTS,
+    **api.TEXTS,
+}
 
 
 def words(key: str, language: str) -> tuple[str, str]:

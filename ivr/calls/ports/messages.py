@@ -74,6 +74,7 @@ class UnansweredKind(StrEnum):
     NO_ANSWER = "no_answer"  # nobody picked up
     BUSY = "busy"  # everybody was talking
     FAILED = "failed"  # the line broke
+    PROMISED = "promised"  # no call of this line: another desk has promised that this one calls
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.bootstrap.board import LedgerStatements, LineWatcher, Recordings
 from ivr.bootstrap.desk_pages import JournalPaths
 from ivr.bootstrap.flow_pictures import PublishedLines
+from ivr.bootstrap.programs import programs_side
 from ivr.config import Settings
 from ivr.desk.callbacks import CallbackDesk
 from ivr.desk.gate import Gate
@@ -91,6 +92,12 @@ class Desk:
     def browser(self, **headers: str) -> Browser:
         return Browser(self, headers)
 
+    def program(self, token: str) -> TestClient:
+        """A program that shows that token, and keeps no cookies."""
+        client = TestClient(self.app, base_url=HOST, follow_redirects=False, raise_server_exceptions=False)
+        client.headers["authorization"] = f"Bearer {token}"
+        return client
+
 
 class Browser:
     """One browser: it keeps cookies, follows nothing by itself, and has the token of the page that it saw last."""
@@ -125,18 +132,21 @@ class Browser:
 @contextlib.contextmanager
 def desk(folder: Path, telephone: QuietTelephone | None = None) -> Iterator[Desk]:
     """A desk with nobody at it."""
-    settings = Settings.from_environment({"IVR_VAR": str(folder), "IVR_RECOGNISER": "none", "IVR_MIN_FREE_MB": "0"})
+    settings = Settings.from_environment(
+        {"IVR_VAR": str(folder), "IVR_RECOGNISER": "none", "IVR_MIN_FREE_MB": "0", "IVR_WEBHOOKS_PRIVATE": "1"}
+    )
     tickets = SqlTicketStore.open(settings.store, settings.secrets / "data_key", settings.recordings)
     clock, store = Clock(), SqlAccountStore(tickets.database, tickets.key)
     gate = Gate(store, Argon2Passwords(memory_kib=8, passes=1), clock)
     phone = telephone or QuietTelephone()
     board = board_of(settings, tickets, clock)
+    api = programs_side(settings, tickets, store, clock)
     office = EmbeddedBackOffice(settings.var / "backoffice.db", clock)
     office.seed()
     words = SqlTranscriptStore(tickets.database, tickets.key, settings.recordings)
     callbacks = CallbackDesk(tickets, store, clock, JournalPaths(settings.var / "journal"), office, words, longest_watch=0.1)
     try:
-        console = Console(gate, phone, board, callbacks, 10086, b"s" * 32, PHONE_KEY, ("desk.example",))
+        console = Console(gate, phone, board, callbacks, 10086, b"s" * 32, PHONE_KEY, api, ("desk.example",))
         yield Desk(console, store, gate, clock, phone, tickets, settings, words)
     finally:
         office.close()

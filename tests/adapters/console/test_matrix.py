@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from adapters.console import app
 from adapters.console.app import make_pages
 from adapters.console.guard import GuardedRoute, GuardedSocket
 from adapters.console.texts import TEXTS
+from ivr.desk.people import Role
 from tests.adapters.console.desk import HOST, SOCKET, Browser, Desk
 
 NOBODY, PHONE, AGENT, SUPERVISOR, OPERATOR, ADMIN = EVERYBODY = ("nobody", "phone", "agent", "supervisor", "operator", "admin")
@@ -64,6 +68,33 @@ WHO_GETS_IN = {
     ("POST", "/tickets/{reference}/call"): {AGENT, SUPERVISOR},
     ("POST", "/tickets/{reference}/settle"): {AGENT, SUPERVISOR},
     ("POST", "/tickets/{reference}/close"): {AGENT, SUPERVISOR},
+    ("GET", "/api"): set(EVERYBODY),
+    ("GET", "/api/openapi.json"): set(EVERYBODY),
+    ("GET", "/api/v1/tickets"): {AGENT, SUPERVISOR},
+    ("GET", "/api/v1/queue"): {AGENT, SUPERVISOR},
+    ("GET", "/api/v1/tickets/{reference}"): {AGENT, SUPERVISOR},
+    ("GET", "/api/v1/tickets/{reference}/history"): {SUPERVISOR},
+    ("GET", "/api/v1/tickets/{reference}/messages/{number}/audio"): {AGENT, SUPERVISOR},
+    ("POST", "/api/v1/tickets/next"): {AGENT, SUPERVISOR},
+    ("POST", "/api/v1/tickets/{reference}/claim"): {AGENT, SUPERVISOR},
+    ("POST", "/api/v1/tickets/{reference}/renew"): {AGENT, SUPERVISOR},
+    ("POST", "/api/v1/tickets/{reference}/release"): {AGENT, SUPERVISOR},
+    ("POST", "/api/v1/tickets/{reference}/hand-over"): {AGENT, SUPERVISOR},
+    ("POST", "/api/v1/tickets/{reference}/reassign"): {SUPERVISOR},
+    ("POST", "/api/v1/tickets/{reference}/call"): {AGENT, SUPERVISOR},
+    ("POST", "/api/v1/tickets/{reference}/close"): {AGENT, SUPERVISOR},
+    ("GET", "/api/v1/statement"): {SUPERVISOR, ADMIN},
+    ("GET", "/api/v1/accounts"): {ADMIN},
+    ("GET", "/api/v1/facts"): {SUPERVISOR, ADMIN},
+    ("GET", "/api/v1/webhooks"): {ADMIN},
+    ("POST", "/api/v1/webhooks"): {ADMIN},
+    ("DELETE", "/api/v1/webhooks/{id}"): {ADMIN},
+    ("GET", "/tmf-api/troubleTicket/v4/troubleTicket"): {AGENT, SUPERVISOR},
+    ("POST", "/tmf-api/troubleTicket/v4/troubleTicket"): {SUPERVISOR},
+    ("GET", "/tmf-api/troubleTicket/v4/troubleTicket/{reference}"): {AGENT, SUPERVISOR},
+    ("PATCH", "/tmf-api/troubleTicket/v4/troubleTicket/{reference}"): {AGENT, SUPERVISOR},
+    ("POST", "/tmf-api/troubleTicket/v4/hub"): {SUPERVISOR, ADMIN},
+    ("DELETE", "/tmf-api/troubleTicket/v4/hub/{id}"): {SUPERVISOR, ADMIN},
 }
 EXAMPLES = {
     "{name}": "console.css",
@@ -72,8 +103,10 @@ EXAMPLES = {
     "{reference}": "123456",
     "{number}": "1",
     "{session}": "x",
+    "{id}": "1",
     "{line}": "1008611",
 }
+FOR_PROGRAMS = ("/api/v1/", "/tmf-api/")
 
 
 def endpoints(desk: Desk) -> set[tuple[str, str]]:
@@ -97,6 +130,13 @@ def browser_of(desk: Desk, who: str) -> Browser:
     return browser
 
 
+def program_of(desk: Desk, who: str) -> TestClient:
+    """A program with a token of that role; with none that opens anything for nobody, and for who has the key of the telephone."""
+    if who in (NOBODY, PHONE):
+        return desk.program("slf_" + "0" * 43)
+    return desk.program(asyncio.run(desk.console.api.tokens.add(f"for-{who}", "test", role=Role(who))))
+
+
 def test_every_endpoint_is_written_down(there: Desk):
     assert endpoints(there) == set(WHO_GETS_IN)
 
@@ -104,12 +144,15 @@ def test_every_endpoint_is_written_down(there: Desk):
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_everybody_gets_where_they_may_and_nowhere_else(there: Desk, who: str):
     got_in = set()
+    program = program_of(there, who)
     for method, path in WHO_GETS_IN:
         browser = browser_of(there, who)
         address = path
         for name, example in EXAMPLES.items():
             address = address.replace(name, example)
-        if method == "WS":
+        if path.startswith(FOR_PROGRAMS):
+            refused = program.request(method, address).status_code in (401, 403)
+        elif method == "WS":
             refused = _socket_refusal(browser, address)
         else:
             sent = {"data": {"csrf": browser.token}} if method == "POST" else {}
@@ -121,6 +164,24 @@ def test_everybody_gets_where_they_may_and_nowhere_else(there: Desk, who: str):
             got_in.add((method, path))
 
     assert got_in == {endpoint for endpoint, who_may in WHO_GETS_IN.items() if who in who_may}
+
+
+@pytest.mark.parametrize("who", STAFF)
+def test_a_browser_that_has_signed_in_is_no_program(there: Desk, who: str):
+    """Else a page of another site could do with the cookie what a token is for."""
+    browser = browser_of(there, who)
+    for method, path in WHO_GETS_IN:
+        if path.startswith(FOR_PROGRAMS):
+            answer = browser.client.request(method, path, headers={"x-csrf-token": browser.token})
+            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("who", STAFF)
+def test_a_token_opens_no_page(there: Desk, who: str):
+    program = program_of(there, who)
+
+    assert program.get("/account").status_code == 401
+    assert program.post("/sign-out").status_code == 401
 
 
 def _socket_refusal(browser: Browser, path: str) -> bool:

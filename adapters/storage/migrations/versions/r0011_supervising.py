@@ -9,7 +9,7 @@ from alembic import op
 
 from adapters.storage.migrations.dialects import keep, refuse, run
 
-revision, down_revision = "0011", "0007"
+revision, down_revision = "0011", "0008"
 
 UNANSWERED = "('open', 'claimed', 'dialing', 'talking', 'retry_wait', 'escalated')"
 
