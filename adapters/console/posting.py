@@ -34,7 +34,7 @@ class HttpPoster:
             url = httpx.URL(address)
         except (httpx.InvalidURL, TypeError):
             return "that is no address"
-        if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.fragment:
+        if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.fragment or (url.port or 1) > 65535:
             return "an address looks like https://crm.example/selfline, without a name and password"
         if self._allow_private:
             return ""

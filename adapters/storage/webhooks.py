@@ -145,7 +145,7 @@ class SqlWebhookStore:
         await self._database.write(work)
 
     async def not_delivered(self, delivery: Delivery, reason: str, at: dt.datetime, again: dt.datetime, *, give_up: bool) -> None:
-        since = func.coalesce(webhook.c.failing_since, at, type_=Moment())
+        since = delivery.webhook.failing_since or at
         values = {"tries": webhook.c.tries + 1, "not_before": again, "failing_since": since, "reason": reason}
 
         def work(connection: Connection) -> None:

@@ -162,7 +162,9 @@ async def _serve(settings: Settings) -> None:
                 (settings.console_host, *settings.console_names),
             )
             settings.console_heartbeat.touch()
-            beside = [asyncio.create_task(_beat(settings)), asyncio.create_task(sender(settings, store, now).run())]
+            beside = [asyncio.create_task(_beat(settings)), asyncio.create_task(sender(settings, store, now).run(), name="webhooks")]
+            for task in beside:
+                task.add_done_callback(_tell_of_its_end)
             try:
                 await _Server(_config(make_app(console))).serve(sockets=[listener])
             finally:
@@ -185,6 +187,12 @@ async def _beat(settings: Settings) -> None:
     while True:
         settings.console_heartbeat.touch()
         await asyncio.sleep(1.0)
+
+
+def _tell_of_its_end(task: asyncio.Task[None]) -> None:
+    """What runs beside the pages runs as long as they do; anything else is a bug, and nobody would know."""
+    if not task.cancelled():
+        _log.error("console_task_ended", task=task.get_name(), exc_info=task.exception())
 
 
 class _Server(uvicorn.Server):
