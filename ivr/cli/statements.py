@@ -1,35 +1,20 @@
-"""The statement of promises as text, as JSON and as a table that Excel opens in Chinese."""
+"""The statement of promises as text, as JSON and as a table."""
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import json
 
 from ivr.calls.ports import Statement, StatementLine
 from ivr.calls.tickets import LINE_ZONE
+from ivr.desk.sheets import STANDINGS, statement_sheet
 from ivr.desk.statements import percent
-
-_STANDINGS = {"kept": "已回电", "open": "待回电", "overdue": "已超时"}
-_HEADINGS = (
-    ("受理编号", "reference"),
-    ("状态", "standing"),
-    ("类别", "topic"),
-    ("拨打号码", "line"),
-    ("来电时间", "first call"),
-    ("应回时间", "due"),
-    ("办结时间", "closed"),
-    ("是否超时", "late"),
-    ("结果", "outcome"),
-    ("外呼次数", "attempts"),
-)
 
 
 def as_text(statement: Statement, first: dt.date, last: dt.date) -> str:
     """For a person at a terminal."""
     rows = [("promised  承诺回电", statement.promised)]
-    rows += [(f"{standing:<8}  {chinese}", statement.count(standing)) for standing, chinese in _STANDINGS.items()]
+    rows += [(f"{standing:<8}  {chinese}", statement.count(standing)) for standing, chinese in STANDINGS.items()]
     rows.append(("missing   缺失", len(statement.missing)))
     late = sum(line.late for line in statement.lines if line.standing == "kept")
     unreachable = sum(line.outcome == "unreachable" for line in statement.lines)
@@ -52,7 +37,7 @@ def as_json(statement: Statement, first: dt.date, last: dt.date) -> str:
         "from": first.isoformat(),
         "to": last.isoformat(),
         "promised": statement.promised,
-        **{standing: statement.count(standing) for standing in _STANDINGS},
+        **{standing: statement.count(standing) for standing in STANDINGS},
         "missing": list(statement.missing),
         "abandoned": statement.abandoned,
         "calls": dict(statement.calls),
@@ -62,19 +47,8 @@ def as_json(statement: Statement, first: dt.date, last: dt.date) -> str:
 
 
 def as_csv(statement: Statement, first: dt.date, last: dt.date) -> str:
-    """A table with a line for each promise. It begins with the mark by which Excel knows UTF-8."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\r\n")
-    table.writerow(f"{chinese} {english}" for chinese, english in _HEADINGS)
-    for line in statement.lines:
-        closed = "" if line.resolved_at is None else _time(line.resolved_at)
-        times = _time(line.created_at), _time(line.due_at), closed
-        late = "是" if line.late else "否"
-        row = line.reference, _STANDINGS[line.standing], line.topic, line.dialled, *times, late, line.outcome, line.attempts
-        table.writerow(_harmless(str(cell)) for cell in row)
-    for one in statement.missing:
-        table.writerow(("", "缺失", _harmless(one)))
-    return "\ufeff" + text.getvalue()
+    """A table with a line for each promise."""
+    return statement_sheet(statement)
 
 
 def _as_object(line: StatementLine) -> dict[str, object]:
@@ -92,11 +66,6 @@ def _as_object(line: StatementLine) -> dict[str, object]:
         "outcome": line.outcome,
         "attempts": line.attempts,
     }
-
-
-def _harmless(cell: str) -> str:
-    """A cell that a table program takes for text and not for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _time(at: dt.datetime) -> str:

@@ -134,7 +134,7 @@ class Programs:
             return Refusal("no_message", f"ticket {reference} has no message {number}")
         if ticket.messages[number - 1].purged:
             return Refusal("purged", f"message {number} of ticket {reference} has been removed: its time to be kept is over")
-        await self._write_down(who, f"ticket {reference}, message {number}", address)
+        await self._write_down(who, f"ticket {reference}, message {number}", address, Action.LISTENED)
         return None
 
     # --- changing ---
@@ -220,8 +220,8 @@ class Programs:
             raise UnknownTicket(f"there is no ticket {reference}")
         return ticket
 
-    async def _write_down(self, who: Session, subject: str, address: str) -> None:
-        await self._people.write_down(Fact(self._clock(), who.name, Action.LOOKED_AT, subject, address))
+    async def _write_down(self, who: Session, subject: str, address: str, action: Action = Action.LOOKED_AT) -> None:
+        await self._people.write_down(Fact(self._clock(), who.name, action, subject, address))
 
 
 _REFUSED = {

@@ -51,7 +51,7 @@ def message(there: Desk, session: str = "s1", *, caller: str = CALLER, topic: st
 def looked_at(there: Desk) -> list[tuple[str, str]]:
     """What was written down of looking and listening, the oldest first."""
     told = asyncio.run(there.store.facts())
-    return [(fact.actor, fact.subject) for fact in reversed(told) if fact.action is Action.LOOKED_AT]
+    return [(fact.actor, fact.subject) for fact in reversed(told) if fact.action in (Action.LOOKED_AT, Action.LISTENED)]
 
 
 def test_a_ticket_from_the_list_to_its_end(there: Desk, ann: TestClient):

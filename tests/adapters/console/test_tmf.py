@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from adapters.console.api.tmf import EVENTS, STATUSES, Status
 from ivr.calls.ports import TicketState
 from ivr.desk.people import Role
+from ivr.desk.statements import Days
 from ivr.desk.webhooks import TYPES
 from tests.adapters.console.desk import NOON, Desk
 from tests.adapters.console.test_api import MASKED, message, of_person, of_role
@@ -82,7 +83,7 @@ def test_a_promise_made_elsewhere_becomes_one_ticket(there: Desk, desk: TestClie
     made = desk.post(TICKETS, json=PROMISED)
     again = desk.post(TICKETS, json=PROMISED)
     ticket = asyncio.run(there.tickets.ticket(made.json()["id"]))
-    statement = asyncio.run(there.console.api.statement(NOON, there.clock.now.replace(year=2027)))
+    statement = asyncio.run(there.console.api.statements.statement(Days(NOON.date(), NOON.date()), NOON))
 
     assert (made.status_code, made.headers["location"]) == (201, f"{TICKETS}/{made.json()['id']}")
     assert (made.json()["externalId"], made.json()["ticketType"], made.json()["status"]) == ("CRM-4711", "bill", "acknowledged")
