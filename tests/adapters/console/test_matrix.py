@@ -166,7 +166,7 @@ def test_everybody_gets_where_they_may_and_nowhere_else(there: Desk, who: str):
     assert got_in == {endpoint for endpoint, who_may in WHO_GETS_IN.items() if who in who_may}
 
 
-@pytest.mark.parametrize("who", STAFF)
+@pytest.mark.parametrize("who", sorted(STAFF))
 def test_a_browser_that_has_signed_in_is_no_program(there: Desk, who: str):
     """Else a page of another site could do with the cookie what a token is for."""
     browser = browser_of(there, who)
@@ -176,7 +176,7 @@ def test_a_browser_that_has_signed_in_is_no_program(there: Desk, who: str):
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
 
 
-@pytest.mark.parametrize("who", STAFF)
+@pytest.mark.parametrize("who", sorted(STAFF))
 def test_a_token_opens_no_page(there: Desk, who: str):
     program = program_of(there, who)
 
