@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -22,14 +22,21 @@ router = APIRouter(route_class=GuardedRoute)
 
 @router.get("/closures")
 @allow(SUPERVISORS)
-async def closures(request: Request, day: str = "") -> Response:
+async def closures(request: Request, day: str = "", number: int = Query(1, alias="page")) -> Response:
     """Those of a day, which are always the same."""
-    return await _page(request, day)
+    return await _page(request, day, number)
 
 
 @router.post("/closures/{reference}")
 @allow(SUPERVISORS)
-async def judge(request: Request, reference: str, day: str = Form(""), verdict: str = Form(""), note: str = Form("")) -> Response:
+async def judge(
+    request: Request,
+    reference: str,
+    day: str = Form(""),
+    number: int = Form(1, alias="page"),
+    verdict: str = Form(""),
+    note: str = Form(""),
+) -> Response:
     """What a supervisor found."""
     console: Console = request.app.state.console
     who = visitor(request)
@@ -40,9 +47,9 @@ async def judge(request: Request, reference: str, day: str = Form(""), verdict: 
     except UnknownTicket:
         raise Denied(404, "no_such_ticket") from None
     if trouble:
-        return await _page(request, day, trouble)
+        return await _page(request, day, number, trouble)
     await console.gate.write_down(who.name, Action.JUDGED, f"ticket {reference}: {verdict}", who.address)
-    return RedirectResponse(f"/closures?day={_day(request, day).isoformat()}#t{reference}", 303)
+    return RedirectResponse(f"/closures?day={_day(request, day).isoformat()}&page={number}#t{reference}", 303)
 
 
 @router.get("/closures/{reference}/messages/{number}")
@@ -61,25 +68,15 @@ async def listen(request: Request, reference: str, number: int) -> Response:
         raise Denied(404, "not_found") from None
 
 
-async def _page(request: Request, day: str, trouble: str = "") -> Response:
+async def _page(request: Request, day: str, number: int, trouble: str = "") -> Response:
     console: Console = request.app.state.console
     who = visitor(request)
     wanted = _day(request, day)
-    sampled, in_all, left = await console.board.desk.sampled(wanted)
-    for one in sampled:
-        await console.gate.write_down(who.name, Action.LOOKED_AT, f"closed ticket {one.closure.reference}", who.address)
-    return page(
-        request,
-        "closures.html",
-        400 if trouble else 200,
-        day=wanted,
-        sampled=sampled,
-        in_all=in_all,
-        left=left,
-        trouble=trouble,
-        mask=mask,
-        **IN_WORDS,
-    )
+    found = await console.board.desk.sampled(wanted, number)
+    if found.shown:
+        whose = ", ".join(one.closure.reference for one in found.shown)
+        await console.gate.write_down(who.name, Action.LOOKED_AT, f"closed tickets {whose}", who.address)
+    return page(request, "closures.html", 400 if trouble else 200, day=wanted, found=found, trouble=trouble, mask=mask, **IN_WORDS)
 
 
 def _day(request: Request, day: str) -> dt.date:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import threading
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,7 @@ from ivr.tools.traffic import Traffic, drawn
 
 FIGURES_FRESH = dt.timedelta(seconds=20)  # the journal of the day is read for them
 PICTURE_FRESH = dt.timedelta(seconds=20)  # Graphviz takes a second for a large line
+PATIENCE = 2.0  # seconds of a look that counts calls
 WHOLE_FILES = 1 << 60
 
 _CANNOT = "that cannot be run again"
@@ -61,7 +63,7 @@ class PublishedLines:
         async with self._drawing:  # one at a time: each takes a core
             at = self._clock()
             known = self._pictures.get((line, number))
-            if known is None or not dt.timedelta(0) <= at - known[0] < PICTURE_FRESH:
+            if known is None or known[1].behind or not dt.timedelta(0) <= at - known[0] < PICTURE_FRESH:
                 picture = await asyncio.to_thread(self._draw, self._store.version(line, number), at)
                 known = self._pictures[line, number] = at, picture
             return known[1]
@@ -74,10 +76,11 @@ class PublishedLines:
         compiled = self._traffic.compiled(version.name)
         if compiled.flow is None:
             return FlowPicture(version.line, version.number, 0, (), (), compiled.problems)
-        traffic = self._traffic.on(version.name, at)
+        traffic, behind = self._traffic.on(version.name, at)
         drawing = drawn(compiled.flow, traffic)
+        stations = _stations(drawing, traffic)
         return FlowPicture(
-            version.line, version.number, traffic.calls, _stations(drawing, traffic), drawing.legend, compiled.problems, _svg(drawing)
+            version.line, version.number, traffic.calls, stations, drawing.legend, compiled.problems, _svg(drawing), behind=behind
         )
 
 
@@ -88,26 +91,39 @@ class _Compiled:
 
 
 class TodaysTraffic:
-    """What today's calls did, by version. `on` may take a while the first time; call it from a thread."""
+    """What today's calls did, by version. `on` takes up to `patience` seconds when there is much to count; call it from a thread."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, patience: float = PATIENCE) -> None:
         self._settings = settings
+        self._patience = patience
         self._versions = VersionStore(settings.versions)
         self._flows: dict[str, _Compiled] = {}
         self._looking = threading.Lock()
         self._day: dt.datetime | None = None
-        self._tail: JournalTail | None = None
+        self._tail = JournalTail(settings.var / "journal")
+        self._news: Iterator[Mapping[str, Any]] = iter(())
         self._begun: dict[str, list[Mapping[str, Any]]] = {}
         self._traffic: dict[str, Traffic] = {}
 
-    def on(self, name: str, at: dt.datetime) -> Traffic:
-        """The traffic of a version (1008611@3) as far as it is known now."""
+    def on(self, name: str, at: dt.datetime) -> tuple[Traffic, bool]:
+        """The traffic of a version (1008611@3) as far as it is counted, and whether there is more to count: then ask again."""
         with self._looking:
             self._begin_day(day_of(at, LINE_ZONE))
-            assert self._tail is not None
-            for entry in self._tail.all_entries():
+            ends, entry = time.monotonic() + self._patience, self._next()
+            while entry is not None:
                 self._see(entry)
-            return self._traffic.get(name, Traffic())
+                if time.monotonic() > ends:
+                    break
+                entry = self._next()
+            return self._traffic.get(name, Traffic()), entry is not None
+
+    def _next(self) -> Mapping[str, Any] | None:
+        """The next entry of the journal; None when all there are have been seen."""
+        entry = next(self._news, None)
+        if entry is None:
+            self._news = self._tail.all_entries()
+            entry = next(self._news, None)
+        return entry
 
     def compiled(self, name: str) -> _Compiled:
         """The flow of a version, None when it does not compile any more, and what is to be said about it."""
@@ -124,7 +140,7 @@ class TodaysTraffic:
     def _begin_day(self, day: dt.datetime) -> None:
         if self._day != day:
             self._day, self._tail = day, JournalTail(self._settings.var / "journal", before=WHOLE_FILES)
-            self._begun, self._traffic = {}, {}
+            self._news, self._begun, self._traffic = iter(()), {}, {}
 
     def _see(self, entry: Mapping[str, Any]) -> None:
         session = str(entry.get("session"))

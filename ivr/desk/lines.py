@@ -82,6 +82,7 @@ class FlowPicture:
     told: tuple[str, ...]  # what holds everywhere, and what is not shown
     problems: tuple[str, ...]
     svg: str = field(default="", repr=False)
+    behind: bool = False  # more calls of today are still to be counted
 
 
 class Lines(Protocol):

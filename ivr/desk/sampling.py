@@ -16,6 +16,7 @@ from typing import Protocol
 from ivr.calls.ports import Ticket
 
 SAMPLE = 20  # of those that were closed after a talk
+PER_PAGE = 20
 LONGEST_NOTE = 1000
 
 
@@ -53,6 +54,17 @@ class Sampled:
 
     closure: Closure
     ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A page of the closures of a day that are to be looked at."""
+
+    page: int
+    pages: int
+    shown: tuple[Sampled, ...]
+    closed: int  # on that day, in all
+    left: int  # closed by exception, and nobody has looked at
 
 
 class ClosureStore(Protocol):

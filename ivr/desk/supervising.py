@@ -16,7 +16,7 @@ from ivr.calls.tickets import LINE_ZONE, part_of_day
 from ivr.desk.board import AgentDay, Board, BoardStore, LineWatch, SharedReading, agents_now, day_of
 from ivr.desk.gate import IDLE
 from ivr.desk.people import Role
-from ivr.desk.sampling import LONGEST_NOTE, ClosureStore, Look, Sampled, Verdict, not_looked_at, sample
+from ivr.desk.sampling import LONGEST_NOTE, PER_PAGE, ClosureStore, Look, Sample, Sampled, Verdict, not_looked_at, sample
 from ivr.desk.statements import Days
 from ivr.errors import UnknownTicket
 
@@ -135,14 +135,17 @@ class Supervision:
 
     # --- closures ---
 
-    async def sampled(self, day: dt.date) -> tuple[tuple[Sampled, ...], int, int]:
-        """The closures of a day to look at, how many there are in all, and how many exceptions nobody has looked at."""
+    async def sampled(self, day: dt.date, page: int = 1) -> Sample:
+        """The closures of a day to look at, some at a time."""
         days = Days(day, day)
         closures = await self._closures.closures(days.since, days.until)
         drawn = sample(closures, day)
-        tickets = {ticket.reference: ticket for ticket in await self._closures.closed([one.reference for one in drawn])}
-        found = tuple(Sampled(one, tickets[one.reference]) for one in drawn if one.reference in tickets)
-        return found, len(closures), not_looked_at(closures)
+        pages = max((len(drawn) + PER_PAGE - 1) // PER_PAGE, 1)
+        page = min(max(page, 1), pages)
+        some = drawn[(page - 1) * PER_PAGE : page * PER_PAGE]
+        tickets = {ticket.reference: ticket for ticket in await self._closures.closed([one.reference for one in some])}
+        shown = tuple(Sampled(one, tickets[one.reference]) for one in some if one.reference in tickets)
+        return Sample(page, pages, shown, len(closures), not_looked_at(closures))
 
     async def looked(self, reference: str, supervisor: str, verdict: Verdict, note: str) -> str:
         """Keep what a supervisor found; why that was not done, or ""."""

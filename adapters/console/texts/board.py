@@ -177,6 +177,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "look_kept": ("已记下。", "It is written down."),
     "not_closed": ("工单尚未办结。", "The ticket is not closed."),
     "no_closures": ("这一天没有办结的工单。", "No ticket was closed on that day."),
+    "earlier_ones": ("前一页", "Before"),
+    "later_ones": ("后一页", "After"),
     "no_note": ("没有备注", "no note"),
     "wrong_day": ("日期无效。", "No such day."),
     # flows
@@ -210,6 +212,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "没有安装 Graphviz，所以不画图；下表内容相同。",
         "Graphviz is not installed, so there is no picture; the table has the same.",
     ),
+    "still_counting": ("今天的来电还没有全部统计完。", "Not all calls of today are counted yet."),
+    "look_again": ("刷新", "Look again"),
     "stations": ("节点与走向", "Nodes and ways"),
     "holds_everywhere": ("通用规则与统计", "What holds everywhere"),
     "came_here": ("到达", "Calls here"),

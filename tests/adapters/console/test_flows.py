@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.versions import VersionStore
+from ivr.bootstrap.flow_pictures import TodaysTraffic
 from ivr.bootstrap.publishing import publish_first
 from ivr.calls.versions import Service
 from ivr.core.events import DigitsEntered
@@ -138,3 +139,13 @@ def test_figures_of_a_version_add_up(published: Desk):
 
     assert [(one.number, one.share, one.calls, one.ended) for one in line.versions] == [(2, 10, 1, 1), (1, 90, 3, 3)]
     assert all(one.contained == 1 for one in line.versions[:1])
+
+
+def test_when_there_is_much_to_count_it_is_counted_by_and_by_and_the_page_says_so(published: Desk):
+    traffic = TodaysTraffic(published.settings, patience=0)  # one entry a look
+
+    counted = [(found.calls, behind) for found, behind in (traffic.on("1008611@1", NOON) for _ in range(40))]
+
+    assert counted[0] == (0, True)
+    assert counted[-1] == (3, False)
+    assert counted == sorted(counted, key=lambda one: one[0])

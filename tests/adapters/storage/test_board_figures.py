@@ -157,7 +157,7 @@ def test_how_long_the_board_takes_beside_the_queue(store: SqlTicketStore, capsys
         ):
             took = await timed(work)
             with capsys.disabled():
-                print(f"\n{store.database.name[:10]}  {name:<24} p50 {statistics.median(took):6.1f} ms  p99 {took[-1]:6.1f} ms", end="")
+                print(f"\n{store.database.name[:10]}  {name:<24} p50 {statistics.median(took):6.1f} ms  longest {took[-1]:6.1f} ms", end="")
             assert took[0] > 0
 
     asyncio.run(story())
