@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 
 from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from adapters.console.audio import in_parts, wav
 from adapters.console.board import IN_WORDS, SUPERVISORS
 from adapters.console.guard import Denied, GuardedRoute, allow, visitor
 from adapters.console.pages import page
@@ -63,9 +65,10 @@ async def listen(request: Request, reference: str, number: int) -> Response:
         raise Denied(404, "not_found")
     await console.gate.write_down(who.name, Action.LISTENED, f"ticket {reference}, message {number}", who.address)
     try:
-        return Response(await console.board.recordings.wav(reference, number), media_type="audio/wav")
+        alaw = await console.board.desk.audio(reference, number)
     except StoreFailed:
         raise Denied(404, "not_found") from None
+    return in_parts(await asyncio.to_thread(wav, alaw), request.headers.get("range", ""), "audio/wav")
 
 
 async def _page(request: Request, day: str, number: int, trouble: str = "") -> Response:

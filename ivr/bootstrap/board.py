@@ -12,7 +12,6 @@ from pathlib import Path
 from adapters.console.ports import BoardPages
 from adapters.storage.journal_tail import JournalTail
 from adapters.storage.outbox import SqlTextOutbox
-from adapters.storage.recordings import wav
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.versions import VersionStore
 from ivr.bootstrap.auditing import promised_calls
@@ -38,17 +37,7 @@ def board_pages(settings: Settings, store: SqlTicketStore) -> BoardPages:
     outbox = SqlTextOutbox(store.database, store.key)
     watch, ledger = LineWatcher(settings, store, now), LedgerStatements(settings, store)
     desk = Supervision(store, store, store, watch, ledger, outbox, now)
-    return BoardPages(desk, PublishedLines(settings, now), Recordings(store))
-
-
-class Recordings:
-    """The port Recordings."""
-
-    def __init__(self, store: SqlTicketStore) -> None:
-        self._store = store
-
-    async def wav(self, reference: str, number: int) -> bytes:
-        return wav(await self._store.audio(reference, number))
+    return BoardPages(desk, PublishedLines(settings, now))
 
 
 class LedgerStatements:

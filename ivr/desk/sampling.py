@@ -76,6 +76,9 @@ class ClosureStore(Protocol):
     async def closed(self, references: Sequence[str]) -> tuple[Ticket, ...]:
         """Those tickets, whole, by reference."""
 
+    async def audio(self, reference: str, number: int) -> bytes:
+        """A message of a ticket, counted from 1, a-law. Raises StoreFailed when it is not there."""
+
     async def looked(self, reference: str, look: Look) -> bool:
         """Keep a look, for good. False when the ticket is not closed."""
 

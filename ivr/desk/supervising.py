@@ -15,7 +15,7 @@ from ivr.calls.texts import is_mobile
 from ivr.calls.tickets import LINE_ZONE, part_of_day
 from ivr.desk.board import AgentDay, Board, BoardStore, LineWatch, SharedReading, agents_now, day_of
 from ivr.desk.gate import IDLE
-from ivr.desk.people import Role
+from ivr.desk.people import ANSWERING
 from ivr.desk.sampling import LONGEST_NOTE, PER_PAGE, ClosureStore, Look, Sample, Sampled, Verdict, not_looked_at, sample
 from ivr.desk.statements import Days
 from ivr.errors import UnknownTicket
@@ -99,7 +99,7 @@ class Supervision:
     async def answerers(self) -> Sequence[str]:
         """Who may be given a ticket."""
         people = await self._figures.people(self._clock())
-        return tuple(name for name, (account, _) in sorted(people.items()) if account.role is Role.AGENT and not account.closed)
+        return tuple(name for name, (account, _) in sorted(people.items()) if account.role in ANSWERING and not account.closed)
 
     async def reassign(self, reference: str, supervisor: str, to: str) -> str:
         """Give a ticket to an agent; why that was not done, or "". Raises UnknownTicket."""
@@ -146,6 +146,10 @@ class Supervision:
         tickets = {ticket.reference: ticket for ticket in await self._closures.closed([one.reference for one in some])}
         shown = tuple(Sampled(one, tickets[one.reference]) for one in some if one.reference in tickets)
         return Sample(page, pages, shown, len(closures), not_looked_at(closures))
+
+    async def audio(self, reference: str, number: int) -> bytes:
+        """A message, a-law; who asks has been written down. Raises StoreFailed when it is not there."""
+        return await self._closures.audio(reference, number)
 
     async def looked(self, reference: str, supervisor: str, verdict: Verdict, note: str) -> str:
         """Keep what a supervisor found; why that was not done, or ""."""

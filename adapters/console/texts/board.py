@@ -110,6 +110,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "closed_at": ("办结时间", "Closed"),
     "outcome": ("结果", "Outcome"),
     "attempts": ("外呼次数", "Attempts"),
+    "attempts_made": ("外呼记录", "Attempts to call back"),
     # agents
     "agents_intro": ("今天每位坐席的工作量。", "What each agent has done today."),
     "claimed": ("领取", "Claimed"),
@@ -120,6 +121,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nothing_done": ("今天还没有人处理工单。", "Nobody has worked on a ticket today."),
     # a ticket in a supervisor's hands
     "supervise": ("工单调度", "Ticket, supervised"),
+    "whole_ticket": ("留言与来电路径", "Its messages, and the way through the menu"),
     "which_ticket": ("按受理编号查找", "Find by reference"),
     "no_such_ticket": ("没有这个受理编号。", "No ticket has that reference."),
     "reassign": ("改派", "Give to"),
@@ -245,6 +247,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "people": ("账号", "People"),
     "people_intro": ("谁可以登录，以什么角色。", "Who may sign in, and as what."),
     "role": ("角色", "Role"),
+    "seat": ("座席", "Seat"),
     "added_at": ("建立时间", "Since"),
     "account_open": ("启用", "may sign in"),
     "account_closed": ("已停用", "closed"),
@@ -266,5 +269,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong_role": ("没有这个角色。", "There is no such role."),
     # what is written down
     "fact_listened": ("听取录音", "listened"),
+    "fact_telephone_told": ("查看话机密码", "was told a telephone's password"),
     "fact_judged": ("抽查办结", "judged a closure"),
 }

@@ -19,7 +19,7 @@ from adapters.storage.accounts import SqlAccountStore
 from adapters.storage.outbox import SqlTextOutbox
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.transcripts import SqlTranscriptStore
-from ivr.bootstrap.board import LedgerStatements, LineWatcher, Recordings
+from ivr.bootstrap.board import LedgerStatements, LineWatcher
 from ivr.bootstrap.desk_pages import JournalPaths
 from ivr.bootstrap.flow_pictures import PublishedLines
 from ivr.bootstrap.programs import programs_side
@@ -157,7 +157,7 @@ def board_of(settings: Settings, tickets: SqlTicketStore, clock: Clock) -> Board
     """The pages of supervisors and operators on a line that is not running, at the time of the test."""
     watch, ledger = LineWatcher(settings, tickets, clock), LedgerStatements(settings, tickets)
     desk = Supervision(tickets, tickets, tickets, watch, ledger, SqlTextOutbox(tickets.database, tickets.key), clock)
-    return BoardPages(desk, PublishedLines(settings, clock), Recordings(tickets))
+    return BoardPages(desk, PublishedLines(settings, clock))
 
 
 async def people(gate: Gate) -> None:

@@ -84,8 +84,8 @@ def test_the_calls_that_are_up_are_shown_masked_with_the_node_they_are_at(there:
 
     assert status == 200
     first, second = rows(html, "calls")
-    assert re.fullmatch(r"\*+7777 1008611 2:00 main flows/1008611.yaml:\d+ zh-CN 1008611@1", first)
-    assert re.fullmatch(r"\*+7777 1008611 1:00 leave flows/1008611.yaml:\d+ zh-CN 1008611@1", second)
+    assert re.fullmatch(r"\*+7777 1008611 2:00 main flows/1008611.yaml:\d+ 普通话 Mandarin 1008611@1", first)
+    assert re.fullmatch(r"\*+7777 1008611 1:00 leave flows/1008611.yaml:\d+ 普通话 Mandarin 1008611@1", second)
     assert CALLER not in html
 
 
@@ -226,8 +226,8 @@ def test_a_supervisor_gives_a_ticket_to_an_agent_and_it_is_written_down(there: D
     ]
 
 
-@pytest.mark.parametrize("wrong", ["nobody", "supervisor", "<b>"])
-def test_a_ticket_is_given_to_agents_only(there: Desk, wrong: str):
+@pytest.mark.parametrize("wrong", ["nobody", "operator", "<b>"])
+def test_a_ticket_is_given_to_those_who_answer_callers_only(there: Desk, wrong: str):
     reference = leave(there, "a")
     browser = supervisor(there)
     browser.open(f"/board/tickets/{reference}")

@@ -197,6 +197,7 @@ def test_an_operator_sees_todays_calls_on_the_flow(pages: Pages, site: Site, tmp
     page.get_by_role("link", name="1008611").first.click()
     expect(page.locator(".drawing img")).to_have_js_property("complete", True)
     assert page.evaluate("document.querySelector('.drawing img').naturalWidth") > 500
+    page.screenshot(path=tmp_path / "picture.png", full_page=True)
     page.get_by_text("节点与走向").click()
     expect(page.locator("#node-main")).to_contain_text(re.compile(r"→ usage ×\d"))
     page.screenshot(path=tmp_path / "flow.png", full_page=True)

@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from adapters.console.texts import TEXTS
+from ivr.desk.people import Action
 from tests.adapters.console.desk import PASSWORD, Desk
 from tests.adapters.console.test_board import rows, supervisor
 
@@ -75,3 +77,13 @@ def test_what_cannot_be_done_is_told(there: Desk, path: str, fields: dict[str, s
 
     assert (answer[0], told in answer[1]) == (status, True)
     assert 'id="password"' not in answer[1]
+
+
+def test_everything_that_is_written_down_has_words(there: Desk):
+    for action in Action:
+        asyncio.run(there.gate.write_down("somebody", action, "", ""))
+
+    status, html = supervisor(there, "admin").open("/facts")
+
+    assert status == 200
+    assert all(TEXTS[f"fact_{action}"][0] in html for action in Action)
