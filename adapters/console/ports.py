@@ -48,6 +48,13 @@ class Telephone(Protocol):
         """What the call does, fact by fact, as it does it, until it is over. Ends at once for a call that is not known."""
 
 
+class Recordings(Protocol):
+    """What callers have said."""
+
+    async def wav(self, reference: str, number: int) -> bytes:
+        """A message of a ticket, counted from 1, as a WAV file. Raises StoreFailed when it is not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class BoardPages:
     """What the pages for supervisors and operators stand on."""

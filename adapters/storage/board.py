@@ -137,6 +137,16 @@ class Figures(TicketRows):
 
         return await self._database.read(work, at_leisure=True)
 
+    async def looks(self, references: Sequence[str]) -> Mapping[str, tuple[Look, ...]]:
+        """What supervisors found when they looked at these tickets."""
+
+        def work(connection: Connection) -> Mapping[str, tuple[Look, ...]]:
+            query = select(t.ticket.c.id, t.ticket.c.reference).where(t.ticket.c.reference.in_(references))
+            known = {row.id: row.reference for row in connection.execute(query)}
+            return {known[one]: tuple(found) for one, found in self._looks(connection, list(known)).items()}
+
+        return await self._database.read(work)
+
     async def looked(self, reference: str, look: Look) -> bool:
         def work(connection: Connection) -> bool:
             row = self.locked_by_reference(connection, reference)

@@ -12,6 +12,7 @@ from pathlib import Path
 from adapters.console.ports import BoardPages
 from adapters.storage.journal_tail import JournalTail
 from adapters.storage.outbox import SqlTextOutbox
+from adapters.storage.recordings import wav
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.versions import VersionStore
 from ivr.bootstrap.auditing import promised_calls
@@ -38,6 +39,16 @@ def board_pages(settings: Settings, store: SqlTicketStore) -> BoardPages:
     watch, ledger = LineWatcher(settings, store, now), LedgerStatements(settings, store)
     desk = Supervision(store, store, store, watch, ledger, outbox, now)
     return BoardPages(desk, PublishedLines(settings, now))
+
+
+class Recordings:
+    """The port Recordings."""
+
+    def __init__(self, store: SqlTicketStore) -> None:
+        self._store = store
+
+    async def wav(self, reference: str, number: int) -> bytes:
+        return wav(await self._store.audio(reference, number))
 
 
 class LedgerStatements:

@@ -47,7 +47,8 @@ def export(settings: Settings, number: str, output: Path) -> tuple[int, int]:
         texts = [{"queued_at": at, "state": state, "text": words} for at, state, words in theirs.texts]
         keys = [message.key for ticket in theirs.tickets for message in ticket.messages]
         heard = await SqlTranscriptStore(store.database, store.key, settings.recordings).transcripts(keys)
-        told = [_told(ticket, heard) for ticket in theirs.tickets]
+        looks = await store.looks([ticket.reference for ticket in theirs.tickets])
+        told = [{**_told(ticket, heard), "looks": [asdict(one) for one in looks.get(ticket.reference, ())]} for ticket in theirs.tickets]
         data = {"number": number, **asdict(theirs.chosen), "tickets": told, "texts": texts}
         with _new_file(output) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("data.json", json.dumps(data, ensure_ascii=False, indent=2, default=str))
