@@ -77,6 +77,10 @@ class SipAgent:
         self._send(response_to(invite, status, tag=self._tag(invite)))
         return invite
 
+    async def let_ring(self, timeout: dt.timedelta = dt.timedelta(seconds=30)) -> None:
+        """Wait to be rung, and leave it ringing. Raises ChannelFailed when nobody rings."""
+        await self._next_invite(timeout)
+
     async def _next_invite(self, timeout: dt.timedelta) -> SipMessage:
         try:
             return await asyncio.wait_for(self._ringing.get(), timeout.total_seconds())

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ivr.calls.ports import AttemptOutcome, TicketState
+from adapters.telephony.sip_agent import SipAgent
+from adapters.telephony.sip_leg import SipLeg
+from ivr.calls.ports import AttemptOutcome, AttemptState, Refused, TicketState
 from ivr.calls.tickets import Closed
 from tests.adapters.telephony.asterisk_line import tone
 from tests.asterisk.calling_back import CUSTOMER, PUBLIC, calling_back
@@ -46,3 +48,124 @@ def test_the_agent_asks_for_it_the_customer_hears_who_calls_and_they_hear_each_o
             assert await there.desk("close", reference, "li", "he is content") == Closed(reference)
 
     asyncio.run(story())
+
+
+def test_what_the_network_says_is_what_is_written_down(tmp_path: Path):
+    async def story() -> None:
+        async with calling_back(tmp_path) as there, there.agent("li") as li, there.agent("wang") as wang:
+            silent = await there.ticket("wang", "13900002000")
+            await there.call(silent, "wang")
+            waits = await ask(wang)
+            await there.customer.let_ring()
+            answers = (
+                ("486 Busy Here", "busy"),
+                ("603 Decline", "rejected"),
+                ("404 Not Found", "invalid_number"),
+                ("480 Gone", "no_answer"),
+            )
+            for place, (status, outcome) in enumerate(answers):
+                reference = await there.ticket("li", f"1390000100{place}")
+                await there.call(reference, "li")
+                await ask(li)
+                await there.customer.refuse(status)
+                ended = await there.ended(reference)
+                assert (ended.outcome, status) == (AttemptOutcome(outcome), status)
+                assert (await there.show(reference)).line.state is TicketState.RETRY_WAIT
+            assert (await there.ended(silent)).outcome is AttemptOutcome.NO_ANSWER
+            await waits.wait_ended()
+            assert len(there.customer.invites) == 5
+
+    asyncio.run(story())
+
+
+def test_who_does_not_ask_for_it_or_may_not_be_called_is_not_rung(tmp_path: Path):
+    async def story() -> None:
+        async with calling_back(tmp_path) as there, there.agent("li") as li:
+            callers = (f"1390000300{number}" for number in range(10))
+
+            async def outcome(agent: str, caller: str = "") -> tuple[str | None, str]:
+                reference = await there.ticket(agent, caller or next(callers))
+                await there.call(reference, agent)
+                ended = await there.ended(reference)
+                assert (await there.show(reference)).line.state is TicketState.CLAIMED
+                return ended.outcome, ended.cause
+
+            for number in ("00442079460000", "4001234567", PUBLIC, "+8613490001008"):
+                assert await outcome("li", number) == ("not_placed", "number_plan")
+            assert li.invites == ()
+            assert await outcome("nobody") == ("agent_failed", "no_telephone")
+            busy = asyncio.create_task(li.refuse("486 Busy Here"))
+            assert await outcome("li") == ("agent_failed", "busy")
+            await busy
+
+            waiting = asyncio.create_task(outcome("li"))
+            person = await li.answer()
+            await person.wait_voice()
+            await person.send_keys("2")
+            assert await waiting == ("agent_failed", "not_confirmed")
+
+            waiting = asyncio.create_task(outcome("li"))
+            person = await li.answer()
+            await person.wait_voice()
+            await person.hang_up()
+            assert await waiting == ("agent_failed", "hung_up")
+            assert there.customer.invites == ()
+
+    asyncio.run(story())
+
+
+def test_an_engine_that_is_killed_at_any_moment_calls_the_customer_once_at_most(tmp_path: Path):
+    async def story() -> None:
+        async with calling_back(tmp_path) as there, there.agent("li") as li:
+            rings = await there.ticket("li", "13900001001")
+            await there.call(rings, "li")
+            await li.rung.wait()
+            await there.line.engine.kill()  # the agent's telephone rings
+            person = await li.answer()
+            await person.wait_ended()
+            await there.line.engine.start()
+            ended = await there.ended(rings)
+            assert (ended.outcome, ended.cause) == (AttemptOutcome.NOT_PLACED, "engine_away")
+            assert there.customer.invites == ()
+
+            talks = await there.ticket("li", "13900001002")
+            await there.call(talks, "li")
+            person = await ask(li)
+            customer = await there.customer.answer()
+            await there.line.engine.kill()  # the customer hears who calls
+            await customer.hear()
+            person.say(tone(11.0, hertz=300))
+            await person.wait_said()
+            await customer.hang_up()
+            await there.line.engine.start()
+            assert (await there.ended(talks)).outcome is AttemptOutcome.ANSWERED
+            assert len(there.customer.invites) == 1
+
+    asyncio.run(story())
+
+
+def test_a_call_that_asterisk_took_with_it_is_unknown_until_somebody_says_how_it_ended(tmp_path: Path):
+    async def story() -> None:
+        async with calling_back(tmp_path) as there, there.agent("li") as li:
+            reference = await there.ticket("li")
+            await there.call(reference, "li")
+            await ask(li)
+            await there.customer.let_ring()
+            await there.line.asterisk.kill()
+            await there.line.asterisk.start()
+            await there.reached(reference, AttemptState.UNKNOWN, seconds=60)
+
+            assert await there.desk("call", reference, "li") == Refused("unsettled")
+            await there.desk("settle", reference, "li", AttemptOutcome.NO_ANSWER)
+            assert (await there.ended(reference)).outcome is AttemptOutcome.NO_ANSWER
+            assert len(there.customer.invites) == 1
+
+    asyncio.run(story())
+
+
+async def ask(telephone: SipAgent) -> SipLeg:
+    """The agent picks up and asks to be put through, without hearing it all."""
+    person = await telephone.answer()
+    await person.wait_voice()
+    await person.send_keys("1")
+    return person

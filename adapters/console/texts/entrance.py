@@ -39,6 +39,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "fact_account_closed": ("停用账号", "closed an account"),
     "fact_account_opened": ("启用账号", "opened an account"),
     "fact_looked_at": ("查看", "looked at"),
+    "fact_telephone_told": ("取得话机密码", "was told a telephone's password"),
     "fact_called": ("试打电话", "called from the browser"),
     "no_facts": ("还没有记录。", "Nothing has been written down yet."),
 }
