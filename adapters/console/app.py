@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from adapters.console import board, closures, desk, entrance, flows, people, phone
+from adapters.console import board, closures, desk, entrance, flows, people, phone, seat
 from adapters.console.api import desk as api_desk
 from adapters.console.api import document as api_document
 from adapters.console.api import tickets as api_tickets
@@ -32,6 +32,7 @@ PARTS = (
     flows.router,
     people.router,
     desk.router,
+    seat.router,
     *API,
 )
 
@@ -52,6 +53,7 @@ def make_pages(console: Console) -> FastAPI:
     for part in PARTS:
         app.router.routes.extend(part.routes)
     app.router.routes.append(GuardedSocket("/phone/sip", phone.sip))
+    app.router.routes.append(GuardedSocket("/desk/sip", seat.sip))
     app.add_exception_handler(Denied, _denied)
     app.add_exception_handler(HTTPException, _http_trouble)
     app.add_exception_handler(RequestValidationError, _http_trouble)

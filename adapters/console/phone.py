@@ -13,7 +13,7 @@ import hmac
 import json
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import structlog
 from fastapi import APIRouter, Form
@@ -91,11 +91,19 @@ async def enter(request: Request, key: str) -> Response:
 @allow(TELEPHONE)
 async def sip(socket: WebSocket) -> None:
     """SIP over WebSocket, handed on to Asterisk and back, with a header that tells Asterisk whence it came."""
-    console: Console = socket.app.state.console
     if socket.app.state.sockets >= MOST_SOCKETS:
         await socket.close(1013)
         return
     socket.app.state.sockets += 1
+    try:
+        await hand_through(socket, marked)
+    finally:
+        socket.app.state.sockets -= 1
+
+
+async def hand_through(socket: WebSocket, check: Callable[[str], str]) -> None:
+    """Hand on what comes, as `check` lets it through (it raises ValueError for what it does not), until either end has gone."""
+    console: Console = socket.app.state.console
     try:
         async with connect(
             console.telephone.socket,
@@ -107,13 +115,11 @@ async def sip(socket: WebSocket) -> None:
             close_timeout=1,
         ) as asterisk:
             await socket.accept(subprotocol="sip")
-            await _hand_on(socket, asterisk)
+            await _hand_on(socket, asterisk, check)
     except (OSError, WebSocketException, TimeoutError) as error:
         log.warning("asterisk_socket", reason=type(error).__name__)
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(1011)
-    finally:
-        socket.app.state.sockets -= 1
 
 
 class Pace:
@@ -142,9 +148,9 @@ def marked(message: str) -> str:
     return f"{first}\r\n{_WAY}\r\n{rest}"
 
 
-async def _hand_on(socket: WebSocket, asterisk: ClientConnection) -> None:
+async def _hand_on(socket: WebSocket, asterisk: ClientConnection, check: Callable[[str], str]) -> None:
     """Both ways until either ends."""
-    ways = [asyncio.create_task(way) for way in (_to_asterisk(socket, asterisk), _to_browser(socket, asterisk))]
+    ways = [asyncio.create_task(way) for way in (_to_asterisk(socket, asterisk, check), _to_browser(socket, asterisk))]
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -155,12 +161,12 @@ async def _hand_on(socket: WebSocket, asterisk: ClientConnection) -> None:
         await socket.close()
 
 
-async def _to_asterisk(socket: WebSocket, asterisk: ClientConnection) -> None:
+async def _to_asterisk(socket: WebSocket, asterisk: ClientConnection, check: Callable[[str], str]) -> None:
     with contextlib.suppress(WebSocketDisconnect, WebSocketException, ValueError, KeyError):
         while True:
             message = await socket.receive_text()
             if message.strip("\r\n"):  # else it only keeps the way open
-                await asterisk.send(marked(message))
+                await asterisk.send(check(message))
 
 
 async def _to_browser(socket: WebSocket, asterisk: ClientConnection) -> None:

@@ -80,6 +80,22 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class Registration:
+    """What a telephone registers with."""
+
+    server: str
+    user: str
+    password: str = field(repr=False)
+
+
+class SeatTelephones(Protocol):
+    """The telephones of those who answer callers."""
+
+    async def registration(self, name: str, *, web: bool) -> Registration | None:
+        """What the telephone of that person's seat registers with, or the one in the page; None for who has no seat. Raises StoreFailed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Console:
     """Everything that the pages stand on."""
 
@@ -87,6 +103,7 @@ class Console:
     telephone: Telephone
     board: BoardPages
     desk: CallbackDesk
+    seats: SeatTelephones
     port: int  # cookies are of a machine, not of a port: their names have it in them
     form_secret: bytes = field(repr=False)
     phone_key: str = field(repr=False)  # who shows it may use the telephone without signing in

@@ -94,6 +94,7 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         "trunk": settings.trunk or "none",
         "to_trunk": f"@{settings.trunk or 'none'}",
         "callbacks": settings.callbacks,
+        "line_number": next(iter(settings.own_numbers), settings.flow),
         "agent_rings": AGENT_RINGS,
         "caller_rings": CALLER_RINGS,
         "ws_port": settings.ws_port,

@@ -28,7 +28,7 @@ from ivr.bootstrap.board import board_pages
 from ivr.bootstrap.desk_pages import callback_desk
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.logs import configure_logging
-from ivr.bootstrap.people import people
+from ivr.bootstrap.people import SeatsOfPeople, people
 from ivr.bootstrap.programs import programs_side, sender
 from ivr.bootstrap.stores import open_store
 from ivr.config import Settings
@@ -155,6 +155,7 @@ async def _serve(settings: Settings) -> None:
                 LineTelephone(settings),
                 board_pages(settings, store),
                 callback_desk(settings, store, accounts),
+                SeatsOfPeople(settings, accounts),
                 settings.console_port,
                 secret(settings, "console").encode(),
                 secret(settings, "phone")[:20],

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from adapters.console.passwords import Argon2Passwords
+from adapters.console.ports import Registration
 from adapters.storage.accounts import SqlAccountStore
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.seats import password_of, telephone_of
@@ -48,24 +48,30 @@ def at_gate(settings: Settings, work: Callable[[Gate, SqlAccountStore], Awaitabl
     return asyncio.run(errand())
 
 
-@dataclass(frozen=True, slots=True)
-class Telephone:
-    """What a SIP telephone registers with."""
+class SeatsOfPeople:
+    """The port SeatTelephones."""
 
-    server: str
-    user: str
-    password: str = field(repr=False)
+    def __init__(self, settings: Settings, accounts: SqlAccountStore) -> None:
+        self._settings = settings
+        self._accounts = accounts
+
+    async def registration(self, name: str, *, web: bool) -> Registration | None:
+        if (seat := await self._accounts.seat_of(name)) is None:
+            return None
+        user = telephone_of(seat, web=web)
+        server = f"{self._settings.host}:{self._settings.sip_port}"
+        return Registration(server, user, password_of(secret(self._settings, "agent"), user))
 
 
-def tell_telephone(settings: Settings, name: str, actor: str) -> Telephone:
+def tell_telephone(settings: Settings, name: str, actor: str) -> Registration:
     """The telephone of somebody's seat, which is written down. Raises UserError when they have none."""
 
-    async def errand(gate: Gate, store: SqlAccountStore) -> Telephone:
-        if (seat := await store.seat_of(name)) is None:
+    async def errand(gate: Gate, store: SqlAccountStore) -> Registration:
+        told = await SeatsOfPeople(settings, store).registration(name, web=False)
+        if told is None:
             raise UserError(f"{name} has no seat: agents and supervisors have one, as long as there are free ones (IVR_SEATS)")
-        user = telephone_of(seat)
-        await gate.write_down(actor, Action.TELEPHONE_TOLD, user, "")
-        return Telephone(f"{settings.host}:{settings.sip_port}", user, password_of(secret(settings, "agent"), user))
+        await gate.write_down(actor, Action.TELEPHONE_TOLD, told.user, "")
+        return told
 
     return at_gate(settings, errand)
 

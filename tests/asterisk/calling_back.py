@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime as dt
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -60,14 +60,19 @@ class CallingBack:
     @contextlib.asynccontextmanager
     async def agent(self, name: str) -> AsyncIterator[SipAgent]:
         """Somebody new at the desk, with a telephone that is registered."""
-        async with people(self.settings) as (gate, store):
-            await gate.add(name, Role.AGENT, new_password(), "test")
-            seat = await store.seat_of(name)
-        assert seat is not None
+        seat = await self.person(name, new_password())
         user = telephone_of(seat)
         key = secret(self.settings, "agent")
         async with SipAgent(self.settings.host, self.settings.sip_port, user=user, password=password_of(key, user)) as telephone:
             yield telephone
+
+    async def person(self, name: str, password: str) -> int:
+        """Somebody new at the desk; their seat."""
+        async with people(self.settings) as (gate, store):
+            await gate.add(name, Role.AGENT, password, "test")
+            seat = await store.seat_of(name)
+        assert seat is not None
+        return seat
 
     async def ticket(self, agent: str, caller: str = CUSTOMER, language: str = "zh-CN") -> str:
         """A ticket that this agent has claimed; its reference."""
@@ -110,7 +115,7 @@ class CallingBack:
 
 
 @contextlib.asynccontextmanager
-async def calling_back(var: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[CallingBack]:
+async def calling_back(var: Path, *, console: bool = False) -> AsyncIterator[CallingBack]:
     """A line with a trunk, on which people are called back at any hour."""
     plain = settings_for(var)
     settings = dataclasses.replace(plain, seats=4, trunk="mobile", calling_hours=ALL_DAY, own_numbers=(PUBLIC,))
@@ -118,5 +123,5 @@ async def calling_back(var: Path, environment: Mapping[str, str] | None = None) 
         etc = settings.asterisk / "etc"
         etc.mkdir(mode=0o700, parents=True)
         (etc / "pjsip_local.conf").write_text(TRUNK.format(port=customer.port), encoding="ascii")
-        async with Line(settings, asterisk=asterisk_program(), environment=environment) as line:
+        async with Line(settings, asterisk=asterisk_program(), console=console) as line:
             yield CallingBack(line, customer)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from adapters.console.texts import api, board, common, desk, entrance, telephone
+from adapters.console.texts import api, board, common, desk, entrance, seat, telephone
 
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
@@ -18,6 +18,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **board.TEXTS,
     **desk.TEXTS,
     **api.TEXTS,
+    **seat.TEXTS,
 }
 
 

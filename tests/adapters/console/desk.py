@@ -22,6 +22,7 @@ from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.bootstrap.board import LedgerStatements, LineWatcher
 from ivr.bootstrap.desk_pages import JournalPaths
 from ivr.bootstrap.flow_pictures import PublishedLines
+from ivr.bootstrap.people import SeatsOfPeople
 from ivr.bootstrap.programs import programs_side
 from ivr.config import Settings
 from ivr.desk.callbacks import CallbackDesk
@@ -146,7 +147,9 @@ def desk(folder: Path, telephone: QuietTelephone | None = None) -> Iterator[Desk
     words = SqlTranscriptStore(tickets.database, tickets.key, settings.recordings)
     callbacks = CallbackDesk(tickets, store, clock, JournalPaths(settings.var / "journal"), office, words, longest_watch=0.1)
     try:
-        console = Console(gate, phone, board, callbacks, 10086, b"s" * 32, PHONE_KEY, api, ("desk.example",))
+        console = Console(
+            gate, phone, board, callbacks, SeatsOfPeople(settings, store), 10086, b"s" * 32, PHONE_KEY, api, ("desk.example",)
+        )
         yield Desk(console, store, gate, clock, phone, tickets, settings, words)
     finally:
         office.close()

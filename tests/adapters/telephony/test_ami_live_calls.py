@@ -66,11 +66,14 @@ class FakeManager:
                 connection.sendall(self.greeting)
                 for action in self._read(lines):
                     self.actions.append(action)
-                    if not self.mute and action["Action"] in {"Login", "Status"}:
-                        reply = self.login.format(id=action["ActionID"]) if action["Action"] == "Login" else self.listing
-                        connection.sendall(reply.encode())
+                    if not self.mute and action["Action"] in {"Login", "Status", "Originate"}:
+                        connection.sendall(self.answer_to(action).encode())
                     if action["Action"] == "Status" and "Complete" not in self.listing:
                         break  # Asterisk dies in the middle of its list
+
+    def answer_to(self, action: dict[str, str]) -> str:
+        """What Asterisk says to an action."""
+        return self.login.format(id=action["ActionID"]) if action["Action"] == "Login" else self.listing
 
     @staticmethod
     def _read(lines) -> Iterator[dict[str, str]]:

@@ -1,0 +1,221 @@
+// The telephone of a seat: it registers, rings, and is picked up, hung up and pressed keys on. It never picks up by itself.
+"use strict";
+
+(() => {
+  const by = (id) => document.getElementById(id);
+  const home = by("seat");
+  const word = (key) => home.dataset["word" + key.split("_").map((part) => part[0].toUpperCase() + part.slice(1)).join("")];
+  const keys = [...by("seat-keypad").querySelectorAll("button")];
+  const domain = "selfline.invalid";
+  const title = document.title;
+
+  let agent = null; // JsSIP's; there while on line
+  let session = null;
+  let microphone = null;
+  let sound = null; // the AudioContext
+  let bell = null;
+
+  function say(key) {
+    by("seat-status").textContent = word(key);
+    home.dataset.state = key;
+    document.title = key === "ringing" ? `☎ ${word(key)} · ${title}` : title;
+  }
+
+  function note(key) {
+    by("seat-note").textContent = key ? word(key) : "";
+    by("seat-note").hidden = !key;
+  }
+
+  function enable(ringing, talking) {
+    by("seat-answer").disabled = !ringing;
+    by("seat-hang-up").disabled = !ringing && !talking;
+    keys.forEach((key) => (key.disabled = !talking));
+  }
+
+  // --- on line and off ---
+
+  async function goOnLine() {
+    note("");
+    by("seat-on").disabled = true;
+    say("registering");
+    sound = sound || new AudioContext();
+    sound.resume();
+    microphone = await listenIn();
+    let own;
+    try {
+      const answer = await fetch("/desk/telephone", { method: "POST", headers: { "X-CSRF-Token": home.dataset.token } });
+      own = answer.ok ? await answer.json() : null;
+    } catch {
+      own = undefined;
+    }
+    if (!own) {
+      return offLine(own === null ? "refused" : "away");
+    }
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new JsSIP.WebSocketInterface(`${scheme}://${location.host}/desk/sip`);
+    agent = new JsSIP.UA({
+      sockets: [socket],
+      uri: `sip:${own.user}@${domain}`,
+      password: own.password,
+      register: true,
+      register_expires: 120,
+      session_timers: false,
+    });
+    agent.on("registered", () => session || say("ready"));
+    agent.on("registrationFailed", () => offLine("refused"));
+    agent.on("disconnected", () => agent && !session && say("away"));
+    agent.on("newRTCSession", (event) => event.originator === "remote" && rung(event.session));
+    agent.start();
+    by("seat-on").hidden = true;
+    by("seat-off").hidden = false;
+  }
+
+  function offLine(key) {
+    const gone = agent;
+    agent = null;
+    if (gone) {
+      gone.stop();
+    }
+    if (microphone) {
+      microphone.getTracks().forEach((track) => track.stop());
+    }
+    say(key);
+    enable(false, false);
+    by("seat-on").hidden = by("seat-on").disabled = false;
+    by("seat-off").hidden = true;
+  }
+
+  // --- a call ---
+
+  function rung(incoming) {
+    if (session) {
+      incoming.terminate({ status_code: 486 });
+      return;
+    }
+    session = incoming;
+    by("seat-who").textContent = incoming.remote_identity.uri.user || "";
+    say("ringing");
+    enable(true, false);
+    ring();
+    incoming.on("peerconnection", ({ peerconnection }) => {
+      peerconnection.addEventListener("track", (event) => hear(event.streams[0] || new MediaStream([event.track])));
+    });
+    incoming.on("confirmed", talk);
+    incoming.on("ended", over);
+    incoming.on("failed", over);
+  }
+
+  function answer() {
+    if (session && home.dataset.state === "ringing" && !by("seat-answer").disabled) {
+      by("seat-answer").disabled = true;
+      quiet();
+      session.answer({ mediaStream: microphone, pcConfig: { iceServers: [] } });
+    }
+  }
+
+  function talk() {
+    quiet();
+    say("talking");
+    enable(false, true);
+  }
+
+  function over() {
+    quiet();
+    session = null;
+    by("seat-who").textContent = "";
+    enable(false, false);
+    say(agent && agent.isRegistered() ? "ready" : "away");
+  }
+
+  function hangUp() {
+    if (session && !session.isEnded()) {
+      session.terminate();
+    }
+  }
+
+  function press(key) {
+    const button = keys.find((one) => one.dataset.key === key);
+    if (!session || !button || button.disabled) {
+      return false;
+    }
+    session.sendDTMF(key, { transportType: "RFC2833", duration: 120, interToneGap: 80 });
+    return true;
+  }
+
+  // --- sound ---
+
+  async function listenIn() {
+    try {
+      return await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
+    } catch {
+      note("no_microphone");
+      const [source, sink] = [sound.createConstantSource(), sound.createMediaStreamDestination()];
+      source.offset.value = 0;
+      source.connect(sink); // without a source nothing is sent at all, keys neither
+      source.start();
+      return sink.stream;
+    }
+  }
+
+  function ring() {
+    const [tone, volume] = [sound.createOscillator(), sound.createGain()];
+    tone.frequency.value = 440;
+    volume.gain.value = 0;
+    for (let second = 0; second < 60; second += 4) {
+      volume.gain.setValueAtTime(0.1, sound.currentTime + second);
+      volume.gain.setValueAtTime(0, sound.currentTime + second + 1);
+    }
+    tone.connect(volume).connect(sound.destination);
+    tone.start();
+    bell = tone;
+  }
+
+  function quiet() {
+    if (bell) {
+      bell.stop();
+      bell = null;
+    }
+  }
+
+  function hear(stream) {
+    by("seat-heard").srcObject = stream;
+    const meter = sound.createAnalyser();
+    sound.createMediaStreamSource(stream).connect(meter);
+    const samples = new Float32Array(meter.fftSize);
+    const look = () => {
+      meter.getFloatTimeDomainData(samples);
+      const peak = samples.reduce((most, one) => Math.max(most, Math.abs(one)), 0);
+      by("seat-level").value = peak;
+      by("seat-level").dataset.peak = String(Math.max(peak, Number(by("seat-level").dataset.peak)));
+      if (session) {
+        setTimeout(look, 60);
+      } else {
+        by("seat-level").value = 0;
+      }
+    };
+    look();
+  }
+
+  // --- the page ---
+
+  by("seat-on").addEventListener("click", goOnLine);
+  by("seat-off").addEventListener("click", () => offLine("off_line"));
+  by("seat-answer").addEventListener("click", answer);
+  by("seat-hang-up").addEventListener("click", hangUp);
+  keys.forEach((key) => key.addEventListener("click", () => press(key.dataset.key)));
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !session || event.target.closest("input, textarea, select")) {
+      return;
+    }
+    if (event.key === "Enter" && home.dataset.state === "ringing") {
+      answer();
+    } else if (event.key === "h") {
+      hangUp();
+    } else if (!press(event.key)) {
+      return;
+    }
+    event.preventDefault();
+  });
+  window.addEventListener("beforeunload", (event) => session && event.preventDefault());
+  say("off_line");
+})();

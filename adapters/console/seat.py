@@ -1,0 +1,120 @@
+"""The telephones of one's own seat: the one in the page, which registers through this console, and what any SIP telephone registers with.
+
+The SIP of the one in the page goes through the console for the same reason as that of the telephone for trying the line. Here the console
+sees to it besides that the page registers as the seat of who has signed in, and begins no call: it is rung.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket
+
+from adapters.console.guard import Denied, GuardedRoute, allow, only, visitor
+from adapters.console.pages import page
+from adapters.console.phone import LONGEST_MESSAGE, hand_through
+from adapters.console.ports import Console, Registration
+from ivr.desk.people import ANSWERING, Action
+
+router = APIRouter(route_class=GuardedRoute)
+
+ANSWERERS = only(*ANSWERING)
+LOOK_AGAIN = 30.0  # seconds; an account that was closed loses its telephone
+_REQUEST = re.compile(r"(REGISTER|ACK|BYE|CANCEL|UPDATE|INFO|OPTIONS|PRACK) sips?:\S{1,200} SIP/2\.0")
+_PARTY = re.compile(r"^(from|f|to|t)[ \t]*:(.*)$", re.IGNORECASE)
+_OURS = re.compile(r"^x-selfline", re.IGNORECASE | re.MULTILINE)
+
+
+@router.get("/desk/telephone")
+@allow(ANSWERERS)
+async def telephone(request: Request) -> Response:
+    """The telephone, on a page of its own, so that a talk goes on while others are looked at."""
+    return page(request, "telephone.html")
+
+
+@router.post("/desk/telephone")
+@allow(ANSWERERS)
+async def register(request: Request) -> Response:
+    """What the telephone in the page registers with."""
+    own = await _told(request, web=True)
+    return JSONResponse({"user": own.user, "password": own.password})
+
+
+@router.post("/account/telephone")
+@allow(ANSWERERS)
+async def seat(request: Request) -> Response:
+    """What a SIP telephone registers with."""
+    return page(request, "seat.html", own=await _told(request, web=False))
+
+
+@allow(ANSWERERS)
+async def sip(socket: WebSocket) -> None:
+    """SIP over WebSocket between the telephone in the page and Asterisk."""
+    console: Console = socket.app.state.console
+    name = _name(socket)
+    own = await console.seats.registration(name, web=True)
+    if own is None:
+        await socket.close(1008)
+        return
+    user = own.user
+    ways = [
+        asyncio.create_task(hand_through(socket, lambda message: of_seat(message, user))),
+        asyncio.create_task(_gone(console, name, user)),
+    ]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _gone(console: Console, name: str, user: str) -> None:
+    """Returns when the seat is not that person's any more."""
+    own: Registration | None
+    while (own := await console.seats.registration(name, web=True)) is not None and own.user == user:  # noqa: ASYNC110 - a database tells nobody
+        await asyncio.sleep(LOOK_AGAIN)
+
+
+def of_seat(message: str, user: str) -> str:
+    """The same SIP message, if it is of that seat's telephone: a registration of its own, or part of a call. Raises ValueError."""
+    first, end, rest = message.lstrip("\r\n").partition("\r\n")
+    if not end or len(message) > LONGEST_MESSAGE or "\0" in message or _OURS.search(rest):
+        raise ValueError("no SIP")
+    if first.startswith("SIP/2.0 "):
+        return message
+    request = _REQUEST.fullmatch(first)
+    if request is None:
+        raise ValueError("no SIP")
+    parties = [found for line in rest.partition("\r\n\r\n")[0].split("\r\n") if (found := _PARTY.match(line))]
+    kinds = sorted(one[1][0].lower() for one in parties)
+    if kinds != ["f", "t"]:
+        raise ValueError("a message is from one and to one")
+    to = next(one[2] for one in parties if one[1][0].lower() == "t")
+    if request[1] == "REGISTER":
+        if not all(re.fullmatch(rf"\s*(?:<sips?:{user}@[^<>@\s]+>|sips?:{user}@[^<>@;\s]+)(?:;\S*)?\s*", one[2]) for one in parties):
+            raise ValueError("another seat")
+    elif request[1] != "CANCEL" and ";tag=" not in to:
+        raise ValueError("this telephone is rung, and begins nothing")
+    return message
+
+
+async def _told(request: Request, *, web: bool) -> Registration:
+    """What is told of a telephone is written down first."""
+    console: Console = request.app.state.console
+    who = visitor(request)
+    own = await console.seats.registration(_name(request), web=web)
+    if own is None:
+        raise Denied(404, "no_seat")
+    await console.gate.write_down(who.name, Action.TELEPHONE_TOLD, own.user, who.address)
+    return own
+
+
+def _name(connection: Request | WebSocket) -> str:
+    session = visitor(connection).session
+    assert session is not None
+    return session.name

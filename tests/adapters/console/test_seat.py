@@ -1,0 +1,147 @@
+"""The telephones of one's own seat, up to where Asterisk begins: whose they are, what is told of them, what their SIP may be."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.websockets import WebSocketDisconnect
+from websockets.asyncio.server import ServerConnection, serve
+
+from adapters.console.phone import LONGEST_MESSAGE
+from adapters.console.seat import of_seat
+from adapters.telephony.asterisk_config import secret
+from adapters.telephony.seats import password_of
+from ivr.desk.people import Action
+from tests.adapters.console.desk import HOST, SOCKET, Desk
+
+USER = "seat-01-web"
+
+
+def sip(
+    first: str, *, sender: str = f"<sip:{USER}@selfline.invalid>;tag=a", to: str = f"<sip:{USER}@selfline.invalid>", more: str = ""
+) -> str:
+    return f"{first}\r\nVia: SIP/2.0/WSS x.invalid;branch=z9hG4bK1\r\nFrom: {sender}\r\nTo: {to}\r\n{more}Call-ID: 1\r\n\r\n"
+
+
+REGISTER = "REGISTER sip:selfline.invalid SIP/2.0"
+BYE = "BYE sip:asterisk@127.0.0.1 SIP/2.0"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        sip(REGISTER),
+        sip(REGISTER, sender=f"sip:{USER}@selfline.invalid;tag=a", to=f"sip:{USER}@selfline.invalid"),
+        sip(BYE, sender="<sip:x1y2@x.invalid>;tag=a", to="<sip:037110086@127.0.0.1>;tag=b"),
+        sip("ACK sip:a@b SIP/2.0", to="<sip:a@b>;tag=c"),
+        "SIP/2.0 180 Ringing\r\nFrom: <sip:a@b>\r\nTo: <sip:c@d>\r\n\r\n",
+    ],
+)
+def test_a_registration_of_ones_own_and_what_belongs_to_a_call_go_through_as_they_are(message: str):
+    assert of_seat(message, USER) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        sip(REGISTER, sender="<sip:seat-02-web@selfline.invalid>;tag=a"),
+        sip(REGISTER, to="<sip:seat-02-web@selfline.invalid>"),
+        sip(REGISTER, to=f'"{USER}" <sip:seat-02-web@selfline.invalid>'),
+        sip(REGISTER, to="<sip:seat-01@selfline.invalid>"),
+        sip(REGISTER, to="<sip:seat-01-webx@selfline.invalid>"),
+        sip(REGISTER, more="To: <sip:seat-02-web@selfline.invalid>\r\n"),
+        sip(REGISTER, more="t: <sip:seat-02-web@selfline.invalid>\r\n"),
+        sip(REGISTER, more="F : <sip:seat-02-web@selfline.invalid>\r\n"),
+        sip(REGISTER, to=f"<sip:{USER}@selfline.invalid>, <sip:seat-02-web@selfline.invalid>"),
+        sip(REGISTER, more="X-Selfline-Way: browser\r\n"),
+        sip(BYE, to="<sip:a@b>;tag=c", more="x-selfline-call: 1\r\n"),
+        sip(REGISTER, more="Subject: \0\r\n"),
+        sip("INVITE sip:1008611@selfline.invalid SIP/2.0"),
+        sip("INVITE sip:1008611@selfline.invalid SIP/2.0", to="<sip:a@b>;tag=c"),
+        sip("MESSAGE sip:a@b SIP/2.0"),
+        sip("SUBSCRIBE sip:a@b SIP/2.0"),
+        sip("REFER sip:a@b SIP/2.0", to="<sip:a@b>;tag=c"),
+        sip(BYE, to="<sip:a@b>"),
+        sip("OPTIONS sip:a@b SIP/2.0"),
+        "hello",
+        "",
+        "REGISTER sip:a SIP/2.0\r\n\r\n",
+        sip(REGISTER, more=f"Subject: {'x' * LONGEST_MESSAGE}\r\n"),
+    ],
+)
+def test_another_seat_and_whatever_begins_something_does_not(message: str):
+    with pytest.raises(ValueError, match=r"SIP|seat|begins|from one"):
+        of_seat(message, USER)
+
+
+@given(st.text(max_size=200), st.sampled_from([REGISTER, BYE, "INVITE sip:a@b SIP/2.0", ""]))
+def test_whatever_is_sent_is_let_through_unchanged_or_not_at_all(text: str, first: str):
+    message = f"{first}\r\n{text}" if first else text
+    try:
+        assert of_seat(message, USER) == message
+    except ValueError:
+        assert not message.startswith("SIP/2.0 200 OK\r\n")
+
+
+def test_who_answers_callers_is_told_what_their_own_telephones_register_with_and_that_is_written_down(there: Desk):
+    browser = there.browser()
+    browser.sign_in("agent")
+
+    web = browser.client.post("/desk/telephone", headers={"x-csrf-token": browser.token}).json()
+    _, shown = browser.send("/account/telephone")
+
+    seat = asyncio.run(there.store.seat_of("agent"))
+    key = secret(there.settings, "agent")
+    assert web == {"user": f"seat-{seat:02d}-web", "password": password_of(key, f"seat-{seat:02d}-web")}
+    assert password_of(key, f"seat-{seat:02d}") in shown
+    told = [fact.subject for fact in asyncio.run(there.store.facts()) if fact.action is Action.TELEPHONE_TOLD]
+    assert told == [f"seat-{seat:02d}", f"seat-{seat:02d}-web"]
+    assert "password" not in browser.open("/desk/telephone")[1].replace("password_", "")
+    assert web["password"] not in browser.open("/account")[1]
+
+
+def test_without_a_free_seat_there_is_nothing_to_tell(there: Desk):
+    browser = there.browser()
+    browser.sign_in("agent")
+    asyncio.run(there.store._database.write(lambda connection: connection.exec_driver_sql("UPDATE account SET seat = NULL")))
+
+    assert browser.send("/account/telephone")[0] == 404
+    with (
+        pytest.raises(WebSocketDisconnect) as closed,
+        browser.client.websocket_connect(f"{SOCKET}/desk/sip", subprotocols=["sip"], headers={"origin": HOST}),
+    ):
+        pass
+    assert closed.value.code == 1008
+
+
+def test_the_socket_hands_on_what_is_of_the_seat_and_ends_at_the_rest(there: Desk):
+    heard: list[str] = []
+
+    async def asterisk(connection: ServerConnection) -> None:
+        async for message in connection:
+            heard.append(str(message))
+            await connection.send("SIP/2.0 200 OK\r\n\r\n")
+
+    async def story() -> None:
+        async with serve(asterisk, "127.0.0.1", 0, subprotocols=["sip"]) as server:  # type: ignore[list-item]
+            there.telephone.socket = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/x/ws"
+            await asyncio.to_thread(talk)
+
+    def talk() -> None:
+        seat = asyncio.run(there.store.seat_of("agent"))
+        mine = sip(REGISTER).replace(USER, f"seat-{seat:02d}-web")
+        other = sip(REGISTER).replace(USER, "seat-59-web")
+        browser = there.browser()
+        browser.sign_in("agent")
+        with browser.client.websocket_connect(f"{SOCKET}/desk/sip", subprotocols=["sip"], headers={"origin": HOST}) as socket:
+            socket.send_text(mine)
+            assert socket.receive_text().startswith("SIP/2.0 200")
+            socket.send_text(other)
+            with pytest.raises(WebSocketDisconnect):
+                socket.receive_text()
+        assert heard == [mine]
+
+    asyncio.run(story())
