@@ -6,6 +6,7 @@ Times are relative to the clock passed in. Every answer is held against its sign
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import os
 import sqlite3
@@ -93,7 +94,8 @@ class EmbeddedBackOffice:
         event.listen(self._engine, "connect", _set_up)
         try:
             database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
+            with contextlib.suppress(FileExistsError):  # closing one that is in use would drop SQLite's locks on it in this process
+                os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             _metadata.create_all(self._engine)
             examples.METADATA.create_all(self._engine)
         except (OSError, SQLAlchemyError, sqlite3.Error) as error:

@@ -121,10 +121,16 @@ def _pragma(connection: Connection, text: str) -> None:
 
 
 def _make_private(path: Path) -> None:
-    """The file with mode 0600, before SQLite makes one that all can read."""
+    """The file with mode 0600, before SQLite makes one that all can read.
+
+    One that is there is not opened: closing it would drop the locks that SQLite holds on it in this process (POSIX advisory locks;
+    https://sqlite.org/howtocorrupt.html, 2.2), and another process would then clear away the log that is being written.
+    """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise UserError(f"cannot use the database {path}: {error.strerror}") from error
 

@@ -7,6 +7,7 @@ import datetime as dt
 import os
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -341,3 +342,16 @@ def test_a_recording_changed_afterwards_and_a_history_rewritten_are_found_by_the
         f"the recording {message.path.name} has 0 bytes instead of {len(SPEECH)}",
         f"the history of ticket {ticket.reference} has been changed at event 2",
     )
+
+
+def test_one_process_may_open_the_database_twice_while_others_come_and_go(site: Site, store: SqlTicketStore):
+    """POSIX locks fall with any handle of the file that a process closes; the next to leave would then clear away the log in use."""
+    site.take(store=store)
+    site.store(exclusive=False).close()
+    log = site.database.with_name(f"{site.database.name}-wal")
+
+    leaves = "import sqlite3, sys; one = sqlite3.connect(sys.argv[1]); one.execute('SELECT count(*) FROM ticket'); one.close()"
+    subprocess.run([sys.executable, "-c", leaves, str(site.database)], check=True)
+
+    assert log.exists()
+    assert len(asyncio.run(store.tickets())) == 1
