@@ -11,6 +11,7 @@ import pytest
 
 from adapters.storage.outbox import SqlTextOutbox
 from adapters.storage.tickets import SqlTicketStore
+from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.calls.ports import (
     AttemptOutcome,
     AttemptState,
@@ -482,5 +483,59 @@ def test_the_statement_sums_to_all_that_was_promised_and_names_what_is_missing(s
         assert statement.missing == ("call x",)
         assert statement.promised == 5 == len(statement.missing) + sum(statement.count(one) for one in ("kept", "open", "overdue"))
         assert (statement.abandoned, statement.calls) == (1, {"abandoned": 1})
+
+    asyncio.run(story())
+
+
+# --- what pages ask for -------------------------------------------------------------------------------------------
+
+
+def test_tickets_are_listed_by_state_and_by_agent_in_the_order_of_the_queue(store: SqlTicketStore):
+    async def story() -> None:
+        early, late = await leave(store, "a", "13900002001"), await leave(store, "b", "13900002002", NOON + MINUTE)
+        mine = await leave(store, "c", "13900002003")
+        await store.claim(mine, "li", NOON)
+
+        waiting = await store.listed((TicketState.OPEN,), 10)
+
+        assert [ticket.reference for ticket in waiting] == [early, late]
+        assert [ticket.reference for ticket in await store.listed((TicketState.OPEN,), 1)] == [early]
+        assert [ticket.reference for ticket in await store.listed((TicketState.CLAIMED,), 10, "li")] == [mine]
+        assert await store.listed((TicketState.CLAIMED,), 10, "wu") == ()
+        assert await store.unanswered_by_state() == {TicketState.OPEN: 2, TicketState.CLAIMED: 1}
+
+    asyncio.run(story())
+
+
+def test_the_stamp_of_a_ticket_is_another_one_after_any_change_and_that_of_no_other(store: SqlTicketStore):
+    async def story() -> None:
+        quiet, reference = await leave(store, "a", "13900002001"), await leave(store, "b")
+        words = SqlTranscriptStore(store.database, store.key, Path())
+        stamps = [await store.stamps()]
+
+        async def seen() -> None:
+            stamps.append(await store.stamps())
+
+        ticket = await store.claim(reference, "li", NOON)
+        assert ticket is not None
+        await seen()
+        await leave(store, "c")
+        await seen()
+        attempt = await dial(store, reference, NOON)
+        await seen()
+        await store.attempt_went_on(attempt.channel_id, AttemptState.RINGING, NOON)
+        await seen()
+        await store.attempt_ended(attempt.channel_id, AttemptOutcome.AGENT_FAILED, NOON)
+        await seen()
+        message = await words.take(NOON + HOUR, None)
+        while message is not None and not message.key.startswith("b/"):
+            message = await words.take(NOON + HOUR, None)
+        await seen()
+
+        assert len({one[reference] for one in stamps}) == len(stamps)
+        again = await store.claim(reference, "li", NOON)
+        assert again is not None
+        assert await store.resolve(reference, "li", again.claim_token, "done", NOON)
+        assert set(await store.stamps()) == {quiet}
 
     asyncio.run(story())
