@@ -335,6 +335,7 @@ def test_an_agent_whose_claim_is_lost_keeps_the_words_that_were_typed(pages: Pag
     ann.goto(address(settings, f"/tickets/{reference}"))
     ready(ann, f"/tickets/{reference}")
     ann.keyboard.press("c")
+    expect(ann.locator("#account-title + div dl")).to_be_visible()
     ann.locator("#note").fill("刚写到一半")
 
     errand(settings, lambda store: store.reassign(reference, "chief", "bo", now()))
@@ -381,4 +382,5 @@ def test_every_page_of_the_desk_fits_a_narrow_screen(pages: Pages, tmp_path: Pat
     ann.screenshot(path=tmp_path / "narrow-ticket.png", full_page=True)
 
     assert widths == [0, 0, 0]
-    assert ("This ticket is yours" in ann.inner_text(".standing")) is (pages.language == "en-GB") or pages.language == "zh-CN"
+    first = "这张工单由您处理。" if pages.language == "zh-CN" else "This ticket is yours."
+    assert ann.inner_text(".standing").startswith(first)
