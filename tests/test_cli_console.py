@@ -101,3 +101,48 @@ def test_a_console_by_itself_tells_its_addresses_and_the_first_password_once(tmp
     assert second[:2] == first[:2]
     assert "password" not in "".join(second)
     assert console(tmp_path, "link") == (0, first[0].removeprefix("telephone: ").replace(f":{port}", ":10086"))
+
+
+def test_tokens_are_made_listed_and_revoked(tmp_path: Path):
+    console(tmp_path, "users", "add", "ann", "--role", "agent")
+
+    made = console(tmp_path, "tokens", "add", "crm", "--for", "ann")
+    of_role = console(tmp_path, "tokens", "add", "wall", "--role", "supervisor")
+    neither = console(tmp_path, "tokens", "add", "x")
+    again = console(tmp_path, "tokens", "add", "crm", "--role", "agent")
+    revoked = console(tmp_path, "tokens", "revoke", "crm")
+    listed = console(tmp_path, "tokens", "list")[1]
+    known = json.loads(console(tmp_path, "tokens", "list", "--format", "json")[1])
+
+    assert re.fullmatch(r"crm shows this token \(told this once\): slf_[A-Za-z0-9_-]{43}\n", made[1])
+    assert of_role[0] == 0
+    assert neither == (1, "a token is for a role or for a person: say one of the two")
+    assert again == (1, "there is or was a token crm already; take another name")
+    assert revoked == (0, "the token crm opens nothing any more\n")
+    assert [line.split() for line in listed.splitlines()] == [
+        ["crm", "for", "ann", listed.split()[3], "revoked"],
+        ["wall", "supervisor", listed.split()[-1]],
+    ]
+    assert [(one["name"], one["for"], one["role"], one["revoked_at"] is None) for one in known] == [
+        ("crm", "ann", None, False),
+        ("wall", None, "supervisor", True),
+    ]
+    assert console(tmp_path, "tokens", "revoke", "crm") == (1, "there is no token crm to revoke")
+
+
+def test_webhooks_are_added_listed_and_removed(tmp_path: Path):
+    console(tmp_path, "users", "add", "ann", "--role", "agent")
+
+    made = console(tmp_path, "webhooks", "add", "https://crm.example/in", "--event", "ticket.opened")
+    private = console(tmp_path, "webhooks", "add", "https://10.0.0.1/in")
+    unknown = console(tmp_path, "webhooks", "add", "https://crm.example/in", "--event", "ticket.lost")
+    listed = console(tmp_path, "webhooks", "list")[1]
+    known = json.loads(console(tmp_path, "webhooks", "list", "--format", "json")[1])
+
+    assert re.fullmatch(r"webhook 1 tells https://crm\.example/in; secret whsec_[A-Za-z0-9+/]{43}= \(told this once\)\n", made[1])
+    assert private == (1, "that address is not of the public internet (IVR_WEBHOOKS_PRIVATE=1 allows it)")
+    assert unknown[1].startswith("there is no event ticket.lost; there are ticket.call_ended, ")
+    assert listed.split() == ["1", "fine", "0", "waiting", "https://crm.example/in"]
+    assert (known[0]["events"], known[0]["waiting"]) == (["ticket.opened"], 0)
+    assert console(tmp_path, "webhooks", "remove", "1") == (0, "webhook 1 is told nothing any more\n")
+    assert console(tmp_path, "webhooks", "remove", "1")[0] == 1

@@ -386,3 +386,19 @@ def test_the_audit_names_promises_without_tickets_and_recordings_without_message
     assert code == 1
     assert "the recording stray.alaw belongs to no message\n" in told
     assert f"call 0b2c9d3e of {at:%Y-%m-%d %H:%M} was promised a call back and has no ticket\n" in told
+
+
+def test_tickets_are_exported_for_excel(tmp_path: Path, reference: str):
+    table = tmp_path / "march.csv"
+
+    code, _ = tickets(tmp_path, "export", "--from", "2026-03-01", "--to", "2026-03-31", "--output", str(table))
+
+    assert code == 0
+    lines = table.read_bytes().decode("utf-8-sig").split("\r\n")
+    assert lines[0].startswith("受理编号 reference,状态 state,类别 topic,来电号码 caller,")
+    assert lines[1] == f"{reference},待处理,callback,139****1008,1008611,zh-CN,2026-03-05 12:00,2026-03-05 14:00,否,,1,0,,,"
+    assert len(table.read_bytes().decode().splitlines()) == 2
+    assert tickets(tmp_path, "export", "--from", "2026-03-02", "--to", "2026-03-01") == (
+        1,
+        "--to must not be before --from  结束日期早于开始日期\n",
+    )

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from adapters.console import board, closures, desk, entrance, flows, people, phone, seat
+from adapters.console import board, closures, desk, entrance, flows, people, phone, seat, sheets
 from adapters.console.api import desk as api_desk
 from adapters.console.api import document as api_document
 from adapters.console.api import tickets as api_tickets
@@ -33,6 +33,7 @@ PARTS = (
     people.router,
     desk.router,
     seat.router,
+    sheets.router,
     *API,
 )
 

@@ -55,7 +55,8 @@ class SqlTokenStore:
         }
 
         def work(connection: Connection) -> bool:
-            return connection.execute(insert(connection, token).values(values).on_conflict_do_nothing()).rowcount > 0
+            new = insert(connection, token).values(values).on_conflict_do_nothing().returning(token.c.name)
+            return connection.scalar(new) is not None
 
         return await self._database.write(work)
 
@@ -94,7 +95,8 @@ class SqlAnswerStore:
             given_up = program_answer.c.status.is_(None), program_answer.c.at < unfinished_before
             connection.execute(delete(program_answer).where(*mine, *given_up))
             values = {"token": new.token, "key": new.key, "request": new.request, "at": new.at}
-            if connection.execute(insert(connection, program_answer).values(values).on_conflict_do_nothing()).rowcount:
+            fresh = insert(connection, program_answer).values(values).on_conflict_do_nothing().returning(program_answer.c.key)
+            if connection.scalar(fresh) is not None:
                 return None
             row = connection.execute(select(program_answer).where(*mine)).one()
             text = "" if row.answer_enc is None else self._key.decrypt(row.answer_enc)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from adapters.storage.spool import FileSpool
@@ -14,9 +14,11 @@ from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.bootstrap.auditing import audit_all, promised_calls
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.stores import open_for_an_errand
-from ivr.calls.ports import Statement, TicketEvent
+from ivr.calls.ports import Statement, Ticket, TicketEvent
 from ivr.calls.tickets import TicketDesk
 from ivr.config import Settings
+from ivr.desk.programs import tickets_of
+from ivr.desk.statements import Days
 
 Result = TypeVar("Result")
 
@@ -49,6 +51,16 @@ def statement(settings: Settings, since: dt.datetime, until: dt.datetime) -> Sta
     async def errand() -> Statement:
         async with _store(settings) as store:
             return await store.statement(since, until, now(), named)
+
+    return asyncio.run(errand())
+
+
+def tickets_of_days(settings: Settings, days: Days) -> Sequence[Ticket]:
+    """The tickets whose first call was on those days."""
+
+    async def errand() -> Sequence[Ticket]:
+        async with _store(settings) as store:
+            return await tickets_of(store, days)
 
     return asyncio.run(errand())
 

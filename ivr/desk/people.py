@@ -42,6 +42,7 @@ class Action(StrEnum):
     JUDGED = "judged"  # a closure; the subject says which, and how
     TELEPHONE_TOLD = "telephone_told"  # the password of a seat's telephone; the subject is the telephone
     CALLED = "called"  # the line, from the browser; the subject is the number dialled
+    EXPORTED = "exported"  # taken away as a table
     TOKEN_ADDED = "token_added"  # noqa: S105 - the name of an action
     TOKEN_REVOKED = "token_revoked"  # noqa: S105
     WEBHOOK_ADDED = "webhook_added"

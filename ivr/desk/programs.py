@@ -15,6 +15,7 @@ from typing import Protocol
 from ivr.calls.ports import (
     ENDED,
     HELD,
+    KEPT,
     UNANSWERED,
     Attempt,
     CallbackStore,
@@ -28,6 +29,7 @@ from ivr.calls.ports import (
 )
 from ivr.desk.gate import Clock
 from ivr.desk.people import AccountStore, Action, Fact, Role, Session
+from ivr.desk.statements import Days
 from ivr.errors import UnknownTicket
 
 ANSWERING = (Role.AGENT, Role.SUPERVISOR)  # who may have a ticket
@@ -110,6 +112,10 @@ class Programs:
     async def count(self, wanted: Wanted) -> int:
         """How many there are in all."""
         return await self._store.count(wanted)
+
+    async def of_days(self, days: Days) -> Sequence[Ticket]:
+        """All whose first call was on those days."""
+        return await tickets_of(self._store, days)
 
     async def queue(self, limit: int) -> Sequence[Ticket]:
         """Those that wait, in the order in which they are given out."""
@@ -230,6 +236,16 @@ _REFUSED = {
     "ticket_limit": "this caller has been tried often enough today",
     "number_limit": "this number has been called often enough today",
 }
+
+
+async def tickets_of(store: TicketPages, days: Days) -> Sequence[Ticket]:
+    """The tickets whose first call was on those days, by its time, without those of which nothing came. Raises StoreFailed."""
+    wanted = Wanted((*UNANSWERED, *KEPT), created_since=days.since, created_before=days.until, order="created_at", limit=MOST)
+    found = list(page := await store.page(wanted))
+    while len(page) == MOST:
+        page = await store.page(replace(wanted, after=place(wanted.order, cursor(wanted.order, page[-1]))))
+        found += page
+    return found
 
 
 def cursor(order: str, ticket: Ticket) -> str:

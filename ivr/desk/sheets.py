@@ -7,10 +7,8 @@ import datetime as dt
 import io
 from collections.abc import Iterable, Sequence
 
-from ivr.calls.ports import UNANSWERED, Statement, Ticket, TicketState
+from ivr.calls.ports import Statement, Ticket, TicketState
 from ivr.calls.tickets import LINE_ZONE, mask
-from ivr.desk.programs import MOST, TicketPages, Wanted, cursor, place
-from ivr.desk.statements import Days
 
 MARK = "\ufeff"  # by which Excel knows UTF-8
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # the wide ones too: Excel in Chinese takes them for the narrow
@@ -119,19 +117,6 @@ def tickets_sheet(tickets: Iterable[Ticket]) -> str:
             for ticket in tickets
         ),
     )
-
-
-async def tickets_of(store: TicketPages, days: Days) -> list[Ticket]:
-    """The tickets whose first call was on those days, by its time. Raises StoreFailed."""
-    states = (*UNANSWERED, TicketState.RESOLVED, TicketState.CLOSED_UNREACHABLE)
-    order, found, after = "created_at", list[Ticket](), None
-    while True:
-        wanted = Wanted(states, created_since=days.since, created_before=days.until, order=order, after=after, limit=MOST)
-        page = await store.page(wanted)
-        found += page
-        if len(page) < MOST:
-            return found
-        after = place(order, cursor(order, page[-1]))
 
 
 def _time(at: dt.datetime | None) -> str:

@@ -34,7 +34,7 @@ async def statement(
 ) -> m.StatementTold:
     """Every promise of a time, and what became of it. `missing` names calls in which one was made and that have no ticket."""
     if not 1970 < since.year <= to.year < 9000 or not 0 <= (to - since).days < LONGEST:
-        raise Problem(422, "not_understood", "`to` is the same day as `from` or a later one, within a year")
+        raise Problem(422, "out_of_range", "`to` is the same day as `from` or a later one, within a year")
     api = api_of(request)
     return _statement(since, to, await api.statements.statement(Days(since, to), api.clock()))
 

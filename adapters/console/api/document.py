@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
 
 from adapters.console.api.problems import ProblemDetails
 from adapters.console.api.route import ProgramRoute
@@ -50,22 +51,26 @@ def description(request: Request) -> dict[str, Any]:
     """OpenAPI 3.1 of the routes for programs, made once."""
     state = request.app.state
     if not hasattr(state, "description"):
-        routes = [route for route in request.app.routes if isinstance(route, ProgramRoute)]
-        told = get_openapi(
-            title="selfline", version=version("selfline"), openapi_version="3.1.0", description=ABOUT, routes=routes, tags=_described_tags()
-        )
-        schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas = told["components"]["schemas"]
-        schemas["ProblemDetails"] = schema
-        for unused in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(unused, None)
-        state.description = told
+        state.description = describe(request.app.routes)
     found: dict[str, Any] = state.description
     return found
 
 
-def _described_tags() -> list[dict[str, Any]]:
-    return [{"name": name, "description": text} for name, text in _TAGS.items()]
+def describe(routes: Iterable[BaseRoute]) -> dict[str, Any]:
+    """OpenAPI 3.1 of those among the routes that are for programs."""
+    told = get_openapi(
+        title="selfline",
+        version=version("selfline"),
+        openapi_version="3.1.0",
+        description=ABOUT,
+        routes=[route for route in routes if isinstance(route, ProgramRoute)],
+        tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
+    )
+    schemas = told["components"]["schemas"]
+    schemas["ProblemDetails"] = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    return told
 
 
 def _groups(told: Mapping[str, Any]) -> Iterator[tuple[str, list[dict[str, str]]]]:

@@ -5,19 +5,28 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from ivr.calls.ports import Attempt, AttemptOutcome, AttemptState, Outcome, Ticket, TicketState, UnansweredKind
 from ivr.calls.tickets import LINE_ZONE, SHORTEST_TALK, mask
 from ivr.desk.people import Account, Action, Fact, Role
 from ivr.desk.programs import Shown
-from ivr.desk.webhooks import Webhook
+from ivr.desk.webhooks import TYPES, Webhook
 
 assert dt.timedelta(seconds=10) == SHORTEST_TALK  # as the descriptions below say
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 Note = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$")]
+
+
+def _must_be_event(name: str) -> str:
+    if name not in TYPES.values():
+        raise ValueError("there is no such event")
+    return name
+
+
+EventName = Annotated[str, AfterValidator(_must_be_event), WithJsonSchema({"type": "string", "enum": sorted(set(TYPES.values()))})]
 
 
 class Sent(BaseModel):
@@ -188,7 +197,7 @@ class WebhookWanted(Sent):
     """Where to tell what happens."""
 
     address: str = Field(min_length=8, max_length=500, pattern=r"^https?://[\x21-\x7e]+$", examples=["https://crm.example/selfline"])
-    events: list[Word] = Field(default=[], max_length=30, description="None for all.", examples=[["ticket.opened", "ticket.resolved"]])
+    events: list[EventName] = Field(default=[], max_length=30, description="None for all.", examples=[["ticket.opened", "ticket.resolved"]])
 
 
 class WebhookTold(BaseModel):

@@ -87,7 +87,7 @@ def answer_with_text(status: int, code: str, seconds: int = 0) -> Response:
 def answer_to_http(error: Exception) -> Response:
     """A path that there is not, or not for this method."""
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "no_method"}.get(error.status_code, "not_understood")
+    code = {404: "not_found", 405: "no_method"}.get(error.status_code, "unreadable")
     return answer_of(error.status_code, code, TEXTS[code][1], error.headers)
 
 
@@ -100,5 +100,5 @@ def answer_not_understood(error: RequestValidationError) -> Response:
 def responses(*statuses: int) -> dict[int | str, dict[str, object]]:
     """These problems, for the description of an endpoint; every endpoint has some more."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-    every = (401, 403, 422, 429, 503)
+    every = (400, 401, 403, 422, 429, 503)
     return {status: {"description": TITLES[status], "content": content} for status in sorted({*every, *statuses})}

@@ -50,7 +50,11 @@ class ProgramRoute(GuardedRoute):
         """The endpoint, done once for each key."""
         handle = super().behind_the_guard()
 
+        known = {field.alias for field in self.dependant.query_params}
+
         async def once(request: Request) -> Response:
+            if unknown := sorted(set(request.query_params) - known):
+                raise Problem(422, "not_understood", f"there is no parameter {unknown[0][:64]!r} here")
             key = request.headers.get(KEY, "")
             if request.method in SAFE or not key:
                 return await handle(request)

@@ -47,10 +47,10 @@ async def list_tickets(
     try:
         begin = None if after is None else place(order, after)
     except ValueError as error:
-        raise Problem(422, "not_understood", str(error)) from error
+        raise Problem(422, "no_cursor", str(error)) from error
     moments = {"created_since": created_since, "created_before": created_before, "due_before": due_before}
     for moment in moments.values():
-        _must_be_near(moment)
+        must_be_near(moment)
     filters = {"topic": topic, "line": line, "assignee": assignee}
     wanted = Wanted(tuple(state) or UNANSWERED, **filters, **moments, order=order, after=begin, limit=limit)  # type: ignore[arg-type]
     some, further = await api_of(request).tickets.page(wanted)
@@ -170,7 +170,7 @@ def _whole(result: Shown | Refusal) -> m.TicketWhole:
     return m.ticket_whole(_done(result))
 
 
-def _must_be_near(moment: dt.datetime | None) -> None:
+def must_be_near(moment: dt.datetime | None) -> None:
     """Moments at the ends of the calendar cannot be told in another zone. Raises Problem."""
     if moment is not None and not 1970 <= moment.year <= 9000:
-        raise Problem(422, "not_understood", "that moment is too far away")
+        raise Problem(422, "out_of_range", "that moment is too far away")

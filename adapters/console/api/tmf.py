@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from adapters.console.api.models import Note, Word
 from adapters.console.api.problems import Problem, refused, responses
 from adapters.console.api.route import ONCE, SECURED, ProgramRoute, api_of, program
-from adapters.console.api.tickets import DESK, SUPERVISORS, Reference
+from adapters.console.api.tickets import DESK, SUPERVISORS, Reference, must_be_near
 from adapters.console.guard import allow, programs, visitor
 from ivr.calls.ports import HELD, Outcome, Ticket, TicketState, UnansweredKind
 from ivr.calls.tickets import mask
@@ -174,8 +174,7 @@ async def list_trouble_tickets(
 ) -> Response:
     """Tickets, by the time of the first call. `X-Total-Count` tells how many there are in all."""
     for moment in (created_after, created_before):
-        if moment is not None and not 1970 <= moment.year <= 9000:
-            raise Problem(422, "not_understood", "that moment is too far away")
+        must_be_near(moment)
     states = tuple(state for state, theirs in STATUSES.items() if status in (None, theirs))
     api = api_of(request)
     since = None if created_after is None else created_after + dt.timedelta(microseconds=1)

@@ -165,7 +165,7 @@ def test_a_list_is_paged_without_gaps_while_it_changes(there: Desk, ann: TestCli
     )
 
     assert sorted(seen) == sorted(references)
-    assert [one.json()["code"] for one in (of_another, ann.get(TICKETS, params={"after": "!"}))] == ["not_understood"] * 2
+    assert [one.json()["code"] for one in (of_another, ann.get(TICKETS, params={"after": "!"}))] == ["no_cursor"] * 2
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_list_is_filtered(there: Desk, ann: TestClient, filters: dict[str, str
 @pytest.mark.parametrize(
     "asked",
     ["order=assignee", "order=due_at;--", "limit=0", "limit=9999999999999999999999", "state=lost", "created_since=yesterday",
-     "created_since=2026-03-05T12:00:00", "created_since=0001-01-01T00:00:00Z", "topic=%00", "topic="],
+     "created_since=2026-03-05T12:00:00", "asignee=ann", "topic=%00", "topic="],
 )  # fmt: skip
 def test_what_is_not_described_is_not_understood(there: Desk, ann: TestClient, asked: str):
     answer = ann.get(f"{TICKETS}?{asked}")

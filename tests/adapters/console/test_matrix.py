@@ -72,6 +72,8 @@ WHO_GETS_IN = {
     ("POST", "/tickets/{reference}/call"): {AGENT, SUPERVISOR},
     ("POST", "/tickets/{reference}/settle"): {AGENT, SUPERVISOR},
     ("POST", "/tickets/{reference}/close"): {AGENT, SUPERVISOR},
+    ("GET", "/sheets/statement.csv"): {SUPERVISOR, ADMIN},
+    ("GET", "/sheets/tickets.csv"): {SUPERVISOR, ADMIN},
     ("GET", "/api"): set(EVERYBODY),
     ("GET", "/api/openapi.json"): set(EVERYBODY),
     ("GET", "/api/v1/tickets"): {AGENT, SUPERVISOR},

@@ -15,6 +15,7 @@ from adapters.console import texts
 from adapters.console.pages import HOME, assets
 from adapters.console.shield import PLAYER_STYLE
 from adapters.console.texts import TEXTS
+from ivr.calls.ports import UnansweredKind
 from ivr.desk.people import Action, Role
 from tests.adapters.console.desk import PHONE_KEY, Desk
 
@@ -95,7 +96,7 @@ def test_a_changed_script_has_another_address(there: Desk):
 
 def test_every_text_is_there_in_both_languages():
     assert all(zh and en for zh, en in TEXTS.values())
-    assert {f"fact_{action}" for action in Action} | set(Role) <= set(TEXTS)
+    assert {f"fact_{action}" for action in Action} | {f"kind_{kind}" for kind in UnansweredKind} | set(Role) <= set(TEXTS)
 
 
 @pytest.mark.parametrize(("accepts", "first"), [("zh-CN", "登录"), ("en-GB,en;q=0.9", "Sign in"), ("fr", "登录")])
