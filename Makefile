@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUIETLY := --quiet --disable-pip-version-check
 
-.PHONY: asterisk run demo test install lint assets prompts voice listen bench mutants reloads faults clean help
+.PHONY: asterisk run demo test install lint assets prompts voice listen bench mutants reloads faults fuzz-api sqlmap clean help
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,12 @@ reloads: .venv/.dev asterisk ## publish a thousand times, well and badly, under 
 faults: .venv/.dev ## kill 300 engines and desks on either database; let fifty agents share 5,000 tickets
 	IVR_KILLS=300 IVR_TICKETS=5000 $(BIN)/python -m pytest -s tests/adapters/storage/test_random_kills.py \
 		tests/adapters/storage/test_agent_kills.py tests/adapters/storage/test_many_agents.py
+
+fuzz-api: .venv/.dev ## ask every operation of the programs' side 1,000 times with data that fit and as often with data that do not
+	IVR_FUZZ=1000 $(BIN)/python -m pytest -s tests/adapters/console/test_api_fuzzed.py
+
+sqlmap: .venv/.dev ## try every parameter of the console that reaches the database with sqlmap (needs the Debian package)
+	$(BIN)/python -m tests.adapters.console.sqlmap 2 2
 
 clean: ## remove what was installed and everything the line has written
 	rm -rf .venv var

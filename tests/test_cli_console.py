@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import os
+import queue
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -146,3 +152,64 @@ def test_webhooks_are_added_listed_and_removed(tmp_path: Path):
     assert (known[0]["events"], known[0]["waiting"]) == (["ticket.opened"], 0)
     assert console(tmp_path, "webhooks", "remove", "1") == (0, "webhook 1 is told nothing any more\n")
     assert console(tmp_path, "webhooks", "remove", "1")[0] == 1
+
+
+def test_another_desk_promises_a_call_and_the_console_tells_a_third_system(tmp_path: Path):
+    """The whole way over the network: a token, a promise, a ticket, a signed event."""
+    told: queue.Queue[tuple[str, dict[str, str], bytes]] = queue.Queue()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            told.put((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            """Nothing to say."""
+
+    receiver = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    port = free_port()
+    here = {"IVR_VAR": str(tmp_path), "IVR_CONSOLE_PORT": str(port), "IVR_WEBHOOKS_PRIVATE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(HOME), "PYTHONUNBUFFERED": "1", **here}
+    console(tmp_path, "users", "add", "ann", "--role", "agent")
+    token = console(tmp_path, "tokens", "add", "shop", "--role", "supervisor")[1].split()[-1]
+    added = ivr("console", "webhooks", "add", f"http://127.0.0.1:{receiver.server_port}/in", "--event", "ticket.opened", **here).stdout
+    secret = re.search(r"whsec_\S+", added)
+    assert secret is not None
+    promise = {
+        "description": "wants to know why the bill is so high",
+        "severity": "Minor",
+        "ticketType": "bill",
+        "externalId": "CRM-1",
+        "relatedParty": [{"id": "13900001008", "role": "customer"}],
+    }
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{port}/tmf-api/troubleTicket/v4/troubleTicket",
+        json.dumps(promise).encode(),
+        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "ivr.cli", "console"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as running:
+        assert running.stdout is not None
+        try:
+            while "console_ready" not in (line := running.stdout.readline()):
+                assert line, "the console has ended"
+            with urllib.request.urlopen(asked, timeout=30) as answer:
+                reference = json.load(answer)["id"]
+            path, headers, body = told.get(timeout=60)
+        finally:
+            running.send_signal(signal.SIGTERM)
+            said = running.stdout.read()
+            receiver.shutdown()
+            receiver.server_close()
+
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    key = base64.b64decode(secret[0].removeprefix("whsec_"))
+    assert (path, json.loads(body)["type"], json.loads(body)["data"]["reference"]) == ("/in", "ticket.opened", reference)
+    assert headers["webhook-signature"] == "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert ivr("tickets", "list", **here).stdout.count(reference) == 1
+    assert "13900001008" not in body.decode() + said
+    assert token not in said

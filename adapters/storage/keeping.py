@@ -19,6 +19,7 @@ from adapters.storage import tables as t
 from adapters.storage.board import erase_looks
 from adapters.storage.callers import choices_of
 from adapters.storage.rows import ENGINE, TicketRows
+from adapters.storage.tokens import program_answer
 from ivr.calls.ports import ENDED, KEPT, Choices, TextState, Ticket
 from ivr.errors import StoreFailed
 
@@ -172,6 +173,7 @@ class Keeping(TicketRows):
             connection.execute(update(t.resolution).where(t.resolution.c.ticket_id == ticket_id).values(note_enc=nobody))
             erase_looks(connection, ticket_id, nobody)
             self.note(connection, ticket_id, at, ENGINE, "erased", {})
+        connection.execute(delete(program_answer).where(program_answer.c.status.is_not(None)))  # a number may be in one; a day old at most
         sessions = tuple(connection.scalars(select(t.call.c.session).where(t.call.c.caller_hmac == hmac)))
         for session in sessions:
             forgotten = {"caller_hmac": secrets.token_bytes(32), "caller_enc": nobody}

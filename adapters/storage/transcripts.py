@@ -50,7 +50,7 @@ class SqlTranscriptStore:
             values = {"attempts": attempts, "due_at": at + lease(seconds), "changed_at": at}
             if row.attempts is None:
                 new = insert(connection, t).values(key=row.key, state=TranscriptState.WAITING, reason="", **values)
-                if not connection.execute(new.on_conflict_do_nothing()).rowcount:
+                if connection.scalar(new.on_conflict_do_nothing().returning(t.c.key)) is None:
                     return None  # another one was faster
             else:
                 again = update(t).where(t.c.key == row.key, t.c.attempts == row.attempts)

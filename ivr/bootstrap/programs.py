@@ -6,7 +6,6 @@ no console runs, what is to be told waits in the database.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -21,6 +20,7 @@ from adapters.storage.webhooks import SqlWebhookStore
 from ivr.bootstrap.board import LedgerStatements, Recordings
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.stores import run_errand
+from ivr.calls.number_plan import NumberPlan
 from ivr.config import Settings
 from ivr.desk.elsewhere import Elsewhere
 from ivr.desk.gate import Clock
@@ -32,16 +32,16 @@ from ivr.desk.webhooks import Sender, Webhooks, in_our_words
 Result = TypeVar("Result")
 
 _BURST = 100
-_CALLABLE = re.compile(r"1[3-9][0-9]{9}|0[0-9]{2,3}[0-9]{7,8}")
 
 
 def programs_side(settings: Settings, store: SqlTicketStore, people: SqlAccountStore, clock: Clock) -> Api:
     """What the programs' side stands on."""
     database, key = store.database, store.key
+    plan = NumberPlan(settings.number_plan, settings.own_numbers)
     return Api(
         tokens=Tokens(SqlTokenStore(database), people, clock),
         tickets=Programs(store, SqlTranscriptStore(database, key, settings.recordings), people, clock),
-        elsewhere=Elsewhere(store, lambda number: bool(_CALLABLE.fullmatch(number)), settings.flow, clock),
+        elsewhere=Elsewhere(store, lambda number: plan.dialled(number) is not None, settings.flow, clock),
         webhooks=_webhooks(settings, store, people, clock),
         answers=SqlAnswerStore(database, key),
         people=people,

@@ -269,6 +269,5 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong_role": ("没有这个角色。", "There is no such role."),
     # what is written down
     "fact_listened": ("听取录音", "listened"),
-    "fact_telephone_told": ("查看话机密码", "was told a telephone's password"),
     "fact_judged": ("抽查办结", "judged a closure"),
 }

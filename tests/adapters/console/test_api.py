@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
+from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
@@ -332,3 +334,42 @@ def test_what_is_not_there_is_told_as_a_problem(there: Desk, ann: TestClient):
     assert all(one.headers["content-type"] == "application/problem+json" for one in answers)
     assert answers[3].headers["allow"] == "GET"
     assert answers[5].json()["errors"] == [{"at": "body.more", "problem": "Extra inputs are not permitted"}]
+
+
+WORDS = ("<img src=x onerror=alert(1)>", '"><script>alert(1)</script>', "'; DROP TABLE ticket; --", "{{ 7 * 7 }}", "=1+1", "用户\u202e说")
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_hostile_words_come_back_as_data_and_nothing_else(there: Desk, ann: TestClient, word: str):
+    """Every text that a program can send, and every text that a caller or another desk can have sent before."""
+    reference = message(there, topic=word)
+    token = ann.post(f"{TICKETS}/{reference}/claim").json()["claim_token"]
+
+    listed = ann.get(TICKETS, params={"topic": word})
+    closed = ann.post(f"{TICKETS}/{reference}/close", json={"claim_token": token, "note": word})
+    nobody = ann.post(f"{TICKETS}/{reference}/hand-over", json={"claim_token": token, "to": word})
+    nothing = ann.get(f"{TICKETS}?{quote(word)}={quote(word)}")
+
+    assert listed.json()["tickets"][0]["topic"] == word
+    assert closed.json()["note"] == word
+    assert [(one.status_code, one.json()["code"]) for one in (nobody, nothing)] == [(422, "not_understood")] * 2
+    for one in (listed, closed, nobody, nothing):
+        assert one.headers["content-type"] in ("application/json", "application/problem+json")
+        assert one.headers["x-content-type-options"] == "nosniff"
+    assert word not in json.dumps(nobody.json(), ensure_ascii=False)  # what was sent is not sent back
+    assert asyncio.run(there.tickets.audit(NOON)) == ()
+
+
+def test_the_page_shows_every_operation_without_a_script(there: Desk):
+    told = there.browser().client.get("/api/openapi.json").json()
+    _, page = there.browser().open("/api")
+
+    operations = [f"{method.upper()} {path}" for path, methods in told["paths"].items() for method in methods]
+    assert told["openapi"] == "3.1.0"
+    assert len(operations) == 25
+    assert [one for one in operations if f"<code>{one}</code>" not in page] == []
+    for methods in told["paths"].values():
+        for operation in methods.values():
+            assert operation["description"]
+            assert operation["security"] == [{"HTTPBearer": []}]
+            assert {"401", "403", "422", "429", "503"} <= set(operation["responses"])
