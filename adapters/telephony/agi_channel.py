@@ -37,7 +37,10 @@ from adapters.telephony.agi_verbs import (
 from ivr.calls.ports import Clock, Held, LineCommand, LineEvent, Part, Recorded, Voice
 from ivr.core.commands import AskDigits, Grammar, Play, Release, Transfer
 from ivr.core.events import (
+    BUSY,
+    CALLBACK,
     NO_RECOGNISER,
+    NOBODY,
     CallerHungUp,
     CommandFailed,
     DigitsEntered,
@@ -256,7 +259,9 @@ class AgiChannel:
 
     async def _transfer(self, command: Transfer) -> LineEvent:
         ring_seconds = max(1, math.ceil(command.ring_time.total_seconds()))
-        reply = await self._say(Gosub(command.destination, ring_seconds), ring_seconds + TALK)
+        wait_seconds = None if command.wait is None else max(1, math.ceil(command.wait.total_seconds()))
+        verb = Gosub(command.destination, ring_seconds, wait_seconds, command.language.lower())
+        reply = await self._say(verb, ring_seconds + (wait_seconds or 0) + TALK)
         if not self.hung_up and (reply is None or reply.code != 200 or reply.says_gone):
             event = await self._gone_or_failed(reply, "transfer")
             if not isinstance(event, CallerHungUp):
@@ -264,12 +269,21 @@ class AgiChannel:
         if self._connection.closed:
             return CallerHungUp(self._clock())
         outcome = await self._say(GetVariable(Variable.TRANSFER), 0.0)
-        # A caller who hangs up ends the Gosub, perhaps before we are told so, but not what Dial noted: was this the end of a talk?
-        talked = await self._say(GetVariable(Variable.DIAL_STATUS), 0.0) if outcome is None or outcome.data != "answered" else None
+        talked = (outcome is not None and outcome.data == "answered") or await self._talked()
         self._gone_for_good = self._gone_for_good or self.hung_up
-        if (outcome is not None and outcome.data == "answered") or (talked is not None and talked.data == "ANSWER"):
+        if talked:
             return TransferEnded(self._clock(), answered=True)
-        return CallerHungUp(self._clock()) if self.hung_up or outcome is None else TransferEnded(self._clock(), answered=False)
+        if self.hung_up or outcome is None:
+            return CallerHungUp(self._clock())
+        return TransferEnded(self._clock(), answered=False, reason=outcome.data if outcome.data in (BUSY, NOBODY, CALLBACK) else "")
+
+    async def _talked(self) -> bool:
+        """A caller who hangs up ends the Gosub, perhaps before we are told so, but not what was noted: was this the end of a talk?"""
+        status = await self._say(GetVariable(Variable.DIAL_STATUS), 0.0)
+        if status is not None and status.data == "ANSWER":
+            return True
+        member = await self._say(GetVariable(Variable.MEMBER), 0.0)
+        return member is not None and bool(member.data)
 
     async def _release(self) -> LineEvent:
         await self._mark_done()

@@ -35,6 +35,7 @@ class Variable(StrEnum):
     DONE = "IVR_DONE"
     DIAL_STATUS = "DIALSTATUS"  # Asterisk's own, read only
     TRANSFER = "IVR_TRANSFER"
+    MEMBER = "MEMBERINTERFACE"  # who of the queue has taken the call; Asterisk's own, read only
     NUMBER = "IVR_NUMBER"  # whom to call back
     FROM = "IVR_FROM"  # the number that they are shown
     LANGUAGE = "IVR_LANGUAGE"
@@ -108,10 +109,15 @@ class GetVariable:
 
 @dataclass(frozen=True, slots=True)
 class Gosub:
-    """Run the dialplan's subroutine `transfer,<destination>,1(<ring seconds>)`. `EXEC Gosub` would only set a location and run nothing."""
+    """Run the dialplan's subroutine `transfer,<destination>,1(<ring seconds>)`. `EXEC Gosub` would only set a location and run nothing.
+
+    With `wait_seconds`, callers stand in the queue, where they are spoken to in `language`, a token: en-us.
+    """
 
     destination: str
     ring_seconds: int
+    wait_seconds: int | None = None
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +228,9 @@ def words(verb: Verb, roots: Roots) -> tuple[str, ...]:
         case RecordFile(name, max_ms, silence_s):
             silence = _number(silence_s, 1, 3600)
             return ("RECORD FILE", f"{roots.recordings}/{_token(name)}", "alaw", "#", _milliseconds(max_ms), "BEEP", f"s={silence}")
-        case Gosub(destination, ring_seconds):
-            return ("GOSUB", "transfer", _token(destination), "1", _number(ring_seconds, 1, 3600))
+        case Gosub(destination, ring_seconds, wait_seconds, language):
+            queue = "" if wait_seconds is None else f",{_number(wait_seconds, 1, 24 * 3600)},{_token(language)}"
+            return ("GOSUB", "transfer", _token(destination), "1", _number(ring_seconds, 1, 3600) + queue)
         case SpeechCreate():
             return ("SPEECH CREATE", EARS)
         case SpeechSet(grammar, prompt_ms, silence_ms):

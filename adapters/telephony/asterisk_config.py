@@ -19,6 +19,7 @@ from adapters.telephony.agi_verbs import EARS
 from adapters.telephony.seats import telephones
 from ivr.config import Settings
 from ivr.errors import SettingsError
+from ivr.speech import LANGUAGES
 
 LONGEST_CALL = 900  # seconds
 AGENT_RINGS, CALLER_RINGS = 25, 40  # seconds, of a call back
@@ -27,7 +28,7 @@ _LENGTHS = range(1, 33)  # of numbers: a line's name has 32 characters at most
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108
 
 # Asterisk calls it an error when these are missing; its defaults suit us.
-_DEFAULTS_SUFFICE = ("acl.conf", "ccss.conf", "cel.conf", "features.conf", "pjproject.conf", "udptl.conf")
+_DEFAULTS_SUFFICE = ("acl.conf", "ccss.conf", "cel.conf", "features.conf", "pjproject.conf", "queuerules.conf", "udptl.conf")
 
 # Nothing that the dialplan or a shell reads as more than a letter.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._+ -]+")
@@ -91,6 +92,8 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         "ami_secret": secret(settings, "ami"),
         "telephones": telephones(secret(settings, "agent"), settings.seats),
         "seats": settings.seats,
+        "members": "\n".join(_QUEUE_MEMBER.format(seat) for seat in _seats(settings)),
+        "seat_hints": "\n".join(_SEAT_HINT.format(seat) for seat in _seats(settings)),
         "trunk": settings.trunk or "none",
         "to_trunk": f"@{settings.trunk or 'none'}",
         "callbacks": settings.callbacks,
@@ -132,6 +135,10 @@ def secret(settings: Settings, name: str) -> str:
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(made := secrets.token_hex(24))
     return made
+
+
+def _seats(settings: Settings) -> list[str]:
+    return [f"{number:02}" for number in range(1, settings.seats + 1)]
 
 
 def _everywhere(host: str) -> bool:
@@ -177,6 +184,12 @@ def _lay_out_data(settings: Settings, asterisk: Path, data: Path) -> None:
         link.symlink_to(documentation)
     (data / "sounds" / "en").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(settings.home / "asterisk_conf" / "sounds" / "beep.alaw", data / "sounds" / "en" / "beep.alaw")
+    for language in LANGUAGES:  # a place in the queue is told with Asterisk's own names for numbers
+        (data / "sounds" / language / "digits").mkdir(parents=True, exist_ok=True)
+        for number in (*range(20), *range(20, 100, 10)):
+            link = data / "sounds" / language / "digits" / f"{number}.alaw"
+            link.unlink(missing_ok=True)
+            link.symlink_to(settings.sounds / language / f"number_{number}.alaw")
 
 
 def _write_rescue_script(settings: Settings) -> Path:
@@ -203,6 +216,9 @@ def _write_private(path: Path, text: str, mode: int = 0o600) -> None:
         file.write(text)
     new.replace(path)
 
+
+_QUEUE_MEMBER = "member => Local/{0}@queue-seat/n,0,seat {0},hint:{0}@queue-seat"
+_SEAT_HINT = "exten = {0},hint,PJSIP/seat-{0}&PJSIP/seat-{0}-web"
 
 _NUMBER_DIALPLAN = """\
 exten = {},1,Set(IVR_DIALLED={})

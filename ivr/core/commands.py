@@ -88,14 +88,14 @@ class SendText:
 class Transfer:
     """Hand the call to another party, named as in the dialplan's own list. Answer: TransferEnded.
 
-    With `wait`, the caller stands in the queue of that name, so long at most, while everybody is talking; with `offers_callback`, a key
-    leaves it: whoever presses it is called back.
+    With `wait`, the caller stands in the queue of that name, so long at most, while everybody is talking. Key 1 leaves it: whoever
+    presses it is called back.
     """
 
     destination: str
     ring_time: dt.timedelta
     wait: dt.timedelta | None = None
-    offers_callback: bool = False
+    language: str = ""  # in which who waits is told their place
 
 
 @dataclass(frozen=True, slots=True)

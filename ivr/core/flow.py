@@ -249,13 +249,13 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Queueing:
-    """How callers wait while everybody is talking: so long at most. A key leaves the queue for `callback`, where it is given, with the
-    place kept: `kept` may speak ticket.reference; `saved` is for when there is none yet."""
+    """How callers wait while everybody is talking: so long at most. Key 1 leaves the queue for `callback`, with the place kept: `kept`
+    may speak ticket.reference; `saved` is for when there is none yet."""
 
     wait: dt.timedelta
-    callback: Target | None = None
-    kept: Prompts = ()
-    saved: Prompts = ()
+    callback: Target
+    kept: Prompts
+    saved: Prompts
 
 
 @dataclass(frozen=True, slots=True)

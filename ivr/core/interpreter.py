@@ -5,6 +5,7 @@ Everything that decides a call's course lives here and in `asking`. Nothing here
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from ivr.core import asking
@@ -121,7 +122,7 @@ def _happened(turn: Turn, event: Event) -> None:
             node = turn.node
             assert isinstance(node, SendsText)
             turn.go(node.then)
-        case Phase.TRANSFERRING, TransferEnded() if event.reason != CALLBACK or _offers_callback(turn):
+        case Phase.TRANSFERRING, TransferEnded() if event.reason != CALLBACK or _queues(turn):
             _went_well(turn)
             _transferred(turn, event)
         case Phase.RELEASING, Released():
@@ -211,9 +212,9 @@ def _promised(turn: Turn, reference: str | None, node: TakesMessage | Queueing) 
     return node.kept
 
 
-def _offers_callback(turn: Turn) -> bool:
+def _queues(turn: Turn) -> bool:
     node = turn.node
-    return isinstance(node, TransfersCall) and node.callback is not None
+    return isinstance(node, TransfersCall) and node.queueing is not None
 
 
 def _transferred(turn: Turn, event: TransferEnded) -> None:
@@ -222,7 +223,7 @@ def _transferred(turn: Turn, event: TransferEnded) -> None:
     turn.set(transferred=turn.state.transferred or event.answered)
     if event.answered:
         turn.go(node.then)
-    elif event.reason == CALLBACK and node.queueing is not None and node.queueing.callback is not None:
+    elif event.reason == CALLBACK and node.queueing is not None:
         turn.say(_promised(turn, event.reference, node.queueing))
         turn.go(node.queueing.callback)
     else:
@@ -347,8 +348,10 @@ def _work(turn: Turn) -> None:
         case TakesMessage():
             _take_message(turn, node)
         case TransfersCall():
-            wait = node.queueing.wait if node.queueing is not None else None
-            turn.wait(Phase.TRANSFERRING, Transfer(node.destination, node.ring_time, wait, node.callback is not None))
+            transfer = Transfer(node.destination, node.ring_time)
+            if node.queueing is not None:
+                transfer = replace(transfer, wait=node.queueing.wait, language=turn.state.language)
+            turn.wait(Phase.TRANSFERRING, transfer)
         case _:
             assert isinstance(node, HangsUp)
             turn.wait(Phase.RELEASING, Release())

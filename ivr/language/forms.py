@@ -478,15 +478,21 @@ leave:
     Form(
         "transfer",
         "The caller is connected to a person; when that person hangs up first, the call goes on at `then`. With `wait`, callers stand in a "
-        "queue while everybody is talking, are told their place in it, and, with `callback`, may press 1 to be called back instead.",
+        "queue while everybody is talking, are told their place in it, and may press 1 to be called back instead.",
         (
             Key("transfer", Takes.NAME, "An extension of the dialplan's `transfer` context.", "agents", required=True),
             Key("announce", Takes.PROMPTS, "What is heard before it rings.", "connecting"),
-            Key("ring_time", Takes.DURATION, "How long it rings.", "20s", default="25s"),
+            Key(
+                "ring_time",
+                Takes.DURATION,
+                "How long it rings. In a queue, each telephone rings 20 s, one after the other.",
+                "20s",
+                default="25s",
+            ),
             Key("wait", Takes.DURATION, "The longest time in the queue. Without it, nobody waits for somebody who is talking.", "5min"),
-            Key("callback", Takes.NODE, "Where the call goes when the caller presses 1 in the queue. Needs `wait`.", "goodbye"),
-            Key("kept", Takes.PROMPTS, "Heard when that is safe; may say `ticket.reference`. Needed with `callback`.", "promised"),
-            Key("saved", Takes.PROMPTS, "Heard when it is safe but has no number yet. Needed with `callback`.", "promised_soon"),
+            Key("callback", Takes.NODE, "Where the call goes when the caller presses 1 in the queue. Needed with `wait`.", "goodbye"),
+            Key("kept", Takes.PROMPTS, "Heard when that is safe; may say `ticket.reference`. Needed with `wait`.", "promised"),
+            Key("saved", Takes.PROMPTS, "Heard when it is safe but has no number yet. Needed with `wait`.", "promised_soon"),
             Key(
                 "busy",
                 Takes.NODE,

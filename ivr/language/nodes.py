@@ -377,17 +377,15 @@ def _transfer(reader: Reader, scope: Scope) -> Node | None:
 
 
 def _queueing(reader: Reader, scope: Scope) -> Queueing | None:
-    offered = reader.has("callback")
-    if offered and not reader.has("wait"):
-        sentence = f"{reader.what} has 'callback' but no 'wait': who does not wait presses no key"
-        scope.problem(reader.key_mark("callback"), "missing-key", sentence)
+    waits = reader.has("wait")
     wait = reader.duration("wait", dt.timedelta(hours=1))
-    callback = scope.target(reader, "callback")
-    kept, saved = scope.prompts(reader, "kept", required=offered), scope.prompts(reader, "saved", required=offered)
-    for key in ("kept", "saved"):
-        if reader.has(key) and not offered:
-            scope.problem(reader.key_mark(key), "missing-key", f"{reader.what} has '{key}' but no 'callback'")
-    return Queueing(wait, callback, kept, saved) if reader.has("wait") else None
+    callback = scope.target(reader, "callback", required=waits)
+    kept, saved = scope.prompts(reader, "kept", required=waits), scope.prompts(reader, "saved", required=waits)
+    for key in ("callback", "kept", "saved"):
+        if reader.has(key) and not waits:
+            sentence = f"{reader.what} has '{key}' but no 'wait': who does not wait presses no key"
+            scope.problem(reader.key_mark(key), "missing-key", sentence)
+    return Queueing(wait, callback, kept, saved) if waits and callback is not None else None
 
 
 def _hangup(reader: Reader, scope: Scope) -> Node | None:

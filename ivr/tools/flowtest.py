@@ -291,7 +291,7 @@ class _Caller:
             self._next()
         self._line(f"transfers to {command.destination}")
         answered, reason, numbered = TRANSFERS.get(kind, TRANSFERS["unanswered"])
-        if reason == CALLBACK and not command.offers_callback:
+        if reason == CALLBACK and command.wait is None:
             raise _Differs(self._act_mark, f"no call back is offered {self._place}, so the caller cannot do '{kind}' here")
         match kind:
             case "hang_up":

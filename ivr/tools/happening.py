@@ -94,7 +94,7 @@ class Happening:
                 assert isinstance(node, TransfersCall)
                 others = ((BUSY, node.busy), (NOBODY, node.nobody))
                 yield from ((TransferEnded(WHENEVER, False, reason), 1) for reason, target in others if target is not None)
-                if command.offers_callback:
+                if command.wait is not None:
                     yield TransferEnded(WHENEVER, False, CALLBACK, REFERENCE), 1
                     yield TransferEnded(WHENEVER, False, CALLBACK, None), RARE
                 yield CallerHungUp(WHENEVER), 1

@@ -228,7 +228,7 @@ class TryOut:
                 return TransferEnded(at, answered=typed == "yes")
             case Transfer(), "busy" | "nobody":
                 return TransferEnded(at, False, typed)
-            case Transfer(offers_callback=True), "1":
+            case Transfer(wait=dt.timedelta()), "1":
                 return TransferEnded(at, False, CALLBACK, REFERENCE)
             case _:
                 return None
@@ -320,7 +320,7 @@ def _wants(command: Command) -> str:
     if isinstance(command, AskDigits) and command.grammar is not None:
         return "speech"
     if isinstance(command, Transfer):
-        return "queue" if command.offers_callback else "transfer"
+        return "transfer" if command.wait is None else "queue"
     return "message" if isinstance(command, TakeMessage) else "keys"
 
 

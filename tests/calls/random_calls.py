@@ -194,6 +194,6 @@ def _answer(command: Command, draw: st.DrawFn) -> Event:
         case Transfer():
             asked = [TransferEnded(at, False, CALLBACK, reference) for reference in ("481625", None)]
             ended = [TransferEnded(at, True), *(TransferEnded(at, False, reason) for reason in ("", BUSY, NOBODY))]
-            return draw(st.sampled_from([*ended, *(asked if command.offers_callback else [])]))
+            return draw(st.sampled_from([*ended, *(asked if command.wait is not None else [])]))
         case _:
             return Released(at)

@@ -94,8 +94,8 @@ def test_an_event_is_written_without_what_is_secret(event: Event, asked: Command
             },
         ),
         (
-            Transfer("agents", dt.timedelta(seconds=20), dt.timedelta(minutes=5), offers_callback=True),
-            {"type": "Transfer", "destination": "agents", "ring_time": 20.0, "wait": 300.0, "offers_callback": True},
+            Transfer("agents", dt.timedelta(seconds=20), dt.timedelta(minutes=5), "en-US"),
+            {"type": "Transfer", "destination": "agents", "ring_time": 20.0, "wait": 300.0, "language": "en-US"},
         ),
     ],
 )

@@ -235,7 +235,7 @@ def _fitting(step: Step, draw: st.DrawFn) -> Event:
         case Transfer():
             ended = [TransferEnded(NOON, True), *(TransferEnded(NOON, False, reason) for reason in ("", BUSY, NOBODY))]
             asked = [TransferEnded(NOON, False, CALLBACK, reference) for reference in ("481625", None)]
-            return draw(st.sampled_from([*ended, *(asked if step.command.offers_callback else [])]))
+            return draw(st.sampled_from([*ended, *(asked if step.command.wait is not None else [])]))
         case _:
             return Released(NOON)
 

@@ -301,7 +301,7 @@ QUEUE = compiled(
 def test_a_caller_may_wait_in_a_queue():
     phone = Phone(QUEUE).presses("1")
 
-    assert phone.command == Transfer("agents", dt.timedelta(seconds=25), dt.timedelta(minutes=5), offers_callback=True)
+    assert phone.command == Transfer("agents", dt.timedelta(seconds=25), dt.timedelta(minutes=5), "en-US")
     assert phone.talked(answered=True).hears == "Goodbye."
 
 

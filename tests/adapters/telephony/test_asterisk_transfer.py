@@ -44,7 +44,7 @@ def test_without_an_agent_the_caller_comes_back_at_once(tmp_path: Path) -> None:
             await leg.wait_ended(dt.timedelta(seconds=3))
             return transfer.said
 
-    assert asyncio.run(call())[-1] == "200 result=1 (unanswered)"
+    assert asyncio.run(call())[-1] == "200 result=1 (nobody)"
 
 
 def test_an_agent_who_does_not_pick_up_is_heard_ringing_and_the_caller_comes_back(tmp_path: Path) -> None:
