@@ -13,17 +13,29 @@ from decimal import Decimal
 import pytest
 
 from adapters.backoffice.signatures import SIGNATURES
-from adapters.memory import FixedClock, MemoryBackOffice, MemoryJournal, MemorySpool, MemoryTicketStore
+from adapters.memory import FixedClock, MemoryBackOffice, MemoryJournal, MemoryLiveCalls, MemorySpool, MemoryTicketStore
 from ivr.calls.capture import MessageCapture
 from ivr.calls.driver import Services, run_call
 from ivr.calls.ports import LineEvent, Ticket, UnansweredCall, UnansweredKind
+from ivr.calls.recovery import Recovery
 from ivr.calls.unanswered import UnansweredCalls
 from ivr.core.commands import AskDigits, Play
-from ivr.core.events import CallerHungUp, CallStarted, CommandFailed, DigitsEntered, NothingHeard, PromptPlayed, Released, TransferEnded
+from ivr.core.events import (
+    BUSY,
+    CALLBACK,
+    CallerHungUp,
+    CallStarted,
+    CommandFailed,
+    DigitsEntered,
+    NothingHeard,
+    PromptPlayed,
+    Released,
+    TransferEnded,
+)
 from ivr.core.flow import Flow
 from ivr.core.state import Disposition
 from ivr.core.values import Value
-from ivr.errors import BackOfficeFailed, ChannelFailed, StoreFailed, UnexpectedEvent
+from ivr.errors import BackOfficeFailed, ChannelFailed, SpoolFailed, StoreFailed, UnexpectedEvent
 from tests.calls.scripted import Answer, ScriptedChannel
 from tests.core.phone import NOON, compiled, said
 
@@ -340,6 +352,108 @@ def test_a_caller_who_was_served_or_wanted_nobody_is_not(script: tuple[LineEvent
 
     assert asyncio.run(world.store.tickets(include_ended=True)) == ()
     assert world.spool.noted_calls() == ()
+
+
+def test_a_caller_who_found_everybody_talking_is_called_back():
+    world = World()
+
+    hold(world, world.channel(press("2"), TransferEnded(NOON, answered=False, reason=BUSY), HANG_UP, speech=b""))
+
+    assert [call.kind for call in only_ticket(world).calls] == [UnansweredKind.BUSY]
+
+
+# --- asking in the queue to be called back ---
+
+QUEUE = compiled(
+    """
+  hello: {menu: <<Main.>>, choices: {1: person}, exhausted: bye}
+  person:
+    transfer: agents
+    wait: 5min
+    callback: bye
+    kept: <<Number {{ ticket.reference | digits }}.>>
+    saved: <<Saved.>>
+    unanswered: nobody
+    then: bye
+  nobody: {say: <<Nobody.>>, then: bye}
+""",
+)
+ASKS_BACK = TransferEnded(NOON, answered=False, reason=CALLBACK)
+
+
+async def refused(call: UnansweredCall, at: dt.datetime) -> str | None:
+    raise StoreFailed("away")
+
+
+def full(call: UnansweredCall, *, durable: bool) -> None:
+    raise SpoolFailed("full")
+
+
+def test_a_call_back_is_in_the_database_before_it_is_promised():
+    world = World()
+    recorded: list[int] = []
+    record = world.store.record_unanswered
+
+    async def recording(call: UnansweredCall, at: dt.datetime) -> str | None:
+        recorded.append(len(channel.told))
+        return await record(call, at)
+
+    world.store.record_unanswered = recording  # type: ignore[method-assign]
+    channel = world.channel(press("1"), ASKS_BACK, ENTER, Released(NOON))
+    disposition = hold(world, channel, QUEUE)
+
+    ticket = only_ticket(world)
+    assert (disposition, recorded[0]) == (Disposition.TICKET_OPENED, 2)  # after the menu and the queue, before the promise
+    assert heard(channel)[-1] == f"Number <digits {ticket.reference}> . Goodbye."
+    assert (ticket.topic, ticket.caller_id, ticket.created_at) == ("callback", CALLER, NOON)
+    assert [call.kind for call in ticket.calls] == [UnansweredKind.BUSY]
+    assert world.spool.noted_calls() == ()
+
+
+def test_while_the_database_is_away_a_call_back_is_promised_on_the_note_and_the_recovery_keeps_the_promise():
+    world = World()
+    there, world.store.record_unanswered = world.store.record_unanswered, refused  # type: ignore[method-assign]
+    channel = world.channel(press("1"), ASKS_BACK, ENTER, Released(NOON))
+
+    assert hold(world, channel, QUEUE) is Disposition.TICKET_OPENED
+    assert heard(channel)[-1] == "Saved. Goodbye."
+    assert [(call.topic, call.kind) for call in world.spool.noted_calls()] == [("callback", UnansweredKind.BUSY)]
+
+    world.store.record_unanswered = there  # type: ignore[method-assign]
+    asyncio.run(Recovery(world.store, world.spool, MemoryLiveCalls(), world.clock).scan())
+    assert only_ticket(world).topic == "callback"
+
+
+def test_what_is_neither_in_the_database_nor_on_the_disk_is_not_promised():
+    world = World()
+    world.store.record_unanswered = refused  # type: ignore[method-assign]
+    world.spool.note_call = full  # type: ignore[method-assign]
+    channel = world.channel(press("1"), ASKS_BACK, ENTER, Released(NOON))
+
+    assert hold(world, channel, QUEUE) is Disposition.ABANDONED
+    assert heard(channel)[-1] == "Nobody. Goodbye."
+
+
+def test_a_caller_without_a_number_is_not_promised_a_call_back():
+    world = World()
+    channel = world.channel(press("1"), ASKS_BACK, ENTER, Released(NOON))
+
+    hold(world, channel, QUEUE, replace(STARTED, caller_id=""))
+
+    assert heard(channel)[-1] == "Nobody. Goodbye."
+
+
+def test_who_waited_longest_keeps_the_place_when_they_ask_to_be_called_back():
+    """The order of the tickets is that of the calls, whenever the key was pressed."""
+    world = World()
+    for number, minutes in ((1, 2), (2, 0), (3, 1)):
+        began = NOON + dt.timedelta(minutes=minutes)
+        started = CallStarted(began, f"7d9f3c1e-0000-4000-8000-00000000000{number}", f"1390000200{number}", "100")
+        hold(world, world.channel(press("1"), ASKS_BACK, ENTER, Released(NOON)), QUEUE, started)
+
+    tickets = asyncio.run(world.store.tickets())
+
+    assert [ticket.caller_id[-1] for ticket in tickets] == ["2", "3", "1"]
 
 
 def test_a_caller_who_left_a_message_after_all_has_one_ticket():
