@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
@@ -456,6 +457,19 @@ def test_a_message_of_the_same_call_belongs_to_the_ticket_of_the_call(store: Sql
 
         assert await leave(store, "a", topic="rescue") == reference
         assert (await ticket_of(store, reference or "")).priority == 100
+
+    asyncio.run(story())
+
+
+def test_a_call_back_that_was_promised_in_the_queue_is_not_missing(store: SqlTicketStore):
+    async def story() -> None:
+        call = dataclasses.replace(unanswered("f"), topic="callback")
+        reference = await store.record_unanswered(call, NOON)
+
+        statement = await store.statement(NOON - HOUR, NOON + HOUR, NOON, {call.session: "call x", "another": "call y"})
+
+        assert [(line.reference, line.topic) for line in statement.lines] == [(reference, "callback")]
+        assert statement.missing == ("call y",)
 
     asyncio.run(story())
 

@@ -12,7 +12,18 @@ import pytest
 from adapters.telephony.agi_channel import AgiChannel
 from ivr.calls.ports import Held, LineCommand, LineEvent, Recorded
 from ivr.core.commands import AskDigits, Play, Release, Transfer
-from ivr.core.events import CallerHungUp, CommandFailed, DigitsEntered, NothingHeard, PromptPlayed, Released, TransferEnded
+from ivr.core.events import (
+    BUSY,
+    CALLBACK,
+    NOBODY,
+    CallerHungUp,
+    CommandFailed,
+    DigitsEntered,
+    NothingHeard,
+    PromptPlayed,
+    Released,
+    TransferEnded,
+)
 from ivr.core.values import Utterance
 from ivr.errors import ChannelFailed
 from tests.adapters.telephony.agi_line import NOON, a_call, say
@@ -24,6 +35,7 @@ CODE = AskDigits(say("code"), max_digits=4, first_timeout=5 * SECOND, digit_time
 EVEN = AskDigits(say("code"), max_digits=4, first_timeout=3 * SECOND, digit_timeout=3 * SECOND)
 SILENT = AskDigits(Utterance("en-US", ()), max_digits=1, first_timeout=SECOND, digit_timeout=SECOND)
 AGENTS = Transfer("agents", ring_time=25 * SECOND)
+QUEUE = Transfer("agents", ring_time=25 * SECOND, wait=300 * SECOND, language="en-US")
 
 
 def perform(folder, command: LineCommand, *acts: str, call: FakeCall | None = None) -> tuple[LineEvent, FakeCall]:
@@ -191,6 +203,26 @@ def test_a_transfer_that_nobody_takes_is_unanswered(tmp_path):
 
     assert event == TransferEnded(NOON, answered=False)
     assert call.commands[2] == ["GOSUB", "transfer", "agents", "1", "25"]
+
+
+@pytest.mark.parametrize("reason", [BUSY, NOBODY, CALLBACK])
+def test_why_a_transfer_came_to_nothing_is_told(tmp_path, reason):
+    call = FakeCall()
+    call.transfer = reason
+
+    event, _ = perform(tmp_path, QUEUE, call=call)
+
+    assert event == TransferEnded(NOON, answered=False, reason=reason)
+    assert call.commands[2] == ["GOSUB", "transfer", "agents", "1", "25,300,en-us"]
+
+
+def test_a_caller_who_hangs_up_after_a_talk_with_somebody_of_the_queue_has_talked(tmp_path):
+    call = FakeCall([HANGUP])
+    call.variables["MEMBERINTERFACE"] = "Local/01@queue-seat/n"
+
+    event, _ = perform(tmp_path, QUEUE, call=call)
+
+    assert event == TransferEnded(NOON, answered=True)
 
 
 def test_a_session_that_ends_with_the_caller_on_the_line_is_not_done(tmp_path):

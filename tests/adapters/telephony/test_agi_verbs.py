@@ -53,6 +53,7 @@ ROOTS = Roots(PurePosixPath("/srv/line/sounds"), PurePosixPath("/srv/line/record
         (SetVariable(Variable.DONE, "1"), b'SET VARIABLE "IVR_DONE" "1"\n'),
         (GetVariable(Variable.TRANSFER), b'GET VARIABLE "IVR_TRANSFER"\n'),
         (Gosub("agents", 25), b'GOSUB "transfer" "agents" "1" "25"\n'),
+        (Gosub("agents", 25, 600, "en-us"), b'GOSUB "transfer" "agents" "1" "25,600,en-us"\n'),
         (SpeechCreate(), b'SPEECH CREATE "ears"\n'),
         (SpeechSet("a1", 1500, 5000), b'SPEECH SET "grammar" "a1-1500-5000"\n'),
         (SpeechRecognize("a1", 7), b'SPEECH RECOGNIZE "/srv/line/sounds/a1" "7"\n'),
