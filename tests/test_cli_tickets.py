@@ -15,6 +15,7 @@ import pytest
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.calls.ports import (
+    AttemptState,
     MessageFacts,
     MessageIntent,
     MessageTranscript,
@@ -402,3 +403,48 @@ def test_tickets_are_exported_for_excel(tmp_path: Path, reference: str):
         1,
         "--to must not be before --from  结束日期早于开始日期\n",
     )
+
+
+def test_a_caller_is_called_back_once_and_a_call_that_was_lost_is_settled(tmp_path: Path, reference: str):
+    def at_any_hour(*arguments: str) -> tuple[int, str]:
+        done = ivr("tickets", *arguments, IVR_VAR=str(tmp_path), IVR_CALLING_HOURS="00:00-24:00")
+        return done.returncode, done.stdout + done.stderr
+
+    unclaimed = at_any_hour("call", reference, "--agent", "li")
+    at_any_hour("claim", reference, "--agent", "li")
+    first, again = at_any_hour("call", reference, "--agent", "li"), at_any_hour("call", reference, "--agent", "li")
+    other = at_any_hour("call", reference, "--agent", "wang")
+    early = at_any_hour("settle", reference, "--agent", "li", "--outcome", "busy")
+    lose(tmp_path)
+    unsettled = at_any_hour("call", reference, "--agent", "li")
+    stranger = at_any_hour("settle", reference, "--agent", "wang", "--outcome", "busy")
+    settled = at_any_hour("settle", reference, "--agent", "li", "--outcome", "no_answer")
+
+    assert unclaimed == (1, f"ticket {reference} is not claimed; claim it first: ivr tickets claim {reference}  请先领取工单\n")
+    assert first == (0, f"ticket {reference}: call 1 is on its way, your telephone rings  正在回电，请接听您的话机\n")
+    assert again == first
+    assert other == (1, f"ticket {reference} is claimed by li, and only li can do that  工单由 li 处理\n")
+    assert early == (1, f"ticket {reference} has no call whose end is not known  没有结果不明的回电\n")
+    assert unsettled == (
+        1,
+        "nobody knows how the last call ended; say so first: ivr tickets settle  上次回电结果不明，请先确认\n",
+    )
+    assert stranger[0] == 1
+    assert settled == (0, f"ticket {reference}: the last call is noted as no_answer  已记录上次回电结果\n")
+    assert "by li, no_answer" in tickets(tmp_path, "show", reference)[1]
+
+
+def lose(var: Path) -> None:
+    """The call back that is under way is lost sight of."""
+    store = SqlTicketStore.open(var / "selfline.db", var / "secrets" / "data_key", var / "spool" / "recordings")
+
+    async def lost() -> None:
+        [live] = await store.live_attempts()
+        now = dt.datetime.now(LINE_ZONE)
+        assert await store.attempt_went_on(live.attempt.channel_id, AttemptState.SENT, now)
+        assert await store.attempt_went_on(live.attempt.channel_id, AttemptState.UNKNOWN, now)
+
+    try:
+        asyncio.run(lost())
+    finally:
+        store.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
 from adapters.speech import whisper_transcriber
+from ivr.bootstrap.line import _as_environment
 from ivr.bootstrap.transcribing import why_not
 from ivr.config import Settings
 from ivr.errors import SettingsError
@@ -41,6 +43,13 @@ def test_a_model_is_named_for_each_language(tmp_path: Path):
         ),
         ("IVR_VOSK_MODELS", "zh-CN=", "IVR_VOSK_MODELS must look like zh-CN=/folder;en-US=/folder; 'zh-CN=' does not"),
         ("IVR_VOSK_MODELS", "zh-CN=/;zh-CN=/", "IVR_VOSK_MODELS names two models for zh-CN"),
+        ("IVR_SEATS", "0", "IVR_SEATS must be from 1 to 99, not 0"),
+        ("IVR_SEATS", "100", "IVR_SEATS must be from 1 to 99, not 100"),
+        ("IVR_TRUNK", "a,b", "IVR_TRUNK must be the name of an endpoint, of letters, digits, _ and -, not 'a,b'"),
+        ("IVR_NUMBER_PLAN", "1[3", "IVR_NUMBER_PLAN: '1[3' is no regular expression: unterminated character set at position 1"),
+        ("IVR_OWN_NUMBERS", "10086 x", "IVR_OWN_NUMBERS must be numbers of 3 to 20 digits, not 'x'"),
+        ("IVR_CALLING_HOURS", "8-21", "IVR_CALLING_HOURS must look like 08:00-21:00, not '8-21'"),
+        ("IVR_CALLING_HOURS", "21:00-08:00", "IVR_CALLING_HOURS must end after it begins, not '21:00-08:00'"),
         ("IVR_VOSK_MODELS", "zh-CN=/nowhere/cn", "IVR_VOSK_MODELS: there is no folder /nowhere/cn with a model for zh-CN"),
     ],
 )
@@ -49,6 +58,24 @@ def test_a_wrong_setting_is_told_in_a_sentence(name: str, text: str, told: str):
         Settings.from_environment({name: text})
 
     assert str(wrong.value) == told
+
+
+def test_how_callers_are_called_back_reaches_every_process_of_the_line_as_it_was_set():
+    told = {
+        "IVR_SEATS": "12",
+        "IVR_TRUNK": "carrier-1",
+        "IVR_NUMBER_PLAN": r"1[3-9]\d{9} 8\d{3}",
+        "IVR_OWN_NUMBERS": "037110086, 10086",
+        "IVR_CALLING_HOURS": "09:30-24:00",
+    }
+
+    settings = Settings.from_environment(told)
+
+    assert (settings.seats, settings.trunk, settings.number_plan) == (12, "carrier-1", (r"1[3-9]\d{9}", r"8\d{3}"))
+    assert (settings.own_numbers, settings.calling_hours) == (("037110086", "10086"), (dt.time(9, 30), dt.time.max))
+    again = Settings.from_environment(_as_environment(settings))
+    assert again == settings
+    assert _as_environment(again) == _as_environment(settings)
 
 
 @pytest.mark.parametrize(

@@ -66,4 +66,6 @@ def back_office(settings: Settings) -> BackOffice:
 def callback_desk(settings: Settings, store: SqlTicketStore, people: AccountStore) -> CallbackDesk:
     """What stands behind the agents' pages."""
     transcripts = SqlTranscriptStore(store.database, store.key, settings.recordings)
-    return CallbackDesk(store, people, now, JournalPaths(settings.var / "journal"), back_office(settings), transcripts)
+    return CallbackDesk(
+        store, people, now, JournalPaths(settings.var / "journal"), back_office(settings), transcripts, hours=settings.calling_hours
+    )

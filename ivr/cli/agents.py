@@ -250,7 +250,7 @@ def tickets_audit() -> None:
 
 _REFUSED = {
     "not_yours": "they are talking already  已在通话中",
-    "hours": "nobody is rung up between 21:00 and 08:00  21:00 至 08:00 不回电",
+    "hours": "nobody is rung up at this hour  现在不是回电时间",
     "unsettled": "nobody knows how the last call ended; say so first: ivr tickets settle  上次回电结果不明，请先确认",
     "ticket_limit": "this caller has been called three times today  今天已回电三次",
     "number_limit": "this number has been called five times today  该号码今天已拨打五次",

@@ -26,7 +26,7 @@ from ivr.calls.ports import (
     TicketState,
     TranscriptStore,
 )
-from ivr.calls.tickets import Ended, NotYours, TicketDesk, TicketDetails, TicketLine, callable_from, line_of
+from ivr.calls.tickets import CALLING_HOURS, CallingHours, Ended, NotYours, TicketDesk, TicketDetails, TicketLine, callable_from, line_of
 from ivr.desk.account_facts import PATIENCE, Account, Standing, account_of
 from ivr.desk.changes import Changes
 from ivr.desk.people import AccountStore, Role, Session
@@ -110,9 +110,9 @@ def calls_of(ticket: Ticket) -> Mapping[str, dt.datetime]:
     return dict(sorted(begun.items(), key=lambda call: call[1]))
 
 
-def may_be_called_from(ticket: Ticket, at: dt.datetime) -> dt.datetime | None:
+def may_be_called_from(ticket: Ticket, at: dt.datetime, hours: CallingHours = CALLING_HOURS) -> dt.datetime | None:
     """When the caller may be rung up; None when that is now."""
-    first = callable_from(max(ticket.not_before or at, at))
+    first = callable_from(max(ticket.not_before or at, at), hours)
     return first if first > at else None
 
 
@@ -209,7 +209,9 @@ class CallbackDesk:
         *,
         patience: float = PATIENCE,
         longest_watch: float = 60.0,
+        hours: CallingHours = CALLING_HOURS,
     ) -> None:
+        self._hours = hours
         self.tickets = TicketDesk(store, clock, transcripts)
         self.changes = Changes(store.stamps, longest=longest_watch)
         self._store = store
@@ -226,12 +228,12 @@ class CallbackDesk:
         counts = await self._store.unanswered_by_state()
         now = self._clock()
         return Overview(
-            mine=tuple(_listed(ticket, now) for ticket in mine),
-            others=tuple(_listed(ticket, now) for ticket in others if ticket.assignee != agent or ticket.state not in HELD),
+            mine=tuple(_listed(ticket, now, self._hours) for ticket in mine),
+            others=tuple(_listed(ticket, now, self._hours) for ticket in others if ticket.assignee != agent or ticket.state not in HELD),
             waiting=sum(counts.get(state, 0) for state in WAITING),
             held=sum(counts.get(state, 0) for state in HELD),
             agents=await self.has_agents(),
-            night=callable_from(now) != now,
+            night=callable_from(now, self._hours) != now,
             at=now,
         )
 
@@ -248,7 +250,7 @@ class CallbackDesk:
         opened = self._is_open(details.line, who)
         return Sheet(
             details=details,
-            listed=_listed(ticket, self._clock()),
+            listed=_listed(ticket, self._clock(), self._hours),
             hold=hold,
             open=opened,
             trust=ticket.trust,
@@ -318,9 +320,9 @@ class CallbackDesk:
         return who.role is Role.SUPERVISOR or (line.assignee == who.name and line.state not in WAITING)
 
 
-def _listed(ticket: Ticket, at: dt.datetime) -> Listed:
+def _listed(ticket: Ticket, at: dt.datetime, hours: CallingHours) -> Listed:
     attempts = sum(attempt.outcome is not None for attempt in ticket.attempts)
-    return Listed(line_of(ticket, at), why(ticket, at), len(calls_of(ticket)), attempts, may_be_called_from(ticket, at))
+    return Listed(line_of(ticket, at), why(ticket, at), len(calls_of(ticket)), attempts, may_be_called_from(ticket, at, hours))
 
 
 def _hold(line: TicketLine, name: str) -> Hold:

@@ -85,6 +85,13 @@ def test_people_are_rung_up_from_eight_to_nine(moment: str, first: str):
     assert callable_from(at(moment)) == at(first)
 
 
+@pytest.mark.parametrize(
+    ("moment", "first"), [("05T09:29", "05T09:30"), ("05T09:30", "05T09:30"), ("05T23:59", "05T23:59"), ("05T00:00", "05T09:30")]
+)
+def test_a_site_rings_people_up_at_hours_of_its_own(moment: str, first: str):
+    assert callable_from(at(moment), (dt.time(9, 30), dt.time.max)) == at(first)
+
+
 @pytest.mark.parametrize(("moment", "part"), [("05T08:00", "morning"), ("05T12:00", "afternoon"), ("05T18:00", "evening")])
 def test_a_day_has_three_parts(moment: str, part: str):
     assert part_of_day(at(moment).astimezone(dt.UTC)) == part

@@ -111,7 +111,7 @@ def test_nobody_else_finds_the_way(tmp_path: Path) -> None:
 def test_an_agents_name_over_the_way_of_the_browser_must_prove_itself(tmp_path: Path) -> None:
     async def story() -> int:
         async with line(tmp_path) as (settings, _), way(settings) as socket:
-            return await invite(socket, "", user="agent")
+            return await invite(socket, "", user="seat-01-web")
 
     assert asyncio.run(story()) == 401
 
