@@ -47,6 +47,7 @@ def test_people_are_added_given_passwords_closed_and_opened(tmp_path: Path):
     no_seat = console(tmp_path, "users", "seat", "ann")
     listed = console(tmp_path, "users", "list", "--format", "json")
     opened = console(tmp_path, "users", "open", "ann")
+    shown = console(tmp_path, "users", "list")
     unknown = console(tmp_path, "users", "passwd", "bob")
 
     assert added[0] == 0
@@ -60,6 +61,8 @@ def test_people_are_added_given_passwords_closed_and_opened(tmp_path: Path):
     (ann,) = json.loads(listed[1])
     assert (ann["name"], ann["role"], ann["closed"]) == ("ann", "agent", True)
     assert "password" not in ann
+    assert ann["seat"] is None
+    assert re.fullmatch(r"ann +agent +\d{4}-\d\d-\d\d  seat 1\n", shown[1])
     assert opened == (0, "ann may sign in again\n")
     assert unknown == (1, "there is no account bob")
     assert console(tmp_path, "audit") == (0, "nothing has been changed  记录完整\n")

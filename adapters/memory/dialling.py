@@ -11,18 +11,23 @@ from ivr.core.events import Released
 
 
 class MemoryDialler:
-    """Says of every call that it is `placed`; `calls` are those it was told to place, `up` those that are up (None: it does not answer)."""
+    """Says of every call that it is `placed`; `calls` are those it was told to place, `up` those that are up (None: it does not answer).
+
+    `asked` counts how often it was asked for these.
+    """
 
     def __init__(self, placed: Placed = Placed.PLACED) -> None:
         self.placed = placed
         self.calls: list[tuple[str, int]] = []
         self.up: Collection[str] | None = ()
+        self.asked = 0
 
     async def place(self, channel_id: str, seat: int) -> Placed:
         self.calls.append((channel_id, seat))
         return self.placed
 
     async def live_channels(self) -> frozenset[str] | None:
+        self.asked += 1
         return None if self.up is None else frozenset(self.up)
 
 

@@ -110,6 +110,7 @@ class Callbacks:
         self._clock = clock
         self._placed_at: dt.datetime | None = None
         self._asked_at: dt.datetime | None = None
+        self._tidied_at: dt.datetime | None = None
         self._renewed: dict[str, dt.datetime] = {}
 
     async def run(self) -> None:
@@ -127,8 +128,7 @@ class Callbacks:
         """One look."""
         live = await self._store.live_attempts()
         if not live:
-            self._renewed.clear()
-            await asyncio.to_thread(self._notes.tidy, self._clock() - KEPT_NOTES)
+            await self._tidy()
             return
         under_way = [one for one in live if one.attempt.state is not AttemptState.PLANNED]
         await self._follow(under_way)
@@ -136,6 +136,14 @@ class Callbacks:
         for one in live:
             if one.attempt.state is AttemptState.PLANNED:
                 await self._begin(one, busy)
+
+    async def _tidy(self) -> None:
+        """What is left of calls that are over, once in a while."""
+        self._renewed.clear()
+        now = self._clock()
+        if self._tidied_at is None or now - self._tidied_at >= KEPT_NOTES:
+            self._tidied_at = now
+            await asyncio.to_thread(self._notes.tidy, now - KEPT_NOTES)
 
     # --- placing --------------------------------------------------------------------------------------------------
 
@@ -191,7 +199,8 @@ class Callbacks:
                 continue
             if one.attempt.state is AttemptState.RINGING and any(note.kind is NoteKind.BRIDGED for note in notes):
                 await self._store.attempt_went_on(one.attempt.channel_id, AttemptState.BRIDGED, self._clock())
-            if self._clock() - max((note.at for note in notes), default=one.attempt.begun_at) >= GRACE:
+            lost = one.attempt.state is AttemptState.UNKNOWN and _may_have_rung(one, notes)  # that is for a person to say
+            if not lost and self._clock() - max((note.at for note in notes), default=one.attempt.begun_at) >= GRACE:
                 silent.append(one)
             await self._renew(one)
         if silent and (self._asked_at is None or self._clock() - self._asked_at >= ASK_EVERY):

@@ -86,11 +86,15 @@ def users_list(format_: str) -> None:
 
     people = at_gate(read_settings(), lambda gate, store: store.accounts())
     if format_ == "json":
-        told = [{"name": one.name, "role": one.role, "created_at": one.created_at.isoformat(), "closed": one.closed} for one in people]
+        told = [
+            {"name": one.name, "role": one.role, "seat": one.seat, "created_at": one.created_at.isoformat(), "closed": one.closed}
+            for one in people
+        ]
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
     for one in people:
-        click.echo(f"{one.name:<32}  {one.role:<10}  {one.created_at.astimezone(LINE_ZONE):%Y-%m-%d}{'  closed' if one.closed else ''}")
+        more = "  closed" if one.closed else f"  seat {one.seat}" if one.seat else ""
+        click.echo(f"{one.name:<32}  {one.role:<10}  {one.created_at.astimezone(LINE_ZONE):%Y-%m-%d}{more}")
 
 
 @users.command("passwd")

@@ -336,6 +336,10 @@ def test_a_call_that_is_gone_after_the_number_was_given_out_is_unknown_and_not_m
 
         assert await office.state(reference) is AttemptState.UNKNOWN
         assert len(office.dialler.calls) == 1
+        asked = office.dialler.asked
+        office.clock.move(MINUTE)
+        await office.engine.step()
+        assert office.dialler.asked == asked, "Asterisk is not asked about it any more"
 
     asyncio.run(story())
 
