@@ -18,6 +18,8 @@ from ivr.calls.ports import (
     KEPT,
     UNANSWERED,
     Attempt,
+    AttemptOutcome,
+    AttemptState,
     CallbackStore,
     MessageTranscript,
     Outcome,
@@ -27,6 +29,7 @@ from ivr.calls.ports import (
     TicketState,
     TranscriptStore,
 )
+from ivr.calls.tickets import TOLD
 from ivr.desk.gate import Clock
 from ivr.desk.people import AccountStore, Action, Fact, Role, Session
 from ivr.desk.statements import Days
@@ -189,6 +192,19 @@ class Programs:
             return _why_not(await self._ticket(reference), who, token)
         return Refusal(begun.reason, _REFUSED.get(begun.reason, "there is no call back now"))
 
+    async def settle(self, who: Session, reference: str, token: int, outcome: AttemptOutcome) -> Shown | Refusal:
+        """Say how a call back ended that the line has lost sight of. That they talked is believed, and is no proof."""
+        ticket = await self._ticket(reference)
+        if not _is_mine(ticket, who) or token != ticket.claim_token:
+            return _why_not(ticket, who, token)
+        last = ticket.attempts[-1] if ticket.attempts else None
+        unknown, at = AttemptState.UNKNOWN, self._clock()
+        if last is None or not await self._store.attempt_ended(last.channel_id, outcome, at, cause=TOLD, still=unknown):
+            return Refusal("nothing_to_settle", "the line itself knows how the last call back ended, or will know")
+        if outcome in (AttemptOutcome.ANSWERED, AttemptOutcome.DROPPED):
+            await self._store.claim(reference, who.name, at)  # who has talked is to close it
+        return await self._shown(who, await self._ticket(reference))
+
     async def close(self, who: Session, reference: str, token: int, note: str, outcome: Outcome) -> Shown | Refusal:
         """The caller has been answered; `note` says what came of it."""
         if not note.strip():
@@ -232,7 +248,7 @@ class Programs:
 
 _REFUSED = {
     "hours": "nobody is rung up at this hour",
-    "unsettled": "nobody knows yet how the last attempt ended; a person says so at the desk, then try again",
+    "unsettled": "nobody knows yet how the last attempt ended; say so (settle), then try again",
     "ticket_limit": "this caller has been tried often enough today",
     "number_limit": "this number has been called often enough today",
 }

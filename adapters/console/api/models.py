@@ -53,6 +53,12 @@ class Reassign(Sent):
     to: Name = Field(description="The account of the agent.", examples=["ben"])
 
 
+class Settle(WithToken):
+    """What came of a call back that the line has lost sight of."""
+
+    outcome: AttemptOutcome = Field(description="As the agent knows it.")
+
+
 class Close(WithToken):
     """The caller has been answered."""
 

@@ -152,6 +152,13 @@ async def call_back(request: Request, reference: Reference, sent: m.WithToken) -
     return m.attempt_told(_done(await api_of(request).tickets.call(program(request), reference, sent.claim_token)))
 
 
+@router.post("/tickets/{reference}/settle", responses=responses(404, 409), dependencies=ONCE)
+@allow(DESK)
+async def settle(request: Request, reference: Reference, sent: m.Settle) -> m.TicketWhole:
+    """Say how a call back ended whose end the line does not know (`unknown`). Nothing is dialled before: nobody is rung up twice."""
+    return _whole(await api_of(request).tickets.settle(program(request), reference, sent.claim_token, sent.outcome))
+
+
 @router.post("/tickets/{reference}/close", responses=responses(404, 409), dependencies=ONCE)
 @allow(DESK)
 async def close(request: Request, reference: Reference, sent: m.Close) -> m.TicketWhole:

@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from adapters.storage.recordings import wav
-from ivr.calls.ports import UnansweredCall, UnansweredKind
+from ivr.calls.ports import AttemptState, UnansweredCall, UnansweredKind
 from ivr.desk.people import Action, Role
 from tests.adapters.console.desk import NOON, PASSWORD, Desk
 from tests.contracts.stories import SPEECH, facts, intent
@@ -139,6 +139,29 @@ def test_a_call_back_is_planned_once_and_not_by_a_program_without_a_telephone(th
     assert [(one.status_code, one.json()["number"], one.json()["state"]) for one in calls] == [(202, 1, "planned")] * 2
     assert closing.json()["code"] == "call_under_way"
     assert (at_night.status_code, at_night.json()["code"]) == (409, "hours")
+
+
+def test_a_call_that_was_lost_sight_of_is_settled_before_another_is_made(there: Desk, ann: TestClient):
+    reference = message(there)
+    token = ann.post(f"{TICKETS}/{reference}/claim").json()["claim_token"]
+    attempt = ann.post(f"{TICKETS}/{reference}/call", json={"claim_token": token}).json()
+    told = {"claim_token": token, "outcome": "no_answer"}
+
+    too_early = ann.post(f"{TICKETS}/{reference}/settle", json=told)
+    ticket = asyncio.run(there.tickets.ticket(reference))
+    assert ticket is not None
+    asyncio.run(there.tickets.attempt_went_on(ticket.attempts[-1].channel_id, AttemptState.SENT, NOON))
+    there.clock.pass_(minutes=31)  # the claim runs out in the middle of it
+    asyncio.run(there.tickets.return_expired(there.clock.now))
+    token = ann.post(f"{TICKETS}/{reference}/claim").json()["claim_token"]
+    again = ann.post(f"{TICKETS}/{reference}/call", json={"claim_token": token})
+    settled = ann.post(f"{TICKETS}/{reference}/settle", json={**told, "claim_token": token})
+
+    assert attempt["number"] == 1
+    assert (too_early.status_code, too_early.json()["code"]) == (409, "nothing_to_settle")
+    assert (again.status_code, again.json()["code"]) == (409, "unsettled")
+    assert (settled.json()["state"], settled.json()["tries"][0]["outcome"]) == ("claimed", "no_answer")  # under the later claim
+    assert asyncio.run(there.tickets.audit(there.clock.now)) == ()
 
 
 def test_the_next_ticket_is_given_out_in_the_order_of_the_queue(there: Desk, ann: TestClient):
@@ -366,7 +389,7 @@ def test_the_page_shows_every_operation_without_a_script(there: Desk):
 
     operations = [f"{method.upper()} {path}" for path, methods in told["paths"].items() for method in methods]
     assert told["openapi"] == "3.1.0"
-    assert len(operations) == 25
+    assert len(operations) == 26
     assert [one for one in operations if f"<code>{one}</code>" not in page] == []
     for methods in told["paths"].values():
         for operation in methods.values():

@@ -88,6 +88,7 @@ WHO_GETS_IN = {
     ("POST", "/api/v1/tickets/{reference}/hand-over"): {AGENT, SUPERVISOR},
     ("POST", "/api/v1/tickets/{reference}/reassign"): {SUPERVISOR},
     ("POST", "/api/v1/tickets/{reference}/call"): {AGENT, SUPERVISOR},
+    ("POST", "/api/v1/tickets/{reference}/settle"): {AGENT, SUPERVISOR},
     ("POST", "/api/v1/tickets/{reference}/close"): {AGENT, SUPERVISOR},
     ("GET", "/api/v1/statement"): {SUPERVISOR, ADMIN},
     ("GET", "/api/v1/accounts"): {ADMIN},
