@@ -7,6 +7,7 @@ second engine on the same file refuses to start; the lock falls with its process
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -130,7 +131,8 @@ def _make_private(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        return
+        if path.is_dir():
+            raise UserError(f"cannot use the database {path}: {os.strerror(errno.EISDIR)}") from None
     except OSError as error:
         raise UserError(f"cannot use the database {path}: {error.strerror}") from error
 

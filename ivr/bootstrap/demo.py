@@ -114,6 +114,8 @@ def _tell_what_next(settings: Settings, tell: Tell) -> None:
     tell(f"or dial {_address(settings)} with a softphone on this machine: no account, G.711, and as its own number one of the")
     tell("sample subscribers, 13900001001 and up (adapters/backoffice/README.md tells who they are).")
     tell(f'call:     {_ivr(settings)} call {settings.flow} --keys "2 5"  calls it without a softphone, and tells what happened')
+    tell(f"desk:     {address(settings, '/desk')}  the message waits there for an agent; add one first:")
+    tell(f"          {_ivr(settings)} console users add ann --role agent")
     tell(f"tickets:  {_ivr(settings)} tickets list      then  {_ivr(settings)} tickets claim REFERENCE")
     tell(f"why:      {_ivr(settings)} why               tells why the last call went the way it did")
     tell(f"publish:  {_ivr(settings)} publish           lets callers meet what you have edited under flows/")
