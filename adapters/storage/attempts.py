@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from adapters.storage import tables as t
-from adapters.storage.claims import UNREACHED, holds, live_attempt
+from adapters.storage.claims import holds, live_attempt
 from adapters.storage.rows import ENGINE, TicketRows, as_attempt, is_waiting
-from ivr.calls.ports import HELD, Attempt, AttemptOutcome, AttemptState, LiveAttempt, Refused, TicketState
+from ivr.calls.ports import HELD, UNREACHED, Attempt, AttemptOutcome, AttemptState, LiveAttempt, Refused, TicketState
 from ivr.calls.tickets import ATTEMPTS_A_DAY, CALLS_A_DAY, LINE_ZONE, SHORTEST_TALK, callable_from, part_of_day, retry_at
 
 FAILPOINTS = ("attempt_uncommitted", "attempt_committed", "outcome_uncommitted", "outcome_committed")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, ScalarSelect, func, or_, select, update
 
 from adapters.storage import tables as t
 from adapters.storage.rows import ENGINE, TicketRows, is_waiting
-from ivr.calls.ports import HELD, AttemptOutcome, AttemptState, Escalation, Outcome, Ticket, TicketEvent, TicketState
+from ivr.calls.ports import HELD, UNREACHED, AttemptOutcome, AttemptState, Escalation, Outcome, Ticket, TicketEvent, TicketState
 from ivr.calls.tickets import LEASE_LOST, OVERDUE, callable_from
 from ivr.errors import UnknownTicket
 
@@ -292,16 +292,6 @@ class Claims(TicketRows):
     def seal_of(self, note: str) -> str:
         """What the history has of a note: nobody can read it there, and nobody can change the note unnoticed."""
         return self._key.joinable(note).hex()
-
-
-UNREACHED = (
-    AttemptOutcome.BUSY,
-    AttemptOutcome.NO_ANSWER,
-    AttemptOutcome.REJECTED,
-    AttemptOutcome.VOICEMAIL,
-    AttemptOutcome.UNREACHABLE,
-    AttemptOutcome.INVALID_NUMBER,
-)
 
 
 def holds(row: Row[Any], agent: str, token: int) -> bool:

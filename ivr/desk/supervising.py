@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Protocol
 
-from ivr.calls.ports import ENDED, AttemptOutcome, CallbackStore, Clock, Statement, TextMessage, TextOutbox, Ticket, TicketState
+from ivr.calls.ports import ENDED, UNREACHED, CallbackStore, Clock, Statement, TextMessage, TextOutbox, Ticket, TicketState
 from ivr.calls.texts import is_mobile
 from ivr.calls.tickets import LINE_ZONE, part_of_day
 from ivr.desk.board import AgentDay, Board, BoardStore, LineWatch, SharedReading, agents_now, day_of
@@ -159,19 +159,9 @@ class Supervision:
         return "" if await self._closures.looked(reference, look) else "not_closed"
 
 
-_UNREACHED = (
-    AttemptOutcome.BUSY,
-    AttemptOutcome.NO_ANSWER,
-    AttemptOutcome.REJECTED,
-    AttemptOutcome.VOICEMAIL,
-    AttemptOutcome.UNREACHABLE,
-    AttemptOutcome.INVALID_NUMBER,
-)
-
-
 def tried_enough(ticket: Ticket) -> bool:
     """Whether the caller was tried as often as it takes: three times, on two days, in two parts of the day. The database asks again."""
-    tries = [one.begun_at.astimezone(LINE_ZONE) for one in ticket.attempts if one.outcome in _UNREACHED]
+    tries = [one.begun_at.astimezone(LINE_ZONE) for one in ticket.attempts if one.outcome in UNREACHED]
     return len(tries) >= 3 and len({one.date() for one in tries}) >= 2 and len({part_of_day(one) for one in tries}) >= 2
 
 

@@ -64,6 +64,17 @@ class AttemptOutcome(StrEnum):
     NOT_PLACED = "not_placed"  # refused before anything rang
 
 
+UNREACHED = (
+    AttemptOutcome.BUSY,
+    AttemptOutcome.NO_ANSWER,
+    AttemptOutcome.REJECTED,
+    AttemptOutcome.VOICEMAIL,
+    AttemptOutcome.UNREACHABLE,
+    AttemptOutcome.INVALID_NUMBER,
+)
+"""What shows, often enough, that a caller cannot be reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt to call back. `channel_id` is what its call is named in Asterisk, so that it is placed once."""
