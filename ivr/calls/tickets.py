@@ -312,6 +312,10 @@ class TicketDesk:
         begun = await self._store.begin_attempt(reference, agent, ticket.claim_token, self._clock())
         if isinstance(begun, Refused) and begun.reason == "not_yours" and ticket.state is not TicketState.TALKING:
             return NotYours(reference, (await self._ticket(reference)).assignee)
+        if isinstance(begun, Refused) and begun.reason == "unsettled":
+            last = (await self._ticket(reference)).attempts[-1]
+            under_way = last.state in (AttemptState.SENT, AttemptState.RINGING, AttemptState.BRIDGED)
+            return last if under_way and last.agent == agent else begun
         return begun
 
     async def progress(self, reference: str) -> Attempt | None:

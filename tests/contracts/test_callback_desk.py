@@ -73,8 +73,12 @@ def test_the_next_ticket_is_taken_and_called_once_however_often_that_is_asked_fo
         assert isinstance(first, Attempt)
         assert first == again
         assert await office.desk.call(office.reference, "wang") == NotYours(office.reference, "li")
+        await office.store.attempt_went_on(first.channel_id, AttemptState.SENT, NOON)
+        late = await office.desk.call(office.reference, "li")
+        assert isinstance(late, Attempt)
+        assert (late.channel_id, late.state) == (first.channel_id, AttemptState.SENT)
         [live] = await office.store.live_attempts()
-        assert (live.attempt, live.reference, live.caller_id, live.token, live.held) == (first, office.reference, CALLER, 1, True)
+        assert (live.attempt, live.reference, live.caller_id, live.token, live.held) == (late, office.reference, CALLER, 1, True)
         assert CALLER not in repr(live)
 
     asyncio.run(story())
