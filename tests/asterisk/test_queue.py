@@ -173,6 +173,7 @@ def test_one_agent_and_three_callers(queue: Bench):
             await hears(second, "queue_next")
             third = await three.call("2001")
             await hears(third, "queue_place", "en-US")
+            await hears(third, "number_2", "en-US")
             await hears(third, "queue_place_end", "en-US")
             await hears(third, "queue_callback", "en-US")
             await third.hang_up()

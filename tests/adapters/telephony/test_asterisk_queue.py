@@ -98,6 +98,21 @@ def test_one_agent_and_three_callers(tmp_path: Path) -> None:
     assert is_audible(audio)
 
 
+def test_nobody_waits_on_when_the_last_telephone_goes(tmp_path: Path) -> None:
+    async def call() -> list[str]:
+        waiting = Waiting()
+        async with queue(tmp_path, waiting) as (settings, phone):
+            async with seat(settings, 1) as agent:
+                await phone.call("1008611")
+                await agent.answer()
+                second = await phone.call("1008611")
+                await second.wait_voice()
+            await second.wait_ended(dt.timedelta(seconds=20))
+            return waiting.ended
+
+    assert sorted(asyncio.run(call())) == ["answered", "nobody"]
+
+
 def test_who_has_waited_too_long_comes_back(tmp_path: Path) -> None:
     async def call() -> list[str]:
         waiting = Waiting(seconds=3)
