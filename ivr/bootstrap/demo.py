@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from adapters.speech.ears import Ears, EarsMissing
 from adapters.speech.listening import hear_sentences
+from adapters.storage.versions import VersionStore
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.ears_link import EarsLink
 from ivr.bootstrap.console import address, phone_address
@@ -114,6 +115,8 @@ def _tell_what_next(settings: Settings, tell: Tell) -> None:
     tell(f"or dial {_address(settings)} with a softphone on this machine: no account, G.711, and as its own number one of the")
     tell("sample subscribers, 13900001001 and up (adapters/backoffice/README.md tells who they are).")
     tell(f'call:     {_ivr(settings)} call {settings.flow} --keys "2 5"  calls it without a softphone, and tells what happened')
+    if others := [line for line in VersionStore(settings.versions).lines() if line != settings.flow]:
+        tell(f"lines:    {', '.join(others)}  answered too: dial it instead of {settings.flow}")
     tell(f"desk:     {address(settings, '/desk')}  the message waits there for an agent; add one first:")
     tell(f"          {_ivr(settings)} console users add ann --role agent")
     tell(f"tickets:  {_ivr(settings)} tickets list      then  {_ivr(settings)} tickets claim REFERENCE")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import sys
 from functools import lru_cache
 from itertools import pairwise
@@ -69,10 +70,13 @@ def test_no_gap_is_heard_where_recordings_touch(language: str) -> None:
             assert longest_gap(seam) <= 0.040, (one, other)
 
 
+PART_OF_A_SENTENCE = re.compile(r"number_\d+|queue_(place|place_end|wait|minutes)")  # which Asterisk joins, and nobody hears alone
+
+
 @pytest.mark.listening
 @pytest.mark.parametrize("language", sorted(AROUND))
 def test_prompts_are_understood_through_a_telephone(language: str) -> None:
-    texts = fixed_prompts(CATALOGUE)[language]
+    texts = {name: text for name, text in fixed_prompts(CATALOGUE)[language].items() if not PART_OF_A_SENTENCE.fullmatch(name)}
     sample = sorted(texts) if COUNT else sorted(random.Random(1).sample(sorted(texts), 4))
 
     trial = tried(Trial(language, "shipped, joined"), [texts[name] for name in sample], joined(read_pack(PACK, language)), 0)
