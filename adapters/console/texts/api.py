@@ -10,6 +10,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "api_request": ("请求", "Request"),
     "api_takes": ("参数", "Takes"),
+    "desk_kind_promised": ("其他渠道承诺回电", "another desk promised a call"),
     "kind_promised": ("其他渠道承诺回电", "promised elsewhere"),
     # tables to take away
     "sheet_statement": ("下载对账表（CSV）", "Download this statement (CSV)"),

@@ -143,7 +143,14 @@ def targets(there: Desk) -> list[Target]:
         Target("closures page", "/closures?day=2026-03-05", "day", headers=signed_in),
         Target("ticket page", f"/board/tickets/{reference}*", headers=signed_in),
         Target("tickets table", "/sheets/tickets.csv?from=2026-03-01&to=2026-03-31", "from,to", headers=signed_in),
-        Target("another agent", f"/board/tickets/{reference}/agent", "to", f"csrf={boss.token}&to=agent", signed_in),
+        Target("find a ticket", "/board/tickets?reference=123456", "reference", headers=signed_in),
+        Target("another agent", f"/board/tickets/{reference}/agent", "agent", f"csrf={boss.token}&agent=agent", signed_in),
+        Target("a closure", f"/closures/{reference}*", "", f"csrf={boss.token}&day=2026-03-05&verdict=good&note=x", signed_in),
+        Target("desk", "/desk?show=mine&told=x", "show,told", headers=signed_in),
+        Target("desk, one ticket", f"/tickets/{reference}*", headers=signed_in),
+        Target("desk, claim", f"/tickets/{reference}*/claim", "", f"csrf={boss.token}", signed_in),
+        Target("desk, hand over", f"/tickets/{reference}/hand-over", "to", f"csrf={boss.token}&to=agent", signed_in),
+        Target("desk, close", f"/tickets/{reference}/close", "note,outcome", f"csrf={boss.token}&note=x&outcome=answered", signed_in),
     ]  # fmt: skip
 
 

@@ -96,7 +96,8 @@ def test_a_changed_script_has_another_address(there: Desk):
 
 def test_every_text_is_there_in_both_languages():
     assert all(zh and en for zh, en in TEXTS.values())
-    assert {f"fact_{action}" for action in Action} | {f"kind_{kind}" for kind in UnansweredKind} | set(Role) <= set(TEXTS)
+    kinds = {f"{page}kind_{kind}" for kind in UnansweredKind for page in ("", "desk_")}
+    assert {f"fact_{action}" for action in Action} | kinds | set(Role) <= set(TEXTS)
 
 
 @pytest.mark.parametrize(("accepts", "first"), [("zh-CN", "登录"), ("en-GB,en;q=0.9", "Sign in"), ("fr", "登录")])

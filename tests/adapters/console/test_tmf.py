@@ -94,6 +94,21 @@ def test_a_promise_made_elsewhere_becomes_one_ticket(there: Desk, desk: TestClie
     assert asyncio.run(there.tickets.audit(NOON)) == ()
 
 
+def test_a_promise_made_elsewhere_is_on_every_page_that_others_are_on(there: Desk, desk: TestClient):
+    reference = desk.post(TICKETS, json=PROMISED).json()["id"]
+    browser = there.browser()
+    browser.sign_in("supervisor")
+
+    pages = {
+        path: browser.open(path)
+        for path in (f"/tickets/{reference}", f"/board/tickets/{reference}", "/statement?from=2026-03-01&to=2026-03-31")
+    }
+
+    assert {path: status for path, (status, _) in pages.items()} == dict.fromkeys(pages, 200)
+    told = [path for path, (_, text) in pages.items() if "其他渠道承诺回电" in text]
+    assert told == [f"/tickets/{reference}", "/statement?from=2026-03-01&to=2026-03-31"]
+
+
 def test_who_waits_for_a_call_already_gets_no_second_ticket(there: Desk, desk: TestClient):
     reference = message(there)
 
