@@ -75,7 +75,8 @@ def test_a_conversation_says_how_a_wait_ends(step: str):
 
 def test_a_call_back_cannot_be_asked_for_where_nobody_waits():
     assert str(held('press: "2", callback').problem) == (
-        "t.yaml:4:25: error: no call back is offered at 'other' (flows/test.yaml:18), so the caller cannot do 'callback' here  [conversation]"
+        "t.yaml:4:25: error: no call back is offered at 'other' (flows/test.yaml:18), so the caller cannot do 'callback' here"
+        "  [conversation]"
     )
 
 
