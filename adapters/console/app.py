@@ -49,6 +49,7 @@ def make_pages(console: Console) -> FastAPI:
     app.state.console = console
     app.state.reports = app.state.sockets = 0
     app.state.pace = phone.Pace()
+    app.state.telephones = seat.Telephones()
     app.state.notes = desk.Notes()
     app.router.route_class = GuardedRoute
     for part in PARTS:

@@ -66,6 +66,7 @@ async def sign_out(request: Request) -> Response:
     who = visitor(request)
     assert who.session is not None
     await console.gate.sign_out(who.session, who.address)
+    request.app.state.telephones.signed_out(who.session.key)
     return _signed_out(request)
 
 

@@ -7,23 +7,52 @@ sees to it besides that the page registers as the seat of who has signed in, and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+from collections import defaultdict
+from collections.abc import Iterator
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from adapters.console.guard import Denied, GuardedRoute, allow, only, visitor
 from adapters.console.pages import page
 from adapters.console.phone import LONGEST_MESSAGE, hand_through
 from adapters.console.ports import Console, Registration
-from ivr.desk.people import ANSWERING, Action
+from ivr.desk.people import ANSWERING, Action, Session
 
 router = APIRouter(route_class=GuardedRoute)
 
 ANSWERERS = only(*ANSWERING)
 LOOK_AGAIN = 30.0  # seconds; an account that was closed loses its telephone
+
+
+class Telephones:
+    """The telephones that are open in pages. Who signs out takes theirs along; who only falls idle may be in a talk, and keeps it."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, set[asyncio.Event]] = defaultdict(set)
+
+    @contextlib.contextmanager
+    def of(self, session: str) -> Iterator[asyncio.Event]:
+        """Keep one open; the event tells that its session was signed out."""
+        left = asyncio.Event()
+        self._open[session].add(left)
+        try:
+            yield left
+        finally:
+            self._open[session].discard(left)
+            if not self._open[session]:
+                del self._open[session]
+
+    def signed_out(self, session: str) -> None:
+        """That session is over."""
+        for left in self._open.get(session, ()):
+            left.set()
+
+
 _REQUEST = re.compile(r"(REGISTER|ACK|BYE|CANCEL|UPDATE|INFO|OPTIONS|PRACK) sips?:\S{1,200} SIP/2\.0")
 _PARTY = re.compile(r"^(from|f|to|t)[ \t]*:(.*)$", re.IGNORECASE)
 _OURS = re.compile(r"^x-selfline", re.IGNORECASE | re.MULTILINE)
@@ -55,22 +84,27 @@ async def seat(request: Request) -> Response:
 async def sip(socket: WebSocket) -> None:
     """SIP over WebSocket between the telephone in the page and Asterisk."""
     console: Console = socket.app.state.console
-    name = _name(socket)
-    own = await console.seats.registration(name, web=True)
+    telephones: Telephones = socket.app.state.telephones
+    session = _session(socket)
+    own = await console.seats.registration(session.name, web=True)
     if own is None:
         await socket.close(1008)
         return
     user = own.user
-    ways = [
-        asyncio.create_task(hand_through(socket, lambda message: of_seat(message, user))),
-        asyncio.create_task(_gone(console, name, user)),
-    ]
-    try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
+    with telephones.of(session.key) as left:
+        ways: list[asyncio.Task[object]] = [
+            asyncio.create_task(hand_through(socket, lambda message: of_seat(message, user))),
+            asyncio.create_task(_gone(console, session.name, user)),
+            asyncio.create_task(left.wait()),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # it was closed already
+        await socket.close()
 
 
 async def _gone(console: Console, name: str, user: str) -> None:
@@ -107,14 +141,14 @@ async def _told(request: Request, *, web: bool) -> Registration:
     """What is told of a telephone is written down first."""
     console: Console = request.app.state.console
     who = visitor(request)
-    own = await console.seats.registration(_name(request), web=web)
+    own = await console.seats.registration(who.name, web=web)
     if own is None:
         raise Denied(404, "no_seat")
     await console.gate.write_down(who.name, Action.TELEPHONE_TOLD, own.user, who.address)
     return own
 
 
-def _name(connection: Request | WebSocket) -> str:
-    session = visitor(connection).session
+def _session(socket: WebSocket) -> Session:
+    session = visitor(socket).session
     assert session is not None
-    return session.name
+    return session

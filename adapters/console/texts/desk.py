@@ -4,8 +4,8 @@ from __future__ import annotations
 
 _TOLD: dict[str, tuple[str, str]] = {
     "nobody_waits": (
-        "现在没有可以回拨的来电。八点到二十一点之间才能回拨。",
-        "Nobody waits who may be called now. People are called back between 8:00 and 21:00.",
+        "现在没有可以回拨的来电，或者不在可以回拨的时段。",
+        "Nobody waits who may be called now, or nobody may be called at this hour.",
     ),
     "taken": ("同事抢先一步，已领取这张工单。", "A colleague was faster and has taken this ticket."),
     "ended": ("这张工单已经办结。", "This ticket is closed already."),
@@ -19,7 +19,7 @@ _TOLD: dict[str, tuple[str, str]] = {
     "under_way": ("回拨还没有结束，请稍后。", "The call is not over yet. Wait for its end."),
     "out_of_date": ("页面已过期，下面是最新情况。", "That page was out of date. This is how things are now."),
     "refused_not_yours": ("工单已不在您名下，或正在通话。", "The ticket is not yours any more, or you are talking already."),
-    "refused_hours": ("现在不能打扰用户：八点到二十一点之间才能回拨。", "Nobody is rung up at this hour: 8:00 to 21:00 only."),
+    "refused_hours": ("现在不是可以打扰用户的时段，不能回拨。", "Nobody may be rung up at this hour."),
     "refused_unsettled": ("上一次回拨的结果还不清楚，请先在下面说明。", "How the last call ended is not known. Say so below first."),
     "refused_ticket_limit": ("这张工单今天已回拨三次，请明天再拨。", "This ticket has had its three calls today. Try tomorrow."),
     "refused_number_limit": ("这个号码今天已回拨五次，请明天再拨。", "This number has had its five calls today. Try tomorrow."),
@@ -48,8 +48,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "There is no agent account yet. Add one: ivr console users add NAME --role agent",
     ),
     "desk_night": (
-        "现在不能回拨：八点到二十一点之间才可以打扰用户。",
-        "Nobody is called back at this hour: 8:00 to 21:00 only.",
+        "现在不是可以打扰用户的时段，不能回拨。",
+        "Nobody may be called back at this hour.",
     ),
     "desk_more": ("只列出前 100 张。", "Only the first 100 are listed."),
     "desk_live": ("实时更新", "Live"),

@@ -119,6 +119,37 @@ def test_without_a_free_seat_there_is_nothing_to_tell(there: Desk):
     assert closed.value.code == 1008
 
 
+def test_who_signs_out_takes_the_telephone_along(there: Desk):
+    async def asterisk(connection: ServerConnection) -> None:
+        async for _ in connection:
+            await connection.send("SIP/2.0 200 OK\r\n\r\n")
+
+    async def story() -> None:
+        async with serve(asterisk, "127.0.0.1", 0, subprotocols=["sip"]) as server:  # type: ignore[list-item]
+            there.telephone.socket = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/x/ws"
+            await asyncio.to_thread(talk)
+
+    def talk() -> None:
+        seat = asyncio.run(there.store.seat_of("agent"))
+        browser = there.browser()
+        browser.sign_in("agent")
+        gone = False
+        with (
+            browser.client,  # one loop for the socket and for the page that signs out
+            contextlib.suppress(CancelledError),
+            browser.client.websocket_connect(f"{SOCKET}/desk/sip", subprotocols=["sip"], headers={"origin": HOST}) as socket,
+        ):
+            socket.send_text(sip(REGISTER).replace(USER, f"seat-{seat:02d}-web"))
+            assert socket.receive_text().startswith("SIP/2.0 200")
+            assert browser.send("/sign-out") == (303, "/sign-in")
+            with pytest.raises(WebSocketDisconnect):
+                socket.receive_text()
+            gone = True
+        assert gone
+
+    asyncio.run(story())
+
+
 def test_the_socket_hands_on_what_is_of_the_seat_and_ends_at_the_rest(there: Desk):
     heard: list[str] = []
 
