@@ -43,7 +43,7 @@ STEPS = {
     "answered": "再见",
     "unanswered": "没有人接听",
     "busy": "座席全忙",
-    "nobody": "没有人工座席在线",
+    "nobody": "没有客服人员在线",
     "callback": "您的受理编号是四八幺六二五",
     "callback_saved": "您的排队位置已经保留",
 }
@@ -74,10 +74,10 @@ def test_a_conversation_says_how_a_wait_ends(step: str):
 
 
 def test_a_call_back_cannot_be_asked_for_where_nobody_waits():
-    assert str(held('press: "2", callback').problem) == (
-        "t.yaml:4:25: error: no call back is offered at 'other' (flows/test.yaml:18), so the caller cannot do 'callback' here"
-        "  [conversation]"
-    )
+    problem = held('press: "2", callback').problem
+
+    assert problem is not None
+    assert problem.sentence == "no call back is offered at 'other' (flows/test.yaml:18), so the caller cannot do 'callback' here"
 
 
 def test_coverage_names_the_ways_out_of_a_queue_that_nobody_took():
