@@ -21,37 +21,11 @@ from adapters.speech.faults import fault_of
 from adapters.speech.loudness import loudness
 from adapters.speech.neural import RATE, NeuralVoice, voice_name, voice_version
 from adapters.speech.pack import Pack, Recording, read_pack, sha256, write_manifest
+from adapters.speech.takes import way_of
 from ivr.errors import VoiceFailed
 
 RECIPE = 2  # of `_said`, below: raise it when the same text would come out differently
-_SPEED = {"zh-CN": 0.9, "en-US": 1.0}
-_MARKS = "。！？!?.…，；：,;:、"
 _SAVED_EVERY = 25  # recordings between two manifests
-
-
-@dataclass(frozen=True, slots=True)
-class _Carrier:
-    """What a fragment is said between, so that it has the melody of the middle of a sentence and can stand between others.
-
-    Said alone, it falls like a sentence and loses a soft beginning: of 30 Mandarin read-outs joined that way, 28 % of the syllables
-    were misheard (Whisper base, through a-law); cut out of carriers, 10 %. English is understood either way.
-    The carriers end in a breath and not in a consonant: cut before the closed lips of a 不 or the tongue of a 对, a fragment was
-    heard with a syllable too many.
-    """
-
-    before: str
-    after: str
-    speed: float
-    longest: int  # of the fragments it is used for, in characters
-    alone: frozenset[str] = frozenset()  # understood better without
-    brisk: frozenset[str] = frozenset()  # understood better when it is said as fast as a sentence: a slow 八月 was heard as 百月
-
-
-_SINGLE_DIGITS = frozenset({"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"})
-_CARRIERS = {
-    "zh-CN": _Carrier("好，", "，好。", 0.8, longest=6, alone=frozenset({"已用通话"}), brisk=frozenset({"八月"})),
-    "en-US": _Carrier("Fine,", ", fine.", 0.9, 24, _SINGLE_DIGITS),
-}
 
 
 class Speaker(Protocol):
@@ -105,9 +79,7 @@ def build(
 
 def version_of(language: str, text: str) -> str:
     """The version that a recording of this text has when it need not be made again."""
-    carried, speed = _manner(language, text)
-    how = " alone" if not carried else " brisk" if speed != _CARRIERS[language].speed else ""
-    return f"{voice_version(language, text)} recipe {RECIPE}{how}"
+    return f"{voice_version(language, text)} recipe {RECIPE} {way_of(language, text).name}".rstrip()
 
 
 def _usable(pack: Pack) -> dict[str, Recording]:
@@ -152,27 +124,13 @@ def _voice(voice_for: VoiceFor, language: str, cache: Path) -> Speaker:
 
 def _said(voice: Speaker, language: str, text: str) -> bytes:
     """The text as a-law, fit for callers."""
-    carrier, (carried, speed) = _CARRIERS[language], _manner(language, text)
-    if carried:
-        samples = audio.to_telephone(voice.say_within(carrier.before, text, carrier.after, speed), RATE)
-        speech = audio.trimmed(samples, audio.RATE, lead=0.005, tail=0.020)
-    else:
-        samples = audio.to_telephone(voice.say(text, speed), RATE)
-        speech = audio.trimmed(samples, audio.RATE, lead=0.030, tail=0.040)
+    way = way_of(language, text)
+    spoken = voice.say_within(way.before, text, way.after, way.speed) if way.before else voice.say(text, way.speed)
+    speech = audio.trimmed(audio.to_telephone(spoken, RATE), audio.RATE, way.lead, way.tail, way.floor_db)
     content = audio.to_alaw(audio.levelled(speech))
     if fault := fault_of(content, loudness(audio.from_alaw(content))):
         raise VoiceFailed(f"what the neural voice said for {text!r} {fault}")
     return content
-
-
-def _manner(language: str, text: str) -> tuple[bool, float]:
-    """Whether it is cut from a carrier, and how fast it is said.
-
-    What has a comma in it is half a sentence, and is understood better when it is said alone.
-    """
-    carrier = _CARRIERS[language]
-    carried = len(text) <= carrier.longest and text[-1] not in _MARKS and "，" not in text and text not in carrier.alone
-    return carried, carrier.speed if carried and text not in carrier.brisk else _SPEED[language]
 
 
 def _kept(home: Path, language: str, text: str, content: bytes) -> Recording:
