@@ -35,11 +35,15 @@ class Way:
 _PLAIN: Final = {"zh-CN": Way("", 0.8, "好，", "，好。"), "en-US": Way("", 0.9, "Fine,", ", fine.")}
 _ALONE: Final = {"zh-CN": Way("alone", 0.9, lead=0.030, tail=0.040), "en-US": Way("alone", 1.0, lead=0.030, tail=0.040)}
 _LONGEST: Final = {"zh-CN": 6, "en-US": 24}  # of what is cut from a carrier, in characters
-_BRISK: Final = Way("brisk", 0.9, "好，", "，好。")  # as fast as a sentence
+_SLOW_ALONE: Final = Way("slow alone", 0.8, lead=0.010, floor_db=-35.0)  # cut closely: 八月 lost what sounded like a 是 before it
+_AFTER_IS: Final = Way("after is", 0.8, "是：", "，好。", floor_db=-40.0)  # as numbers are led up to
+_AFTER_TWO: Final = Way("after two", 0.8, "好，好，", "，好，好。", floor_db=-40.0)  # in the middle of a longer sentence
 _CHOSEN: Final[dict[str, dict[Way, tuple[str, ...]]]] = {
     "zh-CN": {
-        _ALONE["zh-CN"]: ("已用通话",),
-        _BRISK: ("八月",),
+        _ALONE["zh-CN"]: ("已用通话", "四月", "八五", "四五", "四六", "四幺"),
+        _SLOW_ALONE: ("八月", "幺八", "幺零", "四二"),
+        _AFTER_IS: ("七幺", "三五", "九三", "二二", "二五", "八二", "四七"),
+        _AFTER_TWO: ("十月",),
     },
     "en-US": {
         _ALONE["en-US"]: ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
