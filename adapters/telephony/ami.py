@@ -1,15 +1,17 @@
-"""What Asterisk is asked and told over its manager interface (AMI), with the asterisk-ami client: which calls live, and to call back.
+"""What Asterisk is asked and told over its manager interface (AMI), by the asterisk-ami client: which calls live, who waits, to call back.
 
 The dialplan puts the session's UUID into the channel's account code, which every channel listing carries; calls back are named by their
-channel id. The listing is `Status`, for which `write=call` is enough (`CoreShowChannels` wants `reporting`). The client library is kept
-on a short leash: a new client for each errand, no events, its futures unused (they hang on a lost connection), its thread's errors caught,
-and anything short of the complete answer is none. What an order says is made of numbers: no text of anybody gets into it.
+channel id. The listing is `Status`, for which `write=call` is enough (`CoreShowChannels` wants `reporting`); `QueueSummary` takes no right
+at all. The client library is kept on a short leash: a new client for each errand, no events, its futures unused (they hang on a lost
+connection), its thread's errors caught, and anything short of the complete answer is none. What an order says is made of numbers: no text
+of anybody gets into it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import re
 import socket
 import threading
@@ -20,6 +22,7 @@ import structlog
 from asterisk.ami import Action, AMIClient
 
 from ivr.calls.ports import Placed
+from ivr.desk.board import QueueNow
 from ivr.errors import SettingsError
 
 MAX_VALUE = 1000  # bytes; Asterisk rejects lines over 1,024
@@ -27,6 +30,7 @@ MAX_CHANNELS = 20_000
 PICKED_UP_WITHIN = 60_000  # milliseconds; the dialplan gives up before
 
 _CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
+_COUNT = re.compile(r"[0-9]{1,9}")
 _SESSION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CALL_BACK = re.compile(r"cb-([0-9]{1,18}-[0-9]{1,9})")
 _CALL_BACK_CHANNEL = re.compile(r"(cb-[0-9]{1,18}-[0-9]{1,9})(?:;[12])?")
@@ -64,6 +68,21 @@ class AmiLiveCalls:
             return frozenset(listing.sessions) if await asyncio.to_thread(listing.run) else None
 
 
+class AmiQueue:
+    """The queue of those who wait for a person: None whenever Asterisk's answer is not certain. A silence is logged once, not each time."""
+
+    def __init__(self, manager: Manager, name: str) -> None:
+        self._manager = manager
+        self._name = name
+        self._silent = False
+
+    async def now(self) -> QueueNow | None:
+        """How many wait, and for how many telephones; None when Asterisk does not answer, or not completely."""
+        summary = _Summary(self._manager, self._name)
+        self._silent = not await asyncio.to_thread(summary.run, known_silent=self._silent)
+        return None if self._silent else summary.queue
+
+
 class AmiDialler:
     """The port `Dialler`."""
 
@@ -95,8 +114,8 @@ class _Errand(AMIClient):  # type: ignore[misc]  # the library has no types
         self._complaint = "no answer in time"
         self.done = False
 
-    def run(self) -> bool:
-        """Go, and return when it is done, or is not going to be."""
+    def run(self, *, known_silent: bool = False) -> bool:
+        """Go, and return when it is done, or is not going to be. That Asterisk is away is no news when that is known."""
         ends = time.monotonic() + self._deadline
         try:
             self.connect()
@@ -105,7 +124,7 @@ class _Errand(AMIClient):  # type: ignore[misc]  # the library has no types
             self._complaint = f"no connection: {error.strerror or error}"
         finally:
             self.hang_up()
-        if not self.done:
+        if not self.done and not known_silent:
             _log.warning("ami_no_answer", detail=self._complaint)
         return self.done
 
@@ -178,29 +197,66 @@ class _Errand(AMIClient):  # type: ignore[misc]  # the library has no types
         self.give_up("connection closed")
 
 
-class _Listing(_Errand):
+class _List(_Errand):
+    """A question that is answered by a list: an event named like the action for each entry, and one that tells how many they were."""
+
+    def __init__(self, manager: Manager, action: Action) -> None:
+        super().__init__(manager, action)
+        self._listed = 0
+
+    def event(self, lines: list[str]) -> None:
+        name = self._action.name
+        if lines[0] == f"Event: {name}":
+            self._listed += 1
+            self.entry(lines)
+            if self._listed > MAX_CHANNELS:
+                self.give_up("the list has no end")
+        elif lines[0] == f"Event: {name}Complete":
+            if "EventList: Complete" in lines and f"ListItems: {self._listed}" in lines:
+                self.succeed()
+            else:
+                self.give_up("the list is not complete")
+
+    def entry(self, lines: list[str]) -> None:
+        """One of the list."""
+
+
+class _Listing(_List):
     """Which channels there are: their sessions, and their names if they are calls back."""
 
     def __init__(self, manager: Manager) -> None:
         super().__init__(manager, Action("Status", {"ActionID": "status"}))
         self.sessions: set[str] = set()
         self.calls_back: set[str] = set()
-        self._listed = 0
 
-    def event(self, lines: list[str]) -> None:
-        if lines[0] == "Event: Status":
-            self._listed += 1
-            if _SESSION.fullmatch(code := _header(lines, "AccountCode")):
-                self.sessions.add(code)
-            if called_back := _CALL_BACK_CHANNEL.fullmatch(_header(lines, "Uniqueid")):
-                self.calls_back.add(called_back[1])
-            if self._listed > MAX_CHANNELS:
-                self.give_up("the list has no end")
-        elif lines[0] == "Event: StatusComplete":
-            if "EventList: Complete" in lines and f"ListItems: {self._listed}" in lines:
-                self.succeed()
-            else:
-                self.give_up("the list is not complete")
+    def entry(self, lines: list[str]) -> None:
+        if _SESSION.fullmatch(code := _header(lines, "AccountCode")):
+            self.sessions.add(code)
+        if called_back := _CALL_BACK_CHANNEL.fullmatch(_header(lines, "Uniqueid")):
+            self.calls_back.add(called_back[1])
+
+
+class _Summary(_List):
+    """How one queue is: a list of one."""
+
+    def __init__(self, manager: Manager, queue: str) -> None:
+        super().__init__(manager, Action("QueueSummary", {"ActionID": "queue", "Queue": queue}))
+        self._name = queue
+        self.queue: QueueNow | None = None
+
+    def entry(self, lines: list[str]) -> None:
+        counts = [_header(lines, name) for name in ("Callers", "LongestHoldTime", "Available", "LoggedIn")]
+        if _header(lines, "Queue") != self._name or not all(map(_COUNT.fullmatch, counts)):
+            self.give_up("no summary of that queue")
+            return
+        waiting, longest, free, seats = map(int, counts)
+        self.queue = QueueNow(waiting, dt.timedelta(seconds=longest), free, seats)
+
+    def succeed(self) -> None:
+        if self.queue is None:
+            self.give_up("there is no such queue")
+        else:
+            super().succeed()
 
 
 class _Order(_Errand):

@@ -24,6 +24,7 @@ from ivr.speech import LANGUAGES
 LONGEST_CALL = 900  # seconds
 AGENT_RINGS, CALLER_RINGS = 25, 40  # seconds, of a call back
 TWIN = "1008612"
+QUEUE = "agents"  # of queues.conf
 _LENGTHS = range(1, 33)  # of numbers: a line's name has 32 characters at most
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108
 
@@ -90,6 +91,7 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         "ears_token": secret(settings, "ears_token"),
         "ami_port": settings.ami_port,
         "ami_secret": secret(settings, "ami"),
+        "ami_board_secret": secret(settings, "ami_board"),
         "telephones": telephones(secret(settings, "agent"), settings.seats),
         "seats": settings.seats,
         "members": "\n".join(_QUEUE_MEMBER.format(seat) for seat in _seats(settings)),

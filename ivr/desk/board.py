@@ -44,6 +44,16 @@ class Machine:
     missing: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class QueueNow:
+    """Who waits for a person. `free` and `seats` count telephones that ring: those that nobody talks on, and all of them."""
+
+    waiting: int
+    longest: dt.timedelta  # how long the one who has waited longest has
+    free: int
+    seats: int
+
+
 class LineWatch(Protocol):
     """The line as the board watches it."""
 

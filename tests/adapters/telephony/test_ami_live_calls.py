@@ -32,7 +32,7 @@ def complete(items: int) -> str:
 
 
 class FakeManager:
-    """Asterisk's manager interface for one connection at a time: answers a log-in and a `Status`, and remembers every action."""
+    """Asterisk's manager interface for one connection at a time: answers a log-in and one question, and remembers every action."""
 
     def __init__(
         self, *listing: str, login: str = SUCCESS, greeting: bytes = b"Asterisk Call Manager/11.0.0\r\n", mute: bool = False
@@ -66,9 +66,9 @@ class FakeManager:
                 connection.sendall(self.greeting)
                 for action in self._read(lines):
                     self.actions.append(action)
-                    if not self.mute and action["Action"] in {"Login", "Status", "Originate"}:
+                    if not self.mute and action["Action"] in {"Login", "Status", "QueueSummary", "Originate"}:
                         connection.sendall(self.answer_to(action).encode())
-                    if action["Action"] == "Status" and "Complete" not in self.listing:
+                    if action["Action"] in {"Status", "QueueSummary"} and "Complete" not in self.listing:
                         break  # Asterisk dies in the middle of its list
 
     def answer_to(self, action: dict[str, str]) -> str:

@@ -20,6 +20,7 @@ import pytest
 from adapters.telephony.asterisk_config import render, secret
 from adapters.telephony.asterisk_process import AsteriskProcess
 from adapters.telephony.sip_caller import SipCaller
+from ivr.config import Settings
 from ivr.errors import ChannelFailed, SettingsError
 from tests.adapters.telephony.asterisk_line import Engine, Session, asterisk_program, line, settings_for, tone, until
 
@@ -113,7 +114,7 @@ def test_secrets_are_made_once_and_for_this_user_only(tmp_path: Path) -> None:
     rendered = render(settings, asterisk_program())
 
     assert secret(settings, "ami") == first
-    assert len({secret(settings, name) for name in ("ami", "agi_token", "agent")}) == 3
+    assert len({secret(settings, name) for name in ("ami", "ami_board", "agi_token", "agent")}) == 4
     private = [settings.secrets / "ami", rendered.main, rendered.main.with_name("extensions.conf"), rendered.main.with_name("manager.conf")]
     assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
     folders = (settings.secrets, settings.asterisk, settings.spool, settings.recordings)
@@ -131,26 +132,16 @@ def test_a_deep_folder_does_not_make_the_console_unreachable(tmp_path: Path) -> 
     assert asyncio.run(start()).startswith("Asterisk ")
 
 
-def test_the_engines_account_can_do_no_more_than_it_needs(tmp_path: Path) -> None:
-    async def ask(*actions: str) -> list[str]:
-        async with line(tmp_path) as (settings, _):
-            reader, writer = await asyncio.open_connection("127.0.0.1", settings.ami_port)
-            await reader.readline()
-            answers = []
-            for action in (f"Login\r\nUsername: selfline\r\nSecret: {secret(settings, 'ami')}\r\nEvents: off", *actions):
-                writer.write(f"Action: {action}\r\n\r\n".encode())
-                answer = (await reader.readuntil(b"\r\n\r\n")).decode()
-                answers.append(answer.split("\r\n")[0].removeprefix("Response: "))
-                assert "root:" not in answer
-                if "EventList: start" in answer:
-                    while "EventList: Complete" not in answer:
-                        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
-            writer.close()
-            await writer.wait_closed()
-            return answers
+def test_the_accounts_of_engine_and_board_can_do_no_more_than_they_need(tmp_path: Path) -> None:
+    """Nor the board's, which needs nothing."""
 
-    answers = asyncio.run(
-        ask(
+    async def ask(settings: Settings, user: str, password: str) -> list[str]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", settings.ami_port)
+        await reader.readline()
+        answers = []
+        for action in (
+            f"Login\r\nUsername: {user}\r\nSecret: {password}\r\nEvents: off",
+            "QueueSummary\r\nQueue: agents",
             "Status",
             "Command\r\nCommand: core show version",
             "GetConfig\r\nFilename: manager.conf",
@@ -158,10 +149,27 @@ def test_the_engines_account_can_do_no_more_than_it_needs(tmp_path: Path) -> Non
             "Originate\r\nChannel: Local/s@line\r\nApplication: System\r\nData: id",
             "Getvar\r\nVariable: SHELL(id)",
             "Getvar\r\nVariable: FILE(/etc/passwd)",  # answered, with nothing
-        )
-    )
+        ):
+            writer.write(f"Action: {action}\r\n\r\n".encode())
+            answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+            answers.append(answer.split("\r\n")[0].removeprefix("Response: "))
+            assert "root:" not in answer
+            if "EventList: start" in answer:
+                while "EventList: Complete" not in answer:
+                    answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+        writer.close()
+        await writer.wait_closed()
+        return answers
 
-    assert answers == ["Success"] * 2 + ["Error"] * 5 + ["Success"]
+    async def both() -> tuple[list[str], list[str]]:
+        async with line(tmp_path) as (settings, _):
+            engine = await ask(settings, "selfline", secret(settings, "ami"))
+            return engine, await ask(settings, "board", secret(settings, "ami_board"))
+
+    engine, board = asyncio.run(both())
+
+    assert engine == ["Success"] * 3 + ["Error"] * 5 + ["Success"]
+    assert board == ["Success"] * 2 + ["Error"] * 7
 
 
 def test_stopping_ends_the_calls_that_are_up(tmp_path: Path) -> None:
