@@ -60,6 +60,9 @@ class LineWatch(Protocol):
     async def calls(self) -> Sequence[CallUp]:
         """The calls that are up, the longest first."""
 
+    async def queue(self) -> QueueNow | None:
+        """Who waits for a person; None when that cannot be known within a second."""
+
     async def machine(self, at: dt.datetime) -> Machine:
         """Whether everything is alive, and has room."""
 
@@ -189,12 +192,13 @@ class Board:
 
     at: dt.datetime
     calls: tuple[CallUp, ...]
+    queue: QueueNow | None
     machine: Machine
     tickets: TicketFigures
     agents: tuple[AgentNow, ...]
 
     @property
-    def waiting(self) -> int:
+    def with_person(self) -> int:
         """The calls that wait for a person, or talk to one."""
         return sum(call.with_person for call in self.calls)
 

@@ -77,14 +77,15 @@ class Supervision:
         return self._clock().astimezone(LINE_ZONE).date()
 
     async def _read(self, at: dt.datetime) -> Board:
-        figures, held, people, calls, machine = await asyncio.gather(
+        figures, held, people, calls, queue, machine = await asyncio.gather(
             self._figures.figures(at, day_of(at, LINE_ZONE)),
             self._figures.held(),
             self._figures.people(at - IDLE),
             self._watch.calls(),
+            self._watch.queue(),
             self._watch.machine(at),
         )
-        return Board(at, tuple(calls), machine, figures, agents_now(people, held))
+        return Board(at, tuple(calls), queue, machine, figures, agents_now(people, held))
 
     async def _agents_of_today(self, at: dt.datetime) -> tuple[AgentDay, ...]:
         today = day_of(at, LINE_ZONE)

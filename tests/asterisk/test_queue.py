@@ -17,12 +17,14 @@ from adapters.telephony.seats import password_of, telephone_of
 from adapters.telephony.sip_agent import SipAgent
 from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
+from ivr.bootstrap.board import board_queue
 from ivr.bootstrap.line import Line
 from ivr.bootstrap.stores import open_store
 from ivr.calls.ports import Ticket, UnansweredKind
 from ivr.calls.utterances import Piece, pieces_of_text
 from ivr.config import Settings
 from ivr.core.values import Text
+from ivr.desk.board import QueueNow
 from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for, tone, until
 from tests.asterisk.conftest import Bench
 from tests.conftest import CATALOGUE, HOME
@@ -154,7 +156,7 @@ def test_where_nobody_is_at_a_telephone_a_message_is_offered_within_three_second
 def test_one_agent_and_three_callers(queue: Bench):
     """The first is served; the second hears a place and presses 1; the third gives up. Nobody is lost, and the order is theirs."""
 
-    async def story() -> tuple[Ticket, Ticket, list[str], str | None]:
+    async def story() -> tuple[Ticket, Ticket, list[str], str | None, list[QueueNow | None]]:
         settings = queue.settings
         async with (
             seat(settings, 1) as agent,
@@ -176,6 +178,8 @@ def test_one_agent_and_three_callers(queue: Bench):
             await hears(third, "number_2", "en-US")
             await hears(third, "queue_place_end", "en-US")
             await hears(third, "queue_callback", "en-US")
+            board = board_queue(settings)
+            seen = await board.now()
             await third.hang_up()
             await hears(second, "queue_callback")
             await second.send_keys("1")
@@ -185,14 +189,26 @@ def test_one_agent_and_three_callers(queue: Bench):
             await first.hang_up()
             await until(lambda: disposition(settings, FIRST) is not None, seconds=20)
             waiting = [ticket.caller_id for ticket in await tickets_in(settings) if ticket.caller_id in (SECOND, THIRD)]
-            return await ticket_of(settings, SECOND), await ticket_of(settings, THIRD), waiting, disposition(settings, FIRST)
+            at_last = await board.now()
+            return (
+                await ticket_of(settings, SECOND),
+                await ticket_of(settings, THIRD),
+                waiting,
+                disposition(settings, FIRST),
+                [seen, at_last],
+            )
 
-    asked, gave_up, waiting, first = queue.do(story())
+    asked, gave_up, waiting, first, (seen, at_last) = queue.do(story())
 
     assert first == "transferred"
     assert (asked.topic, [call.kind for call in asked.calls]) == ("callback", [UnansweredKind.BUSY])
     assert [call.kind for call in gave_up.calls] == [UnansweredKind.ABANDONED]
     assert waiting == [SECOND, THIRD]  # by the time of the call, though the third hung up before the second pressed a key
+    assert seen is not None
+    assert at_last is not None
+    assert (seen.waiting, seen.free, seen.seats) == (2, 0, 1)  # who talks does not wait
+    assert dt.timedelta(0) < seen.longest < dt.timedelta(minutes=5)
+    assert (at_last.waiting, at_last.longest, at_last.seats) == (0, dt.timedelta(0), 1)
 
 
 def test_who_waits_is_put_through_when_somebody_is_free(queue: Bench):

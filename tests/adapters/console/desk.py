@@ -131,10 +131,16 @@ class Browser:
 
 
 @contextlib.contextmanager
-def desk(folder: Path, telephone: QuietTelephone | None = None) -> Iterator[Desk]:
-    """A desk with nobody at it."""
+def desk(folder: Path, telephone: QuietTelephone | None = None, ami_port: int = 9) -> Iterator[Desk]:
+    """A desk with nobody at it, on a line whose Asterisk is away unless told where."""
     settings = Settings.from_environment(
-        {"IVR_VAR": str(folder), "IVR_RECOGNISER": "none", "IVR_MIN_FREE_MB": "0", "IVR_WEBHOOKS_PRIVATE": "1"}
+        {
+            "IVR_VAR": str(folder),
+            "IVR_AMI_PORT": str(ami_port),
+            "IVR_RECOGNISER": "none",
+            "IVR_MIN_FREE_MB": "0",
+            "IVR_WEBHOOKS_PRIVATE": "1",
+        }
     )
     tickets = SqlTicketStore.open(settings.store, settings.secrets / "data_key", settings.recordings)
     clock, store = Clock(), SqlAccountStore(tickets.database, tickets.key)

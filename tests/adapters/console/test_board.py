@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.versions import VersionStore
+from ivr.bootstrap.board import ASTERISK_ANSWERS
 from ivr.bootstrap.publishing import publish_first
 from ivr.calls.ports import AttemptOutcome, AttemptState, Ticket
 from ivr.core.events import DigitsEntered
 from ivr.desk.people import Role
-from tests.adapters.console.desk import NOON, PASSWORD, Browser, Desk
+from tests.adapters.console.desk import NOON, PASSWORD, Browser, Desk, desk, people
+from tests.adapters.telephony.test_ami_live_calls import FakeManager
+from tests.adapters.telephony.test_ami_queue import START, complete, summary
 from tests.calls.random_calls import CALLER
 from tests.contracts.stories import SPEECH, dial, facts, intent
 from tests.past_calls import write_call
@@ -134,6 +137,57 @@ def test_a_part_that_shows_no_sign_of_life_is_told(there: Desk):
 
     assert shown(html, "part-engine").endswith("无响应 1:15")
     assert shown(html, "part-console").endswith("正常")
+
+
+# --- the queue ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ["supervisor", "operator"])
+def test_who_waits_in_the_queue_is_told_apart_from_who_talks(tmp_path: Path, role: str):
+    with FakeManager(START, summary(), complete(1)) as asterisk, desk(tmp_path, ami_port=asterisk.port) as there:
+        asyncio.run(people(there.gate))
+
+        status, html = supervisor(there, role).open("/board")
+
+    assert status == 200
+    assert (shown(html, "queue-waiting"), shown(html, "queue-longest"), shown(html, "queue-free")) == ("3", "1:15", "2 / 5")
+    assert "排队等候" in html
+    assert "queue-unseen" not in html
+
+
+def test_the_queue_is_asked_for_once_a_second_however_many_look(tmp_path: Path):
+    with FakeManager(START, summary(), complete(1)) as asterisk, desk(tmp_path, ami_port=asterisk.port) as there:
+        asyncio.run(people(there.gate))
+        one, other = supervisor(there), supervisor(there, "operator")
+
+        for browser in (one, other, one):
+            browser.open("/board")
+        there.clock.pass_(seconds=1)
+        other.open("/board")
+
+    assert [action["Action"] for action in asterisk.actions] == ["Login", "QueueSummary"] * 2
+
+
+def test_a_board_without_asterisk_says_that_the_queue_cannot_be_seen(there: Desk):
+    status, html = supervisor(there).open("/board")
+
+    assert status == 200
+    assert "排队情况暂时不可用。" in html
+    assert "The queue cannot be seen at the moment." in html
+    assert 'id="queue-waiting"' not in html
+
+
+def test_an_asterisk_that_hangs_keeps_nobody_from_the_board(tmp_path: Path):
+    """It takes the connection and says nothing; a test that waited for it would not end."""
+    with FakeManager(mute=True) as asterisk, desk(tmp_path, ami_port=asterisk.port) as there:
+        asyncio.run(people(there.gate))
+
+        status, html = supervisor(there).open("/board")
+
+    assert status == 200
+    assert 'id="queue-unseen"' in html
+    assert 'id="part-engine"' in html
+    assert ASTERISK_ANSWERS < 1
 
 
 # --- tickets and agents -------------------------------------------------------------------------------------------
