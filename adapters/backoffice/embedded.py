@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -94,6 +95,8 @@ class EmbeddedBackOffice:
         event.listen(self._engine, "connect", _set_up)
         try:
             database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if database.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             with contextlib.suppress(FileExistsError):  # closing one that is in use would drop SQLite's locks on it in this process
                 os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             _metadata.create_all(self._engine)

@@ -48,7 +48,7 @@ LATE = """(reference) => {
   const form = Object.assign(document.createElement("form"), { method: "post", action: `/tickets/${reference}/claim` });
   form.append(Object.assign(document.createElement("input"), { name: "csrf", value: document.getElementById("ticket").dataset.token }));
   document.body.append(form);
-  form.submit();
+  setTimeout(() => form.submit(), 0);  // after this has been answered: the page goes with it
 }"""
 MARKUP = "<img src=x onerror=alert(1)>"
 

@@ -109,7 +109,7 @@ def _step(line: str) -> str | None:
             return "intent named"
         case "openat" if "/recordings/" in line and "O_CREAT" in line:
             return "recording opened"
-        case "openat" if "/promises" in line:
+        case "openat" if '/promises"' in line:
             return "promise spoken"
         case "fsync" if "/recordings/" in line:
             return "recording synced"

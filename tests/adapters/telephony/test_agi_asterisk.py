@@ -179,7 +179,7 @@ def test_what_callers_do_becomes_what_the_flow_hears(tmp_path):
             (perform(EVEN), silence, NothingHeard(NOON)),
             (perform(NO_BARGE_IN), keys("1234", after=1.5), DigitsEntered(NOON, "1234")),
             (hold, keys("1234", pause_ms=300), Held("1234", hung_up=False)),
-            (perform(Transfer("agents", SECOND)), silence, TransferEnded(NOON, answered=False)),
+            (perform(Transfer("agents", SECOND)), silence, TransferEnded(NOON, answered=False, reason="nobody")),
             (perform(Transfer("nowhere", SECOND)), silence, CommandFailed(NOON, "transfer")),
             (perform(Release()), silence, Released(NOON)),
         ],

@@ -42,14 +42,14 @@ LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><
     ids=lambda value: re.sub(r"\W+", "-", value[-40:]) if isinstance(value, str) else "",
 )
 def test_a_document_that_is_not_read_gives_one_sentence(data: bytes, sentence: str):
-    begun = time.monotonic()
+    begun = time.process_time()
 
     with pytest.raises(UserError) as caught:
         import_flow([Source("x.xml", data)])
 
     assert str(caught.value).startswith(sentence)
     assert "\n" not in str(caught.value)
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_pages_that_are_said_to_be_of_another_format_are_refused():
