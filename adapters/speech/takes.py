@@ -1,6 +1,6 @@
 """How each piece of a pack is said when it is recorded: which sentence it is cut out of, how fast it is said, where its silence ends.
 
-Of a fragment that is misheard the best of several takes is kept; `_CHOSEN` names them. They were chosen by ear: a recogniser heard each
+Of a fragment that is misheard the best of several takes is kept; `CHOSEN` names them. They were chosen by ear: a recogniser heard each
 inside sentences with other values than those by which the line is measured.
 """
 
@@ -35,21 +35,24 @@ class Way:
 _PLAIN: Final = {"zh-CN": Way("", 0.8, "好，", "，好。"), "en-US": Way("", 0.9, "Fine,", ", fine.")}
 _ALONE: Final = {"zh-CN": Way("alone", 0.9, lead=0.030, tail=0.040), "en-US": Way("alone", 1.0, lead=0.030, tail=0.040)}
 _LONGEST: Final = {"zh-CN": 6, "en-US": 24}  # of what is cut from a carrier, in characters
-_SLOW_ALONE: Final = Way("slow alone", 0.8, lead=0.010, floor_db=-35.0)  # cut closely: 八月 lost what sounded like a 是 before it
+_SLOW: Final = Way("slow", 0.7, "好，", "，好。")
+_SLOW_ALONE: Final = Way("slow alone", 0.8, lead=0.010, floor_db=-35.0)
 _AFTER_IS: Final = Way("after is", 0.8, "是：", "，好。", floor_db=-40.0)  # as numbers are led up to
-_AFTER_TWO: Final = Way("after two", 0.8, "好，好，", "，好，好。", floor_db=-40.0)  # in the middle of a longer sentence
-_CHOSEN: Final[dict[str, dict[Way, tuple[str, ...]]]] = {
+_EIGHTIES: Final = tuple(f"八十{one}元" for one in ("", *"一二三四五六七八九"))
+_FOUR_JIAO: Final = ("四角", *(f"四角{fen}分" for fen in "一二三四五六七八九"))
+_OF_WAYS: Final[dict[str, dict[Way, tuple[str, ...]]]] = {
     "zh-CN": {
         _ALONE["zh-CN"]: ("已用通话", "四月", "八五", "四五", "四六", "四幺"),
         _SLOW_ALONE: ("八月", "幺八", "幺零", "四二"),
-        _AFTER_IS: ("七幺", "三五", "九三", "二二", "二五", "八二", "四七"),
-        _AFTER_TWO: ("十月",),
+        _SLOW: ("十月",),
+        _AFTER_IS: ("七幺", "三五", "九三", "二二", "二五", "八二", "四七", *_EIGHTIES, *_FOUR_JIAO),
     },
     "en-US": {
         _ALONE["en-US"]: ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
     },
 }
-_WAYS: Final = {language: {text: way for way, texts in ways.items() for text in texts} for language, ways in _CHOSEN.items()}
+
+CHOSEN: Final = {language: {text: way for way, texts in ways.items() for text in texts} for language, ways in _OF_WAYS.items()}
 
 
 def way_of(language: str, text: str) -> Way:
@@ -57,7 +60,7 @@ def way_of(language: str, text: str) -> Way:
 
     What has a comma in it is half a sentence, and is understood better when it is said alone.
     """
-    if text in _WAYS[language]:
-        return _WAYS[language][text]
+    if text in CHOSEN[language]:
+        return CHOSEN[language][text]
     carried = len(text) <= _LONGEST[language] and text[-1] not in _MARKS and "，" not in text
     return (_PLAIN if carried else _ALONE)[language]

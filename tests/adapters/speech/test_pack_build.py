@@ -15,7 +15,9 @@ from adapters.speech.neural import RATE, lexicon, voice_version
 from adapters.speech.pack import HUMAN, Recording, read_pack, sha256, write_manifest
 from adapters.speech.pack_build import BuildReport, VoiceFor, build
 from adapters.speech.pack_check import check
+from adapters.speech.takes import CHOSEN
 from ivr.errors import VoiceFailed
+from ivr.speech import inventory
 
 
 class Whistler:
@@ -23,6 +25,7 @@ class Whistler:
 
     def __init__(self, language: str = "", cache: Path = Path()) -> None:
         self.carried: list[str] = []
+        self.carriers: list[str] = []
 
     def say(self, text: str, speed: float) -> Samples:
         seconds = 0.1 + 0.05 * len(text)
@@ -31,6 +34,7 @@ class Whistler:
 
     def say_within(self, before: str, text: str, after: str, speed: float) -> Samples:
         self.carried.append(text)
+        self.carriers.append(f"{before}…{after}")
         return self.say(text, speed)
 
 
@@ -157,6 +161,25 @@ def test_fragments_are_cut_from_a_carrier_and_sentences_are_said_whole(tmp_path:
     made({"zh-CN": ["一千", "请按一。"]}, tmp_path, voice_for=lambda language, cache: speaker)
 
     assert speaker.carried == ["一千"]
+
+
+def test_a_fragment_that_has_a_take_of_its_own_is_said_that_way(tmp_path: Path) -> None:
+    """And its version tells so: another take is another recording."""
+    speaker = Whistler()
+
+    made({"zh-CN": ["四月", "五月", "三五"]}, tmp_path, voice_for=lambda language, cache: speaker)
+
+    assert speaker.carried == ["五月", "三五"]
+    assert speaker.carriers == ["好，…，好。", "是：…，好。"]
+    recordings = read_pack(tmp_path, "zh-CN").recordings
+    ways = {text: recordings[text].version.partition("recipe 2")[2] for text in recordings}
+    assert ways == {"四月": " alone", "五月": "", "三五": " after is"}
+
+
+def test_every_take_is_of_a_fragment_that_the_line_can_need() -> None:
+    """A text that is spelt otherwise in the table would be said as usual, and nobody would notice."""
+    for language in ("zh-CN", "en-US"):
+        assert set(CHOSEN[language]) - set(inventory(language)) <= {"已用通话"}
 
 
 def test_silence_is_not_shipped_as_a_recording(tmp_path: Path) -> None:
