@@ -38,14 +38,18 @@ _LONGEST: Final = {"zh-CN": 6, "en-US": 24}  # of what is cut from a carrier, in
 _SLOW: Final = Way("slow", 0.7, "好，", "，好。")
 _SLOW_ALONE: Final = Way("slow alone", 0.8, lead=0.010, floor_db=-35.0)
 _AFTER_IS: Final = Way("after is", 0.8, "是：", "，好。", floor_db=-40.0)  # as numbers are led up to
+_SLOW_AFTER_IS: Final = Way("slow after is", 0.7, "是：", "，好。", floor_db=-40.0)
+_AFTER_TWO: Final = Way("after two", 0.8, "好，好，", "，好，好。", floor_db=-40.0)  # in the middle of a longer sentence
 _EIGHTIES: Final = tuple(f"八十{one}元" for one in ("", *"一二三四五六七八九"))
 _FOUR_JIAO: Final = ("四角", *(f"四角{fen}分" for fen in "一二三四五六七八九"))
 _OF_WAYS: Final[dict[str, dict[Way, tuple[str, ...]]]] = {
     "zh-CN": {
-        _ALONE["zh-CN"]: ("已用通话", "四月", "八五", "四五", "四六", "四幺"),
+        _ALONE["zh-CN"]: ("已用通话", "四月", "八五", "四六"),
         _SLOW_ALONE: ("八月", "幺八", "幺零", "四二"),
         _SLOW: ("十月",),
         _AFTER_IS: ("七幺", "三五", "九三", "二二", "二五", "八二", "四七", *_EIGHTIES, *_FOUR_JIAO),
+        _SLOW_AFTER_IS: ("八幺",),
+        _AFTER_TWO: ("四五",),
     },
     "en-US": {
         _ALONE["en-US"]: ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
