@@ -69,10 +69,10 @@ def test_a_call_that_the_console_wrote_down_is_placed_once_as_the_caller_it_name
 
             assert statuses == [200, 403, 200]
             told = [dict(session.environment) for session in engine.sessions]
-            assert [(one["agi_callerid"], one["agi_accountcode"]) for one in told] == [
+            assert {(one["agi_callerid"], one["agi_accountcode"]) for one in told} == {  # Asterisk begins both at once
                 ("13900001008", calls.session(known)),
                 ("unknown", calls.session(withheld)),
-            ]
+            }
             assert all(re.fullmatch(r"[0-9a-f-]{36}", calls.session(one)) for one in (known, withheld))
 
     asyncio.run(story())
