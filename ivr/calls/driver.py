@@ -16,9 +16,9 @@ from ivr.calls.texts import TextService, is_mobile
 from ivr.calls.unanswered import UnansweredCalls
 from ivr.core.commands import Command, Lookup, SendText, TakeMessage, Transfer
 from ivr.core.events import BUSY, CALLBACK, CallerHungUp, CallStarted, CommandFailed, Event, LookupAnswered, TextQueued, TransferEnded
-from ivr.core.flow import Flow
+from ivr.core.flow import ChecksHours, Flow, TransfersCall
 from ivr.core.interpreter import Step, advance
-from ivr.core.notes import LanguageChosen, MannerChosen
+from ivr.core.notes import HoursChecked, LanguageChosen, MannerChosen
 from ivr.core.state import CallState, Disposition
 from ivr.errors import BackOfficeFailed, OutboxFailed, SpoolFailed
 from ivr.speech.written import written
@@ -52,12 +52,12 @@ async def run_call(
     try:
         step = advance(flow, CallState(), started)
         call.write(started, None, step)
-        call.remember(flow, step)
+        call.heed(flow, step)
         while step.command is not None:
             event = await call.perform(step.command, step.state)
             asked, step = step.command, advance(flow, step.state, event)
             call.write(event, asked, step)
-            call.remember(flow, step)
+            call.heed(flow, step)
     except BaseException as error:  # also of a call that is cut off when the engine stops: each call has its end in the journal
         call.end(Disposition.FAILED, type(error).__name__)
         call.break_off()
@@ -118,14 +118,16 @@ class _Call:
         }
         self._services.journal.write(self._started.session, last if broken is None else last | {"broken": broken})
 
-    def remember(self, flow: Flow, step: Step) -> None:
-        """What the caller has chosen in this step, for the next call: the language, or how to be spoken to."""
+    def heed(self, flow: Flow, step: Step) -> None:
+        """What the caller has chosen in this step, for the next call: the language, or how to be spoken to; and a wish for a person."""
         before = self._chosen
         for note in step.notes:
             if isinstance(note, LanguageChosen) and flow.remembers_language:
                 self._chosen = replace(self._chosen, language=note.language)
             elif isinstance(note, MannerChosen):
                 self._chosen = replace(self._chosen, slower=note.slower, louder=note.louder)
+            elif isinstance(note, HoursChecked) and _closed_to_callers(flow, note):
+                self._wish = self._wish or UnansweredKind.NO_ANSWER
         if self._chosen != before and self._services.callers is not None:
             self._services.callers.remember(self._started.caller_id, self._chosen, self._services.clock())
 
@@ -268,3 +270,9 @@ def _seen(work: asyncio.Future[object]) -> None:
     """A look-up may fail after the caller has gone, and nobody is left to be told."""
     if not work.cancelled():
         work.exception()
+
+
+def _closed_to_callers(flow: Flow, note: HoursChecked) -> bool:
+    """Whether the caller would have been put through to a person had it been open."""
+    node = flow.nodes[note.node]
+    return isinstance(node, ChecksHours) and note.target != node.open and isinstance(flow.nodes[node.open], TransfersCall)

@@ -456,6 +456,32 @@ def test_who_waited_longest_keeps_the_place_when_they_ask_to_be_called_back():
     assert [ticket.caller_id[-1] for ticket in tickets] == ["2", "3", "1"]
 
 
+BY_DAY = compiled(
+    """
+  main: {menu: <<Main.>>, choices: {1: person}, exhausted: bye}
+  person: {hours: desk, open: agents, closed: leave}
+  agents: {transfer: agents, then: bye, unanswered: leave}
+  leave:
+    message: <<Speak.>>
+    topic: callback
+    kept: <<Number {{ ticket.reference | digits }}.>>
+    saved: <<Saved.>>
+    too_short: <<Nothing.>>
+    not_kept: <<Full.>>
+    then: bye
+""",
+    "start: main\nhours: {desk: {week: {daily: 02:00-03:00}}}",
+)
+
+
+def test_a_caller_who_asked_for_a_person_when_it_was_closed_and_left_no_message_is_called_back():
+    world = World()
+
+    hold(world, world.channel(press("1"), HANG_UP, speech=b""), BY_DAY)
+
+    assert [call.kind for call in only_ticket(world).calls] == [UnansweredKind.NO_ANSWER]
+
+
 def test_a_caller_who_left_a_message_after_all_has_one_ticket():
     world = World()
 
