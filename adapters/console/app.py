@@ -51,6 +51,7 @@ def make_pages(console: Console) -> FastAPI:
     app.state.pace = phone.Pace()
     app.state.telephones = seat.Telephones()
     app.state.notes = desk.Notes()
+    app.state.outlines = desk.Outlines()
     app.router.route_class = GuardedRoute
     for part in PARTS:
         app.router.routes.extend(part.routes)

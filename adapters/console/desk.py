@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from functools import partial
 
 from fastapi import APIRouter, Form
 from starlette.requests import Request
@@ -66,6 +67,22 @@ class Notes:
         while len(self._latest) > _REMEMBERED:
             self._latest.popitem(last=False)
         return not known
+
+
+class Outlines:
+    """The outlines of messages that pages have shown: a page that refreshes does not read and unseal the recording again."""
+
+    def __init__(self) -> None:
+        self._latest: OrderedDict[str, str] = OrderedDict()
+
+    async def of(self, message: str, audio: Callable[[], Awaitable[bytes]]) -> str:
+        """The outline of a message by its key, as JSON. Raises what `audio` raises."""
+        if message not in self._latest:
+            self._latest[message] = json.dumps(await asyncio.to_thread(peaks, await audio()))
+        self._latest.move_to_end(message)
+        while len(self._latest) > _MANY:
+            self._latest.popitem(last=False)
+        return self._latest[message]
 
 
 @router.get("/desk")
@@ -302,12 +319,11 @@ async def _players(request: Request, sheet: Sheet) -> Mapping[int, str]:
     """The outlines of the messages, by number; nothing for those that cannot be heard."""
     if not sheet.open:
         return {}
-    desk, found = _desk(request), {}
+    desk, outlines, found = _desk(request), _outlines(request), {}
     for number, message in enumerate(sheet.details.messages, start=1):
         if not message.purged:
             with contextlib.suppress(StoreFailed):
-                alaw = await desk.audio(sheet.details.line.reference, number)
-                found[number] = json.dumps(await asyncio.to_thread(peaks, alaw))
+                found[number] = await outlines.of(message.key, partial(desk.audio, sheet.details.line.reference, number))
     return found
 
 
@@ -341,6 +357,11 @@ def _console(request: Request) -> Console:
 
 def _desk(request: Request) -> CallbackDesk:
     return _console(request).desk
+
+
+def _outlines(request: Request) -> Outlines:
+    outlines: Outlines = request.app.state.outlines
+    return outlines
 
 
 def _notes(request: Request) -> Notes:

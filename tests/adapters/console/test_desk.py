@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.console.desk import Outlines
 from adapters.console.texts import TEXTS
 from ivr.calls.ports import (
     AttemptOutcome,
@@ -593,3 +594,20 @@ def test_the_feed_begins_by_letting_the_page_look_again(there: Desk):
 
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.text == 'retry: 1000\n\ndata: ["*"]\n\n'
+
+
+def test_the_outline_of_a_message_is_made_once_however_often_its_page_refreshes():
+    read: list[str] = []
+
+    async def audio() -> bytes:
+        read.append("read")
+        return b"\xd5\x2a" * 4_000
+
+    async def story() -> tuple[str, str]:
+        outlines = Outlines()
+        return await outlines.of("s/leave/1", audio), await outlines.of("s/leave/1", audio)
+
+    first, second = asyncio.run(story())
+
+    assert first == second
+    assert read == ["read"]
