@@ -48,9 +48,9 @@ mutants: .venv/.dev ## load 50,000 broken flows; each must give problems, within
 reloads: .venv/.dev asterisk ## publish a thousand times, well and badly, under twenty calls
 	IVR_RELOADS=1000 $(BIN)/python -m pytest -s tests/asterisk/test_reloads.py
 
-faults: .venv/.dev ## kill 300 engines and desks on either database; let fifty agents share 5,000 tickets
+faults: .venv/.dev asterisk ## kill 300 engines and 100 desks under calls, claims and calls back, on either database; let fifty agents share 5,000 tickets
 	IVR_KILLS=300 IVR_TICKETS=5000 $(BIN)/python -m pytest -s tests/adapters/storage/test_random_kills.py \
-		tests/adapters/storage/test_agent_kills.py tests/adapters/storage/test_many_agents.py
+		tests/adapters/storage/test_agent_kills.py tests/adapters/storage/test_many_agents.py tests/asterisk/test_joint_kills.py
 
 fuzz-api: .venv/.dev ## ask every operation of the programs' side 1,000 times with data that fit and as often with data that do not
 	IVR_FUZZ=1000 $(BIN)/python -m pytest -s tests/adapters/console/test_api_fuzzed.py

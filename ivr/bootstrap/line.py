@@ -258,6 +258,7 @@ def _as_environment(settings: Settings) -> Mapping[str, str]:
     return {
         "IVR_HOME": str(settings.home),
         "IVR_VAR": str(settings.var),
+        "IVR_DATABASE": settings.database_address,
         "IVR_HOST": settings.host,
         "IVR_SIP_PORT": str(settings.sip_port),
         "IVR_RTP_FIRST_PORT": str(settings.rtp_first_port),

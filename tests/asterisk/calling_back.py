@@ -60,11 +60,14 @@ class CallingBack:
     @contextlib.asynccontextmanager
     async def agent(self, name: str) -> AsyncIterator[SipAgent]:
         """Somebody new at the desk, with a telephone that is registered."""
-        seat = await self.person(name, new_password())
+        async with self.telephone(await self.person(name, new_password())) as telephone:
+            yield telephone
+
+    def telephone(self, seat: int) -> SipAgent:
+        """The telephone of a seat; entered, it registers."""
         user = telephone_of(seat)
         key = secret(self.settings, "agent")
-        async with SipAgent(self.settings.host, self.settings.sip_port, user=user, password=password_of(key, user)) as telephone:
-            yield telephone
+        return SipAgent(self.settings.host, self.settings.sip_port, user=user, password=password_of(key, user))
 
     async def person(self, name: str, password: str) -> int:
         """Somebody new at the desk; their seat."""
@@ -115,10 +118,10 @@ class CallingBack:
 
 
 @contextlib.asynccontextmanager
-async def calling_back(var: Path, *, console: bool = False) -> AsyncIterator[CallingBack]:
-    """A line with a trunk, on which people are called back at any hour."""
-    plain = settings_for(var)
-    settings = dataclasses.replace(plain, seats=4, trunk="mobile", calling_hours=ALL_DAY, own_numbers=(PUBLIC,))
+async def calling_back(var: Path, *, console: bool = False, database: str = "", seats: int = 4) -> AsyncIterator[CallingBack]:
+    """A line with a trunk, on which people are called back at any hour. `database`: the address of its PostgreSQL database."""
+    plain = dataclasses.replace(settings_for(var), database_address=database)
+    settings = dataclasses.replace(plain, seats=seats, trunk="mobile", calling_hours=ALL_DAY, own_numbers=(PUBLIC,))
     async with SipAgent(settings.host, settings.sip_port, user="customer") as customer:
         etc = settings.asterisk / "etc"
         etc.mkdir(mode=0o700, parents=True)
