@@ -10,6 +10,7 @@ FRAME = 160  # samples, and bytes, in 20 ms
 SILENCE = b"\xd5" * FRAME  # a-law; +0
 AUDIBLE = 768  # of 32,768: above comfort noise and the tails of words, below any word
 _KEY_EVENTS = "0123456789*#ABCD"
+_RELEASED = 0x80
 _HEADER = struct.Struct("!BBHII")
 
 
@@ -50,7 +51,12 @@ def key_payloads(key: str, frames: int = 5) -> Iterator[bytes]:
     for frame in range(1, frames + 1):
         yield struct.pack("!BBH", event, 10, frame * FRAME)
     for _ in range(3):
-        yield struct.pack("!BBH", event, 0x80 | 10, frames * FRAME)
+        yield struct.pack("!BBH", event, _RELEASED | 10, frames * FRAME)
+
+
+def is_released(payload: bytes) -> bool:
+    """Whether a packet of a key press says that the key is released."""
+    return bool(payload[1] & _RELEASED)
 
 
 def loudness(alaw: bytes) -> int:

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from adapters.telephony import rtp
@@ -33,10 +33,11 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class KeyPressed:
-    """A key and when its first packet left (time.monotonic)."""
+    """A key, when its first packet left, and when the first that says that it is released (time.monotonic; 0 until then)."""
 
     at: float
     key: str = field(repr=False)
+    released_at: float = 0.0
 
 
 class SipLeg:
@@ -266,6 +267,8 @@ class SipLeg:
         self.keys.append(KeyPressed(time.monotonic(), key))
         try:
             for index, payload in enumerate(rtp.key_payloads(key)):
+                if rtp.is_released(payload) and not self.keys[-1].released_at:
+                    self.keys[-1] = replace(self.keys[-1], released_at=time.monotonic())
                 self._send(KEYS if self._key_type is None else self._key_type, payload, stamp, marker=index == 0)
                 self._timestamp += rtp.FRAME
                 due = await _sleep_until(due + _FRAME_SECONDS)

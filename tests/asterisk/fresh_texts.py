@@ -23,7 +23,6 @@ from adapters.speech.neural_voice import missing_of_neural, neural_voice
 from adapters.speech.pack_voice import PackVoice, read_packs
 from adapters.speech.pyttsx3_voice import pyttsx3_voice
 from adapters.speech.synthesis import Synthesiser
-from adapters.telephony import rtp
 from adapters.telephony.agi_channel import AgiChannel
 from adapters.telephony.agi_request import IncomingCall
 from adapters.telephony.agi_verbs import Roots
@@ -119,7 +118,7 @@ async def _one_call(settings: Settings, number: int) -> Waited:
         leg = await phone.call(settings.flow)
         await asyncio.sleep(0.3)
         await leg.send_keys("1")
-        released = leg.keys[-1].at + PACKET * next(n for n, payload in enumerate(rtp.key_payloads("1")) if payload[1] & 0x80)
+        released = leg.keys[-1].released_at
         await leg.wait_ended(dt.timedelta(seconds=60))
         ended = time.monotonic()
         voiced = [heard.at for heard in leg.timeline if heard.audible and heard.at > released]

@@ -20,7 +20,6 @@ from pathlib import Path
 
 from adapters.backoffice.embedded import EmbeddedBackOffice
 from adapters.speech.pack_voice import PackVoice, read_packs
-from adapters.telephony import rtp
 from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
 from ivr.bootstrap.engine import load_flows, now
@@ -87,9 +86,8 @@ async def one_call(settings: Settings, number: str, greeting: bytes, following: 
         while time.monotonic() < voice + 0.5:  # somewhere in the prompt, as callers press
             await leg.wait_voice(after=leg.timeline[-1].at)
         await leg.send_keys("1")
-        ends = next(index for index, payload in enumerate(rtp.key_payloads("1")) if payload[1] & 0x80)
-        released = leg.keys[-1].at + ends * 0.02
-        prompt = await time_of(leg, following, released - 0.005)
+        released = leg.keys[-1].released_at
+        prompt = await time_of(leg, following, released)
         await leg.hang_up()
         return voice - leg.invited_at, prompt - released
 
