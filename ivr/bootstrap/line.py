@@ -56,6 +56,7 @@ class ServiceProcess:
         self._settings = settings
         self._environment = {**os.environ, **_as_environment(settings), **(environment or {})}
         self._process: asyncio.subprocess.Process | None = None
+        self._ready = False
 
     @property
     def called(self) -> str:
@@ -72,8 +73,14 @@ class ServiceProcess:
         """The process, while it runs."""
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
+    @property
+    def ready(self) -> bool:
+        """Whether it runs and has said that it is ready."""
+        return self._ready and self.pid is not None
+
     async def start(self) -> None:
         """Start, and return when it is ready. Raises SettingsError with its own words when it ends."""
+        self._ready = False
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.log.open("ab") as file:
             begin = file.tell()
@@ -96,6 +103,7 @@ class ServiceProcess:
         if self._process.returncode is not None:
             said = self._written(begin).decode("utf-8", "replace").strip()
             raise SettingsError(said.removeprefix("ivr: ") or f"{self._service.called} ended with status {self._process.returncode}")
+        self._ready = True
 
     async def wait_ended(self) -> int:
         """Its exit status, once it has ended. One that shows no life for too long is ended here."""
@@ -104,7 +112,8 @@ class ServiceProcess:
         try:
             while not (await asyncio.wait((ended,), timeout=self._service.hung_after / 8))[0]:
                 if self._seconds_without_life() > self._service.hung_after:
-                    self._process.kill()
+                    with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                        self._process.kill()
             return ended.result()
         finally:
             ended.cancel()
@@ -249,7 +258,7 @@ async def keep_up(service: ServiceProcess, tell: Tell) -> None:
         await asyncio.sleep(RESTART_AFTER)
         try:
             await service.start()
-        except SettingsError as error:
+        except (SettingsError, OSError) as error:
             tell(f"{service.called} does not start: {error}")
             await asyncio.sleep(STOP_PATIENCE)
 

@@ -43,7 +43,7 @@ pytestmark = [pytest.mark.asterisk]
 CALLERS, AGENTS = 3, 6
 KILLS = int(os.environ.get("IVR_KILLS", "6"))
 DESK_KILLS = max(KILLS // 3, 1)
-ENGINE_LIVES, DESK_LIVES = 6.0, 18.0  # seconds at most, the start included
+ENGINE_LIVES, DESK_LIVES = 4.0, 12.0  # seconds at most
 BUSY = 0.15  # of the customers, when they are called back
 PASSWORD = "correct-horse-7"
 PROMISES = ("您的留言已保存，我们会尽快给您回电。", "您的留言已保存，我们会尽快给您回电，再见。")  # by the engine, and by the rescue
@@ -225,13 +225,14 @@ async def work_on(trial: Trial, browser: Browser, reference: str) -> None:
 
 
 async def kill_at_random(process: ServiceProcess, times: int, longest: float, chance: random.Random) -> None:
-    """SIGKILL it at random moments, so many times; the line's own watch starts it again."""
+    """SIGKILL it at a random moment after it is ready, so many times; the line's own watch starts it again."""
     for _ in range(times):
-        await asyncio.sleep(chance.uniform(0, longest))
-        async with asyncio.timeout(60):
-            while (victim := process.pid) is None:  # noqa: ASYNC110 - a process tells nobody
+        async with asyncio.timeout(120):
+            while not process.ready:  # noqa: ASYNC110 - a process tells nobody
                 await asyncio.sleep(0.05)
-        os.kill(victim, signal.SIGKILL)
+        await asyncio.sleep(chance.uniform(0, longest))
+        if process.pid is not None:
+            os.kill(process.pid, signal.SIGKILL)
 
 
 async def wait_until_answered(trial: Trial) -> list[Ticket]:

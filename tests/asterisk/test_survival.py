@@ -16,7 +16,7 @@ from adapters.speech import audio
 from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
 from ivr.bootstrap.first_call import message
-from ivr.bootstrap.line import Line
+from ivr.bootstrap.line import Line, keep_up
 from ivr.calls.tickets import TicketDetails
 from ivr.config import Settings
 from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for, until
@@ -203,6 +203,39 @@ def test_a_hung_engine_is_ended_and_its_caller_rescued(tmp_path: Path):
 
     assert rescued < 12.0
     assert told[0].startswith("the engine ended with status -9; starting it again")
+
+
+def test_the_watch_goes_on_when_the_system_refuses_a_new_process(monkeypatch: pytest.MonkeyPatch):
+    """One start that fails, for want of memory say, is told and tried again."""
+    starts: list[str] = []
+    told: list[str] = []
+
+    class Service:
+        called, log = "the engine", "engine.log"
+
+        async def wait_ended(self) -> int:
+            if len(starts) > 1:
+                await asyncio.Event().wait()
+            return -9
+
+        async def start(self) -> None:
+            starts.append("start")
+            if len(starts) == 1:
+                raise OSError("Cannot allocate memory")
+
+    async def scenario() -> None:
+        monkeypatch.setattr("ivr.bootstrap.line.RESTART_AFTER", 0.0)
+        monkeypatch.setattr("ivr.bootstrap.line.STOP_PATIENCE", 0.0)
+        keeping = asyncio.create_task(keep_up(Service(), told.append))  # type: ignore[arg-type]
+        await until(lambda: len(starts) == 2)
+        keeping.cancel()
+
+    asyncio.run(scenario())
+
+    assert told[:2] == [
+        "the engine ended with status -9; starting it again (see engine.log)",
+        "the engine does not start: Cannot allocate memory",
+    ]
 
 
 def test_without_room_on_the_disk_the_caller_is_told_and_nothing_is_promised(tmp_path: Path):
