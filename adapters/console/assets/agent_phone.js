@@ -40,7 +40,7 @@
     say("registering");
     sound = sound || new AudioContext();
     sound.resume();
-    microphone = await listenIn();
+    microphone = await telephoneSound.microphone(sound, () => note("no_microphone"));
     let own;
     try {
       const answer = await fetch("/desk/telephone", { method: "POST", headers: { "X-CSRF-Token": home.dataset.token } });
@@ -144,19 +144,6 @@
 
   // --- sound ---
 
-  async function listenIn() {
-    try {
-      return await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
-    } catch {
-      note("no_microphone");
-      const [source, sink] = [sound.createConstantSource(), sound.createMediaStreamDestination()];
-      source.offset.value = 0;
-      source.connect(sink); // without a source nothing is sent at all, keys neither
-      source.start();
-      return sink.stream;
-    }
-  }
-
   function ring() {
     const [tone, volume] = [sound.createOscillator(), sound.createGain()];
     tone.frequency.value = 440;
@@ -179,21 +166,8 @@
 
   function hear(stream) {
     by("seat-heard").srcObject = stream;
-    const meter = sound.createAnalyser();
-    sound.createMediaStreamSource(stream).connect(meter);
-    const samples = new Float32Array(meter.fftSize);
-    const look = () => {
-      meter.getFloatTimeDomainData(samples);
-      const peak = samples.reduce((most, one) => Math.max(most, Math.abs(one)), 0);
-      by("seat-level").value = peak;
-      by("seat-level").dataset.peak = String(Math.max(peak, Number(by("seat-level").dataset.peak)));
-      if (session) {
-        setTimeout(look, 60);
-      } else {
-        by("seat-level").value = 0;
-      }
-    };
-    look();
+    const own = session;
+    telephoneSound.level(sound, stream, by("seat-level"), () => session === own);
   }
 
   // --- the page ---

@@ -45,7 +45,7 @@
     by("level").dataset.peak = "0";
     sound = sound || new AudioContext();
     sound.resume();
-    microphone = await listenIn();
+    microphone = await telephoneSound.microphone(sound, () => note(window.isSecureContext ? "no_microphone" : "insecure"));
     let allowed;
     try {
       const form = new URLSearchParams({ caller: by("caller").value });
@@ -122,40 +122,10 @@
     }
   }
 
-  async function listenIn() {
-    try {
-      return await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
-    } catch {
-      note(window.isSecureContext ? "no_microphone" : "insecure");
-      return silence(); // one can still hear, and press keys
-    }
-  }
-
-  function silence() {
-    const [source, sink] = [sound.createConstantSource(), sound.createMediaStreamDestination()];
-    source.offset.value = 0;
-    source.connect(sink); // without a source nothing is sent at all, keys neither
-    source.start();
-    return sink.stream;
-  }
-
   function hear(stream) {
     by("heard").srcObject = stream;
-    const meter = sound.createAnalyser();
-    sound.createMediaStreamSource(stream).connect(meter);
-    const samples = new Float32Array(meter.fftSize);
-    const look = () => {
-      meter.getFloatTimeDomainData(samples);
-      const peak = samples.reduce((most, one) => Math.max(most, Math.abs(one)), 0);
-      by("level").value = peak;
-      by("level").dataset.peak = String(Math.max(peak, Number(by("level").dataset.peak)));
-      if (session) {
-        setTimeout(look, 60);
-      } else {
-        by("level").value = 0;
-      }
-    };
-    look();
+    const own = session;
+    telephoneSound.level(sound, stream, by("level"), () => session === own);
   }
 
   function tick() {
