@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
+from markdown_it import MarkdownIt
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
@@ -23,6 +24,7 @@ ABOUT = """Callback tickets (来电必复) and what belongs to them.
 
 A program shows a token (`Authorization: Bearer slf_...`), which `ivr console tokens add` makes. A ticket is changed by who has claimed it,
 under the `claim_token` of that claim: one that is out of date changes nothing. Problems are told after RFC 9457. docs/api.md tells more."""
+_MARKDOWN = MarkdownIt("commonmark", {"html": False})  # what descriptions are written in; markup in them stays text
 _TAGS = {
     "tickets": "来电必复工单 Callback tickets, from claim to close.",
     "statement": "承诺对账 Every promise and what became of it.",
@@ -44,7 +46,7 @@ async def openapi(request: Request) -> Response:
 async def shown(request: Request) -> Response:
     """The description for people."""
     told = description(request)
-    return page(request, "api.html", about=told["info"]["description"], groups=list(_groups(told)))
+    return page(request, "api.html", about=_MARKDOWN.render(told["info"]["description"]), groups=list(_groups(told)))
 
 
 def description(request: Request) -> dict[str, Any]:
@@ -79,7 +81,12 @@ def _groups(told: Mapping[str, Any]) -> Iterator[tuple[str, list[dict[str, str]]
         yield (
             tag["description"],
             [
-                {"method": method.upper(), "path": path, "text": operation.get("description", ""), "parameters": _parameters(operation)}
+                {
+                    "method": method.upper(),
+                    "path": path,
+                    "text": _MARKDOWN.renderInline(operation.get("description", "")),
+                    "parameters": _parameters(operation),
+                }
                 for path, operations in told["paths"].items()
                 for method, operation in operations.items()
                 if tag["name"] in operation.get("tags", ())
