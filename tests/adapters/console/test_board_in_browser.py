@@ -219,6 +219,17 @@ def test_every_page_fits_the_screen_in_either_language(pages: Pages, site: Site,
     assert widths == dict.fromkeys(PAGES, 0)
 
 
+@pytest.mark.parametrize("pages", [(WIDE, "zh-CN"), (WIDE, "en-GB")], indirect=True, ids=str)
+def test_the_longest_menu_is_one_line_on_a_wide_screen(pages: Pages):
+    page = sign_in(pages, "sue")
+
+    entries = page.locator("header nav > *").count()
+    height = page.evaluate("document.querySelector('header').offsetHeight")
+
+    assert entries == 12
+    assert height < 60
+
+
 def test_an_administrator_adds_a_person_who_then_signs_in(pages: Pages, site: Site, tmp_path: Path):
     page = sign_in(pages, "root")
     page.goto(address(site.settings, "/people"))
