@@ -40,6 +40,7 @@ from ivr.calls.tickets import (
 )
 from ivr.desk.callbacks import ANSWERERS, CallbackDesk, Filter, Hold, NotOpen, OutOfDate, Sheet
 from ivr.desk.people import Action, Session
+from ivr.desk.seats import SeatNow
 from ivr.errors import StoreFailed, UnknownTicket
 
 router = APIRouter(route_class=GuardedRoute)
@@ -91,7 +92,15 @@ async def overview(request: Request, show: str = "", told: str = "") -> Response
     """What is due next, and why."""
     shown = Filter(show) if show in set(Filter) else Filter.WAITING
     there = await _desk(request).overview(_who(request).name, shown)
-    return page(request, "desk.html", there=there, shown=shown, filters=tuple(Filter), told=told if told in TOLD else "")
+    return page(
+        request,
+        "desk.html",
+        there=there,
+        shown=shown,
+        filters=tuple(Filter),
+        telephone=await _telephone(request),
+        told=told if told in TOLD else "",
+    )
 
 
 @router.get("/desk/live")
@@ -131,6 +140,7 @@ async def ticket(request: Request, reference: str, told: str = "") -> Response:
         outcomes=OUTCOMES,
         settled=SETTLED,
         dialling=_dialling(sheet),
+        telephone=await _telephone(request) if sheet.hold is Hold.MINE else SeatNow.UNKNOWN,
         longest_note=LONGEST_NOTE,
         told=told if told in TOLD else "",
     )
@@ -313,6 +323,11 @@ async def _look(request: Request, reference: str, what: str) -> None:
     new = _notes(request).is_new("seen", _who(request).key, reference, what)
     if new or "x-background" not in request.headers:
         await _console(request).gate.write_down(who.name, Action.LOOKED_AT, f"ticket {reference}", who.address)
+
+
+async def _telephone(request: Request) -> SeatNow:
+    """How one's own telephones are: a call back rings them first."""
+    return await _console(request).seats.now(_who(request).name)
 
 
 async def _players(request: Request, sheet: Sheet) -> Mapping[int, str]:

@@ -14,6 +14,7 @@ from ivr.desk.lines import Lines
 from ivr.desk.pace import Pace
 from ivr.desk.people import AccountStore
 from ivr.desk.programs import Programs
+from ivr.desk.seats import SeatNow
 from ivr.desk.supervising import Statements, Supervision
 from ivr.desk.tokens import Tokens
 from ivr.desk.webhooks import Webhooks
@@ -93,6 +94,9 @@ class SeatTelephones(Protocol):
 
     async def registration(self, name: str, *, web: bool) -> Registration | None:
         """What the telephone of that person's seat registers with, or the one in the page; None for who has no seat. Raises StoreFailed."""
+
+    async def now(self, name: str) -> SeatNow:
+        """How the telephones of that person's seat are, within a second. Raises StoreFailed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """What Asterisk is asked and told over its manager interface (AMI), by the asterisk-ami client: which calls live, who waits, to call back.
 
 The dialplan puts the session's UUID into the channel's account code, which every channel listing carries; calls back are named by their
-channel id. The listing is `Status`, for which `write=call` is enough (`CoreShowChannels` wants `reporting`); `QueueSummary` takes no right
-at all. The client library is kept on a short leash: a new client for each errand, no events, its futures unused (they hang on a lost
-connection), its thread's errors caught, and anything short of the complete answer is none. What an order says is made of numbers: no text
-of anybody gets into it.
+channel id. The listing is `Status`, for which `write=call` is enough (`CoreShowChannels` wants `reporting`); `QueueSummary` and
+`QueueStatus` take no right at all. The client library is kept on a short leash: a new client for each errand, no events, its futures unused
+(they hang on a lost connection), its thread's errors caught, and anything short of the complete answer is none. What an order says is made
+of numbers: no text of anybody gets into it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -23,6 +24,7 @@ from asterisk.ami import Action, AMIClient
 
 from ivr.calls.ports import Placed
 from ivr.desk.board import QueueNow
+from ivr.desk.seats import SeatNow
 from ivr.errors import SettingsError
 
 MAX_VALUE = 1000  # bytes; Asterisk rejects lines over 1,024
@@ -33,7 +35,11 @@ _CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _COUNT = re.compile(r"[0-9]{1,9}")
 _SESSION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CALL_BACK = re.compile(r"cb-([0-9]{1,18}-[0-9]{1,9})")
+_SEAT = re.compile(r"seat ([0-9]{2})")
 _CALL_BACK_CHANNEL = re.compile(r"(cb-[0-9]{1,18}-[0-9]{1,9})(?:;[12])?")
+
+# What Asterisk calls the state of a member's telephones (AST_DEVICE_STATE). One that is not in here is none that rings.
+_STATES = {"1": SeatNow.FREE, "2": SeatNow.BUSY, "3": SeatNow.BUSY, "6": SeatNow.BUSY, "7": SeatNow.BUSY, "8": SeatNow.BUSY}
 
 _log = structlog.get_logger(__name__)
 
@@ -79,8 +85,16 @@ class AmiQueue:
     async def now(self) -> QueueNow | None:
         """How many wait, and for how many telephones; None when Asterisk does not answer, or not completely."""
         summary = _Summary(self._manager, self._name)
-        self._silent = not await asyncio.to_thread(summary.run, known_silent=self._silent)
-        return None if self._silent else summary.queue
+        return summary.queue if await self._answered(summary) else None
+
+    async def seats(self) -> Mapping[int, SeatNow] | None:
+        """How the telephones of each seat are, by its number; None when Asterisk does not answer, or not completely."""
+        members = _Members(self._manager, self._name)
+        return members.seats if await self._answered(members) else None
+
+    async def _answered(self, question: _List) -> bool:
+        self._silent = not await asyncio.to_thread(question.run, known_silent=self._silent)
+        return not self._silent
 
 
 class AmiDialler:
@@ -198,15 +212,16 @@ class _Errand(AMIClient):  # type: ignore[misc]  # the library has no types
 
 
 class _List(_Errand):
-    """A question that is answered by a list: an event named like the action for each entry, and one that tells how many they were."""
+    """A question that is answered by a list: an event for each entry, named like the action if not otherwise, and one that counts them."""
 
-    def __init__(self, manager: Manager, action: Action) -> None:
+    def __init__(self, manager: Manager, action: Action, *events: str) -> None:
         super().__init__(manager, action)
+        self._events = events or (action.name,)
         self._listed = 0
 
     def event(self, lines: list[str]) -> None:
         name = self._action.name
-        if lines[0] == f"Event: {name}":
+        if lines[0].removeprefix("Event: ") in self._events:
             self._listed += 1
             self.entry(lines)
             if self._listed > MAX_CHANNELS:
@@ -257,6 +272,19 @@ class _Summary(_List):
             self.give_up("there is no such queue")
         else:
             super().succeed()
+
+
+class _Members(_List):
+    """How the seats of one queue are. Who waits in it is listed beside, and looked away from."""
+
+    def __init__(self, manager: Manager, queue: str) -> None:
+        action = Action("QueueStatus", {"ActionID": "seats", "Queue": queue})
+        super().__init__(manager, action, "QueueParams", "QueueMember", "QueueEntry")
+        self.seats: dict[int, SeatNow] = {}
+
+    def entry(self, lines: list[str]) -> None:
+        if lines[0] == "Event: QueueMember" and (seat := _SEAT.fullmatch(_header(lines, "Name"))):
+            self.seats[int(seat[1])] = _STATES.get(_header(lines, "Status"), SeatNow.AWAY)
 
 
 class _Order(_Errand):

@@ -15,12 +15,11 @@ from adapters.storage.outbox import SqlTextOutbox
 from adapters.storage.recordings import wav
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.versions import VersionStore
-from adapters.telephony.ami import AmiQueue, Manager
-from adapters.telephony.asterisk_config import QUEUE, secret
 from ivr.bootstrap.auditing import promised_calls
-from ivr.bootstrap.engine import LOOPBACK, now
+from ivr.bootstrap.engine import now
 from ivr.bootstrap.flow_pictures import PublishedLines
 from ivr.bootstrap.publishing import engine_lives
+from ivr.bootstrap.seats import queue_of
 from ivr.calls.live import CallsUp, CallUp
 from ivr.calls.ports import Clock, Statement
 from ivr.calls.tickets import LINE_ZONE
@@ -31,7 +30,6 @@ from ivr.desk.supervising import Supervision
 
 LOOKED_BACK = 4 * 1024 * 1024  # bytes of the journal in which a call that is up when the console starts has begun
 MISSING_FRESH = dt.timedelta(minutes=1)  # the whole journal of the day is read for it
-ASTERISK_ANSWERS = 0.8  # seconds; who looks at the board waits a second for it at most
 ALIVE = dt.timedelta(seconds=8)
 ON_ITS_WAY = dt.timedelta(minutes=1)  # a promise of this moment may not be written everywhere yet
 
@@ -42,11 +40,6 @@ def board_pages(settings: Settings, store: SqlTicketStore) -> BoardPages:
     watch, ledger = LineWatcher(settings, store, now), LedgerStatements(settings, store)
     desk = Supervision(store, store, store, watch, ledger, outbox, now)
     return BoardPages(desk, PublishedLines(settings, now))
-
-
-def board_queue(settings: Settings) -> AmiQueue:
-    """The queue, asked for with an account of Asterisk's that can do nothing else."""
-    return AmiQueue(Manager(LOOPBACK, settings.ami_port, "board", secret(settings, "ami_board"), ASTERISK_ANSWERS), QUEUE)
 
 
 class Recordings:
@@ -80,7 +73,7 @@ class LineWatcher:
         self._clock = clock
         self._versions = VersionStore(settings.versions)
         self._calls = CallsUp()
-        self._queue = board_queue(settings)
+        self._queue = queue_of(settings)
         self._tail: JournalTail | None = None
         self._looking = threading.Lock()
         self._missing = SharedReading(self._missing_today, clock, MISSING_FRESH)

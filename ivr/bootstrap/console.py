@@ -28,8 +28,9 @@ from ivr.bootstrap.board import board_pages
 from ivr.bootstrap.desk_pages import callback_desk
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.logs import configure_logging
-from ivr.bootstrap.people import SeatsOfPeople, people
+from ivr.bootstrap.people import people
 from ivr.bootstrap.programs import programs_side, sender
+from ivr.bootstrap.seats import SeatsOfPeople
 from ivr.bootstrap.stores import open_store
 from ivr.config import Settings
 from ivr.errors import SettingsError

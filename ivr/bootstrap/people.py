@@ -9,16 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from adapters.console.passwords import Argon2Passwords
-from adapters.console.ports import Registration
 from adapters.storage.accounts import SqlAccountStore
-from adapters.telephony.asterisk_config import secret
-from adapters.telephony.seats import password_of, telephone_of
 from ivr.bootstrap.stores import open_store
 from ivr.calls.tickets import LINE_ZONE
 from ivr.config import Settings
 from ivr.desk.gate import Gate, new_password
-from ivr.desk.people import Action, Role
-from ivr.errors import UserError
+from ivr.desk.people import Role
 
 FIRST_ADMIN = "admin"
 
@@ -46,34 +42,6 @@ def at_gate(settings: Settings, work: Callable[[Gate, SqlAccountStore], Awaitabl
             return await work(gate, store)
 
     return asyncio.run(errand())
-
-
-class SeatsOfPeople:
-    """The port SeatTelephones."""
-
-    def __init__(self, settings: Settings, accounts: SqlAccountStore) -> None:
-        self._settings = settings
-        self._accounts = accounts
-
-    async def registration(self, name: str, *, web: bool) -> Registration | None:
-        if (seat := await self._accounts.seat_of(name)) is None:
-            return None
-        user = telephone_of(seat, web=web)
-        server = f"{self._settings.host}:{self._settings.sip_port}"
-        return Registration(server, user, password_of(secret(self._settings, "agent"), user))
-
-
-def tell_telephone(settings: Settings, name: str, actor: str) -> Registration:
-    """The telephone of somebody's seat, which is written down. Raises UserError when they have none."""
-
-    async def errand(gate: Gate, store: SqlAccountStore) -> Registration:
-        told = await SeatsOfPeople(settings, store).registration(name, web=False)
-        if told is None:
-            raise UserError(f"{name} has no seat: agents and supervisors have one, as long as there are free ones (IVR_SEATS)")
-        await gate.write_down(actor, Action.TELEPHONE_TOLD, told.user, "")
-        return told
-
-    return at_gate(settings, errand)
 
 
 @contextlib.asynccontextmanager

@@ -129,7 +129,7 @@ def users_open(name: str) -> None:
 @click.argument("name")
 def users_seat(name: str) -> None:
     """What a SIP telephone of NAME registers with."""
-    from ivr.bootstrap.people import tell_telephone
+    from ivr.bootstrap.seats import tell_telephone
 
     told = tell_telephone(read_settings(), name, _actor())
     click.echo(f"server    {told.server}\nuser      {told.user}\npassword  {told.password}")

@@ -15,8 +15,10 @@ from typing import Protocol
 
 from ivr.calls.ports import (
     HELD,
+    UNREACHED,
     WAITING,
     Attempt,
+    AttemptOutcome,
     BackOffice,
     CallbackStore,
     Clock,
@@ -33,6 +35,7 @@ from ivr.desk.people import AccountStore, Role, Session
 from ivr.errors import UnknownTicket
 
 ANSWERERS = (Role.AGENT, Role.SUPERVISOR)
+IN_VAIN = (*UNREACHED, AttemptOutcome.DROPPED)
 MOST_LISTED = 100
 LONGEST_PATH = 2.0  # seconds that a page waits for the way of a call
 
@@ -96,7 +99,7 @@ def why(ticket: Ticket, at: dt.datetime) -> tuple[Why, ...]:
     own = (
         (Why.OVERDUE, ticket.escalated or due < at),
         (Why.CALLED_AGAIN, len(calls_of(ticket)) > 1),
-        (Why.TRIED, any(attempt.outcome is not None for attempt in ticket.attempts)),
+        (Why.TRIED, any(attempt.outcome in IN_VAIN for attempt in ticket.attempts)),
     )
     return tuple(reason for reason, holds in own if holds) or (Why.FIRST_CALL,)
 

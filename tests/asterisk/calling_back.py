@@ -77,15 +77,20 @@ class CallingBack:
         assert seat is not None
         return seat
 
-    async def ticket(self, agent: str, caller: str = CUSTOMER, language: str = "zh-CN") -> str:
-        """A ticket that this agent has claimed; its reference."""
+    async def waiting(self, caller: str = CUSTOMER, language: str = "zh-CN", topic: str = "callback") -> str:
+        """A ticket that nobody has; its reference."""
         store = await asyncio.to_thread(open_store, self.settings)
         try:
-            call = UnansweredCall(str(uuid4()), UnansweredKind.BUSY, caller, "1008611", language, now(), topic=uuid4().hex)
+            call = UnansweredCall(str(uuid4()), UnansweredKind.BUSY, caller, "1008611", language, now(), topic=topic)
             reference = await store.record_unanswered(call, now())
         finally:
             store.close()
         assert reference is not None
+        return reference
+
+    async def ticket(self, agent: str, caller: str = CUSTOMER, language: str = "zh-CN") -> str:
+        """A ticket that this agent has claimed; its reference."""
+        reference = await self.waiting(caller, language, topic=uuid4().hex)
         await self.desk("claim", reference, agent)
         return reference
 

@@ -17,8 +17,8 @@ from adapters.telephony.seats import password_of, telephone_of
 from adapters.telephony.sip_agent import SipAgent
 from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
-from ivr.bootstrap.board import board_queue
 from ivr.bootstrap.line import Line
+from ivr.bootstrap.seats import queue_of
 from ivr.bootstrap.stores import open_store
 from ivr.calls.ports import Ticket, UnansweredKind
 from ivr.calls.utterances import Piece, pieces_of_text
@@ -178,7 +178,7 @@ def test_one_agent_and_three_callers(queue: Bench):
             await hears(third, "number_2", "en-US")
             await hears(third, "queue_place_end", "en-US")
             await hears(third, "queue_callback", "en-US")
-            board = board_queue(settings)
+            board = queue_of(settings)
             seen = await board.now()
             await third.hang_up()
             await hears(second, "queue_callback")

@@ -190,6 +190,13 @@
     }
     event.preventDefault();
   });
-  window.addEventListener("beforeunload", (event) => session && event.preventDefault());
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='/'], a[href^='?']");
+    if (agent && link) {
+      link.target = link.target || "_blank"; // the telephone stays on line here
+    }
+  });
+  window.addEventListener("beforeunload", (event) => agent && event.preventDefault());
+  window.name = "selfline-telephone"; // by which links of other pages find it
   say("off_line");
 })();

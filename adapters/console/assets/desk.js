@@ -24,10 +24,14 @@
 
   function changed(references) {
     if (!sheet || references.includes("*") || references.includes(sheet.dataset.reference)) {
-      const live = one("[data-live]");
-      if (live && !one("details[open] select", live)) {
-        htmx.trigger(live, "changed"); // not while somebody chooses a colleague in it
-      }
+      look();
+    }
+  }
+
+  function look() {
+    const live = one("[data-live]");
+    if (live && !one("details[open] select", live)) {
+      htmx.trigger(live, "changed"); // not while somebody chooses a colleague in it
     }
   }
 
@@ -236,6 +240,7 @@
     }
     document.documentElement.dataset.keys = "ready";
   });
+  addEventListener("focus", look); // one's telephone may have come on line meanwhile
   addEventListener("pagehide", () => feed && feed.close());
   addEventListener("pageshow", (event) => event.persisted && location.reload()); // what the browser had kept is out of date
 })();

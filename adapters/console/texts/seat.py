@@ -5,8 +5,8 @@ from __future__ import annotations
 TEXTS: dict[str, tuple[str, str]] = {
     "seat_title": ("坐席话机", "My telephone"),
     "seat_intro": (
-        "上线后，转人工的来电和您发起的回电都会在这里振铃。通话时请不要关闭本页。",
-        "Once you are on line, calls for a person and your own calls back ring here. Keep this page open while you talk.",
+        "上线后，转人工的来电和您发起的回电都会在这里振铃。请让本页一直开着，关闭即下线；工单在另一个标签页里处理。",
+        "Calls for a person and your own calls back ring here once you are on line. Closed, this page is off line: work in another tab.",
     ),
     "seat_on": ("上线", "Go on line"),
     "seat_off": ("下线", "Go off line"),
@@ -20,7 +20,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "seat_ringing": ("来电振铃", "It rings"),
     "seat_talking": ("通话中", "Connected"),
     "seat_no_microphone": ("没有麦克风：对方听不到您。", "No microphone: nobody can hear you."),
-    "seat_leave": ("正在通话，离开将挂断。", "You are in a call; leaving hangs up."),
+    # how one's telephones are, on the pages of the desk
+    "seat_now_none": ("您没有坐席话机。", "You have no seat."),
+    "seat_now_unknown": ("现在看不到您的话机是否在线。", "Whether your telephone is on line cannot be seen just now."),
+    "seat_now_away": ("您的话机未上线，回拨前请先上线。", "Your telephone is off line. Bring it on line before you call back."),
+    "seat_now_free": ("您的话机在线，回拨时它先振铃。", "Your telephone is on line. It rings first when you call back."),
+    "seat_now_busy": ("您的话机正在振铃或通话中。", "Your telephone rings, or you are talking."),
     "cause_busy": ("您的电话占线", "your telephone is busy"),
     "cause_no_answer": ("您没有接听", "you did not pick up"),
     "cause_not_confirmed": ("您没有按一接通", "you did not press 1 to be put through"),

@@ -22,8 +22,8 @@ from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.bootstrap.board import LedgerStatements, LineWatcher
 from ivr.bootstrap.desk_pages import JournalPaths
 from ivr.bootstrap.flow_pictures import PublishedLines
-from ivr.bootstrap.people import SeatsOfPeople
 from ivr.bootstrap.programs import programs_side
+from ivr.bootstrap.seats import SeatsOfPeople
 from ivr.config import Settings
 from ivr.desk.callbacks import CallbackDesk
 from ivr.desk.gate import Gate

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.versions import VersionStore
-from ivr.bootstrap.board import ASTERISK_ANSWERS
 from ivr.bootstrap.publishing import publish_first
+from ivr.bootstrap.seats import ASTERISK_ANSWERS
 from ivr.calls.ports import AttemptOutcome, AttemptState, Ticket
 from ivr.core.events import DigitsEntered
 from ivr.desk.people import Role

@@ -183,6 +183,7 @@ def test_before_the_claim_an_agent_sees_that_there_is_a_ticket_and_no_word_of_th
     assert CALLER not in page
     assert "我的话费不对" not in page
     assert 'class="player"' not in page
+    assert "data-seat" not in page  # nobody calls back before the claim
     assert told(there, "looked_at") == []
 
 
@@ -198,6 +199,7 @@ def test_the_claim_shows_the_caller_and_the_look_is_written_down_first(there: De
     assert CALLER in page
     assert "我的话费不对" in page
     assert "80 %" in page
+    assert 'data-seat="unknown"' in page
     assert told(there, "looked_at") == [("agent", "looked_at", f"ticket {reference}")]
 
 
@@ -578,8 +580,32 @@ def test_attempts_and_history_are_told_in_words_in_both_languages(there: Desk):
     page = browser.open(f"/tickets/{reference}")[1]
 
     assert TEXTS["desk_attempt_no_answer"][0] in page
+    assert TEXTS["why_tried"][0] in page
     assert TEXTS["event_retry_planned"][0] in page
     assert TEXTS["event_retry_planned"][1] in browser.open(f"/tickets/{reference}?language=en")[1]
+
+
+def test_who_has_talked_is_to_be_answered_in_writing_and_was_not_called_in_vain(there: Desk):
+    reference = leave(there)
+    browser = at_desk(there)
+    browser.send(f"/tickets/{reference}/claim")
+
+    async def talk() -> None:
+        ticket = await there.tickets.claim(reference, "agent", there.clock.now)
+        assert ticket is not None
+        attempt = await there.tickets.begin_attempt(reference, "agent", ticket.claim_token, there.clock.now)
+        channel = getattr(attempt, "channel_id", "")
+        for state in (AttemptState.SENT, AttemptState.RINGING, AttemptState.BRIDGED):
+            await there.tickets.attempt_went_on(channel, state, there.clock.now)
+        talked = dt.timedelta(seconds=12)
+        assert await there.tickets.attempt_ended(channel, AttemptOutcome.ANSWERED, there.clock.now, cause="16", bridged=talked)
+
+    asyncio.run(talk())
+    page = browser.open(f"/tickets/{reference}")[1]
+
+    assert TEXTS["desk_to_be_closed"][0] in page
+    assert TEXTS["why_tried"][0] not in page
+    assert "(16)" not in page  # how telephone networks say that somebody hung up
 
 
 def test_a_page_is_told_only_what_it_may_be_told(there: Desk):

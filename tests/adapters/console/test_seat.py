@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from concurrent.futures import CancelledError
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,9 @@ from adapters.console.seat import of_seat
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.seats import password_of
 from ivr.desk.people import Action
-from tests.adapters.console.desk import HOST, SOCKET, Desk
+from tests.adapters.console.desk import HOST, SOCKET, Desk, desk, people
+from tests.adapters.telephony.test_ami_live_calls import FakeManager
+from tests.adapters.telephony.test_ami_queue import PARAMETERS, START, all_seats, member
 
 USER = "seat-01-web"
 
@@ -111,12 +114,50 @@ def test_without_a_free_seat_there_is_nothing_to_tell(there: Desk):
     asyncio.run(there.store._database.write(lambda connection: connection.exec_driver_sql("UPDATE account SET seat = NULL")))
 
     assert browser.send("/account/telephone")[0] == 404
+    assert "您没有坐席话机。" in browser.open("/desk")[1]
     with (
         pytest.raises(WebSocketDisconnect) as closed,
         browser.client.websocket_connect(f"{SOCKET}/desk/sip", subprotocols=["sip"], headers={"origin": HOST}),
     ):
         pass
     assert closed.value.code == 1008
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "text"),
+    [
+        ("5", "away", "您的话机未上线，回拨前请先上线。"),
+        ("1", "free", "您的话机在线，回拨时它先振铃。"),
+        ("2", "busy", "您的话机正在振铃或通话中。"),
+        ("", "unknown", "现在看不到您的话机是否在线。"),
+    ],
+)
+def test_the_desk_tells_whether_ones_own_telephone_is_there(tmp_path: Path, status: str, told: str, text: str):
+    """The agent has seat 1; the supervisor talks on seat 2."""
+    members = [member("seat 01", status), member("seat 02", "2")] if status else [member("seat 02", "2")]
+    with FakeManager(START, PARAMETERS, *members, all_seats(1 + len(members))) as asterisk, desk(tmp_path, ami_port=asterisk.port) as there:
+        asyncio.run(people(there.gate))
+        browser = there.browser()
+        browser.sign_in("agent")
+
+        page = browser.open("/desk")[1]
+
+    assert f'data-seat="{told}"' in page
+    assert text in page
+    assert 'href="/desk/telephone" target="selfline-telephone" data-key="t"' in page
+
+
+def test_an_asterisk_that_is_away_or_hangs_keeps_nobody_from_the_desk(tmp_path: Path):
+    """It takes the connection and says nothing; a test that waited for it would not end."""
+    for asterisk in (FakeManager(mute=True), FakeManager(greeting=b"nonsense\r\n")):
+        with asterisk, desk(tmp_path / str(asterisk.port), ami_port=asterisk.port) as there:
+            asyncio.run(people(there.gate))
+            browser = there.browser()
+            browser.sign_in("agent")
+
+            status, page = browser.open("/desk")
+
+        assert (status, 'data-seat="unknown"' in page) == (200, True)
 
 
 def test_who_signs_out_takes_the_telephone_along(there: Desk):

@@ -21,6 +21,8 @@ GREETING = b"Asterisk Call Manager/11.0.0\r\n"
 SUCCESS = "Response: Success\r\nActionID: {id}\r\n\r\n"
 START = "Response: Success\r\nActionID: status\r\nEventList: start\r\nMessage: Channel status will follow\r\n\r\n"
 
+LISTS = frozenset({"Status", "QueueSummary", "QueueStatus"})  # questions that are answered by a list
+
 
 def channel(account: str, more: str = "") -> str:
     head = "Event: Status\r\nPrivilege: Call\r\nChannel: PJSIP/trunk-1\r\n"
@@ -66,9 +68,9 @@ class FakeManager:
                 connection.sendall(self.greeting)
                 for action in self._read(lines):
                     self.actions.append(action)
-                    if not self.mute and action["Action"] in {"Login", "Status", "QueueSummary", "Originate"}:
+                    if not self.mute and action["Action"] in {"Login", "Originate", *LISTS}:
                         connection.sendall(self.answer_to(action).encode())
-                    if action["Action"] in {"Status", "QueueSummary"} and "Complete" not in self.listing:
+                    if action["Action"] in LISTS and "Complete" not in self.listing:
                         break  # Asterisk dies in the middle of its list
 
     def answer_to(self, action: dict[str, str]) -> str:

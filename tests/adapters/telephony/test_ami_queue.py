@@ -1,4 +1,4 @@
-"""Who waits for a person, asked over AMI: a complete and sensible answer or none, soon, with an account that has no rights."""
+"""Who waits for a person and whose telephone is there, asked over AMI: a complete and sensible answer or none, soon, without any right."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import structlog
 
 from adapters.telephony.ami import AmiQueue, Manager
 from ivr.desk.board import QueueNow
+from ivr.desk.seats import SeatNow
 from tests.adapters.telephony.test_ami_live_calls import GREETING, FakeManager, threads_end
 
 START = "Response: Success\r\nActionID: queue\r\nEventList: start\r\nMessage: Queue summary will follow\r\n\r\n"
@@ -104,6 +105,54 @@ def test_that_asterisk_is_away_is_logged_once_until_it_is_back():
 
     assert [answer is not None for answer in answers] == [False, False, False, True, False]
     assert [line["event"] for line in logged] == ["ami_no_answer"] * 2
+
+
+# --- seats --------------------------------------------------------------------------------------------------------
+
+PARAMETERS = "Event: QueueParams\r\nQueue: agents\r\nMax: 50\r\nCalls: 1\r\nActionID: seats\r\n\r\n"
+WAITS = (
+    "Event: QueueEntry\r\nQueue: agents\r\nPosition: 1\r\nCallerIDNum: 13900001008\r\nName: seat 01\r\nStatus: 1\r\nActionID: seats\r\n\r\n"
+)
+
+
+def member(name: str, status: str) -> str:
+    return f"Event: QueueMember\r\nQueue: agents\r\nName: {name}\r\nStatus: {status}\r\nActionID: seats\r\n\r\n"
+
+
+def all_seats(items: int) -> str:
+    return f"Event: QueueStatusComplete\r\nActionID: seats\r\nEventList: Complete\r\nListItems: {items}\r\n\r\n"
+
+
+def seats_told(*answer: str) -> dict[int, SeatNow] | None:
+    with FakeManager(START.replace("queue", "seats"), *answer) as manager, threads_end():
+        told = asyncio.run(queue_at(manager.port).seats())
+    return None if told is None else dict(told)
+
+
+def test_each_seat_is_away_free_or_busy_whoever_waits():
+    """The numbers are Asterisk's states of a device: what is not known, not valid or not there does not ring."""
+    states = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "")
+    members = [member(f"seat {number:02}", status) for number, status in enumerate(states, start=10)]
+
+    told = seats_told(PARAMETERS, *members, WAITS, all_seats(12))
+
+    away, free, busy = SeatNow.AWAY, SeatNow.FREE, SeatNow.BUSY
+    assert told == dict(enumerate((away, free, busy, busy, away, away, busy, busy, busy, away), start=10))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (PARAMETERS, member("seat 01", "1")),  # cut off
+        (PARAMETERS, member("seat 01", "1"), all_seats(3)),  # one is missing
+    ],
+)
+def test_half_a_list_of_seats_is_none(answer: tuple[str, ...]):
+    assert seats_told(*answer) is None
+
+
+def test_a_member_that_is_no_seat_is_left_out():
+    assert seats_told(PARAMETERS, member("somebody", "1"), member("seat 1", "1"), all_seats(3)) == {}
 
 
 def test_a_closed_port_gives_none():

@@ -142,6 +142,7 @@ def test_the_accounts_of_engine_and_board_can_do_no_more_than_they_need(tmp_path
         for action in (
             f"Login\r\nUsername: {user}\r\nSecret: {password}\r\nEvents: off",
             "QueueSummary\r\nQueue: agents",
+            "QueueStatus\r\nQueue: agents",
             "Status",
             "Command\r\nCommand: core show version",
             "GetConfig\r\nFilename: manager.conf",
@@ -168,8 +169,8 @@ def test_the_accounts_of_engine_and_board_can_do_no_more_than_they_need(tmp_path
 
     engine, board = asyncio.run(both())
 
-    assert engine == ["Success"] * 3 + ["Error"] * 5 + ["Success"]
-    assert board == ["Success"] * 2 + ["Error"] * 7
+    assert engine == ["Success"] * 4 + ["Error"] * 5 + ["Success"]
+    assert board == ["Success"] * 3 + ["Error"] * 7
 
 
 def test_stopping_ends_the_calls_that_are_up(tmp_path: Path) -> None:
