@@ -198,5 +198,5 @@
   });
   window.addEventListener("beforeunload", (event) => agent && event.preventDefault());
   window.name = "selfline-telephone"; // by which links of other pages find it
-  say("off_line");
+  offLine("off_line");
 })();

@@ -219,4 +219,5 @@
     }
   });
   say("idle");
+  enable(false, false);
 })();
