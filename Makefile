@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUIETLY := --quiet --disable-pip-version-check
 
-.PHONY: asterisk run demo test install lint assets prompts voice listen bench mutants reloads faults fuzz-api sqlmap clean help
+.PHONY: asterisk run demo test install lint assets prompts voice listen bench mutants reloads faults fuzz-api sqlmap storm clean help
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ fuzz-api: .venv/.dev ## ask every operation of the programs' side 1,000 times wi
 
 sqlmap: .venv/.dev ## try every parameter of the console that reaches the database with sqlmap (needs the Debian package)
 	$(BIN)/python -m tests.adapters.console.sqlmap 2 2
+
+storm: .venv/.dev ## let fifty agents with the list open claim and close at once through the console, on either database, and measure
+	$(BIN)/python -m tests.adapters.console.storm
 
 clean: ## remove what was installed and everything the line has written
 	rm -rf .venv var

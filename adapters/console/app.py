@@ -52,6 +52,7 @@ def make_pages(console: Console) -> FastAPI:
     app.state.telephones = seat.Telephones()
     app.state.notes = desk.Notes()
     app.state.outlines = desk.Outlines()
+    app.state.rows = desk.Rows()
     app.router.route_class = GuardedRoute
     for part in PARTS:
         app.router.routes.extend(part.routes)

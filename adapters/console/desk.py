@@ -11,16 +11,17 @@ import asyncio
 import contextlib
 import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from fastapi import APIRouter, Form
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from adapters.console.audio import begins, in_parts, peaks, wav
 from adapters.console.guard import Denied, GuardedRoute, Rule, allow, only, visitor
-from adapters.console.pages import page
+from adapters.console.pages import language_of, page, part
 from adapters.console.ports import Console
 from adapters.console.texts.desk import TOLD
 from ivr.calls.ports import Attempt, AttemptOutcome, Outcome, Refused
@@ -38,7 +39,7 @@ from ivr.calls.tickets import (
     Settled,
     TakenByAnother,
 )
-from ivr.desk.callbacks import ANSWERERS, CallbackDesk, Filter, Hold, NotOpen, OutOfDate, Sheet
+from ivr.desk.callbacks import ANSWERERS, CallbackDesk, Filter, Hold, Listed, NotOpen, OutOfDate, Queue, Sheet
 from ivr.desk.people import Action, Session
 from ivr.desk.seats import SeatNow
 from ivr.errors import StoreFailed, UnknownTicket
@@ -52,6 +53,7 @@ SETTLED = (AttemptOutcome.ANSWERED, AttemptOutcome.NO_ANSWER, AttemptOutcome.BUS
 LONGEST_NOTE = 2000
 _REMEMBERED = 2000
 _MANY = 200
+_READINGS = 6  # of the list, whose rows are kept written: the three filters in both languages
 
 
 class Notes:
@@ -86,6 +88,27 @@ class Outlines:
         return self._latest[message]
 
 
+class Rows:
+    """The rows of the list as they are written: once for everybody who sees the same reading of it in the same language."""
+
+    def __init__(self, write: Callable[..., Markup] = part) -> None:
+        self._write = write
+        self._latest: OrderedDict[tuple[int, str], tuple[Queue, Mapping[str, Markup]]] = OrderedDict()
+
+    def of(self, queue: Queue, seen: Sequence[Listed], language: str) -> Markup:
+        """Those rows of the list that somebody sees."""
+        key = (id(queue), language)
+        if key not in self._latest:  # the queue is kept with its rows, so that no other one has its id
+            self._latest[key] = queue, self._written(queue, language)
+        while len(self._latest) > _READINGS:
+            self._latest.popitem(last=False)
+        _, rows = self._latest[key]
+        return Markup("").join(rows[one.line.reference] for one in seen)
+
+    def _written(self, queue: Queue, language: str) -> Mapping[str, Markup]:
+        return {one.line.reference: self._write("desk_row.html", language, queue=queue, one=one) for one in queue.listed}
+
+
 @router.get("/desk")
 @allow(AT_DESK)
 async def overview(request: Request, show: str = "", told: str = "") -> Response:
@@ -96,6 +119,7 @@ async def overview(request: Request, show: str = "", told: str = "") -> Response
         request,
         "desk.html",
         there=there,
+        others=_rows(request).of(there.queue, there.others, language_of(request)),
         shown=shown,
         filters=tuple(Filter),
         telephone=await _telephone(request),
@@ -377,6 +401,11 @@ def _desk(request: Request) -> CallbackDesk:
 def _outlines(request: Request) -> Outlines:
     outlines: Outlines = request.app.state.outlines
     return outlines
+
+
+def _rows(request: Request) -> Rows:
+    rows: Rows = request.app.state.rows
+    return rows
 
 
 def _notes(request: Request) -> Notes:

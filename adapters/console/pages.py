@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -30,7 +31,22 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     port = request.app.state.console.port
     visitor: Visitor | None = getattr(request.state, "visitor", None)
     names, language = Cookies(request, port), language_of(request)
-    html = _templates.get_template(template).render(
+    html = _written(template, language, path=request.url.path, visitor=visitor, **values)
+    response = HTMLResponse(html, status)
+    if visitor is not None and visitor.new_visit:
+        names.set(response, names.visit, visitor.new_visit)
+    if request.query_params.get("language") in LANGUAGES:
+        names.remember(response, names.language, language)
+    return response
+
+
+def part(template: str, language: str, **values: Any) -> Markup:
+    """A piece of a page in which there is nothing of who sees it, so that it can be written once for many."""
+    return Markup(_written(template, language, **values))  # noqa: S704 - its template escapes
+
+
+def _written(template: str, language: str, **values: Any) -> str:
+    return _templates.get_template(template).render(
         t=lambda key: beside(key, language),
         tt=lambda key: words(key, language)[0],
         texts=lambda keys: {key: TEXTS[key] for key in keys},
@@ -41,16 +57,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         span=shown_span,
         language=language,
         lang=LANGUAGES[language],
-        path=request.url.path,
-        visitor=visitor,
         **values,
     )
-    response = HTMLResponse(html, status)
-    if visitor is not None and visitor.new_visit:
-        names.set(response, names.visit, visitor.new_visit)
-    if request.query_params.get("language") in LANGUAGES:
-        names.remember(response, names.language, language)
-    return response
 
 
 def language_of(request: Request) -> str:

@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 from ivr.calls.ports import (
@@ -32,6 +33,7 @@ from ivr.calls.tickets import CALLING_HOURS, CallingHours, Ended, NotYours, Tick
 from ivr.desk.account_facts import PATIENCE, Account, Standing, account_of
 from ivr.desk.changes import Changes
 from ivr.desk.people import AccountStore, Role, Session
+from ivr.desk.together import Together
 from ivr.errors import UnknownTicket
 
 ANSWERERS = (Role.AGENT, Role.SUPERVISOR)
@@ -146,16 +148,24 @@ _STATES: Mapping[Filter, Collection[TicketState]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """An agent's desk: own tickets, and the others as far as they are listed."""
+class Queue:
+    """What is listed for everybody alike, callers masked. One object may serve many people: nothing of who asks is in it."""
 
-    mine: tuple[Listed, ...]
-    others: tuple[Listed, ...]
+    listed: tuple[Listed, ...]
     waiting: int
     held: int
     agents: bool  # whether there is anybody who answers callers
     night: bool  # nobody is rung up at this hour
     at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """An agent's desk: own tickets, the others as far as they are listed, and the whole that these are a part of."""
+
+    mine: tuple[Listed, ...]
+    others: tuple[Listed, ...]
+    queue: Queue
 
 
 class Hold(StrEnum):
@@ -217,6 +227,7 @@ class CallbackDesk:
         self._hours = hours
         self.tickets = TicketDesk(store, clock, transcripts)
         self.changes = Changes(store.stamps, longest=longest_watch)
+        self._queues = {shown: Together(partial(self._queue, shown)) for shown in Filter}
         self._store = store
         self._people = people
         self._clock = clock
@@ -225,17 +236,25 @@ class CallbackDesk:
         self._patience = patience
 
     async def overview(self, agent: str, shown: Filter) -> Overview:
-        """What this agent has, and what is next."""
+        """What this agent has, and what is next; the list itself is read once for all who ask for it at the same time."""
         mine = await self._store.listed(HELD, MOST_LISTED, agent)
-        others = await self._store.listed(_STATES[shown], MOST_LISTED)
-        counts = await self._store.unanswered_by_state()
-        now = self._clock()
+        queue = await self._queues[shown]()
         return Overview(
-            mine=tuple(_listed(ticket, now, self._hours) for ticket in mine),
-            others=tuple(_listed(ticket, now, self._hours) for ticket in others if ticket.assignee != agent or ticket.state not in HELD),
+            mine=tuple(_listed(ticket, queue.at, self._hours) for ticket in mine),
+            others=tuple(one for one in queue.listed if one.line.assignee != agent or one.line.state not in HELD),
+            queue=queue,
+        )
+
+    async def _queue(self, shown: Filter) -> Queue:
+        tickets = await self._store.listed(_STATES[shown], MOST_LISTED)
+        counts = await self._store.unanswered_by_state()
+        agents = await self.has_agents()
+        now = self._clock()
+        return Queue(
+            listed=tuple(_listed(ticket, now, self._hours) for ticket in tickets),
             waiting=sum(counts.get(state, 0) for state in WAITING),
             held=sum(counts.get(state, 0) for state in HELD),
-            agents=await self.has_agents(),
+            agents=agents,
             night=callable_from(now, self._hours) != now,
             at=now,
         )

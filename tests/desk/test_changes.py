@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 
+import pytest
+
 from ivr.desk.changes import EVERYTHING, REMEMBERED, Changes
 from ivr.errors import StoreFailed
 
@@ -78,6 +80,34 @@ def test_many_who_watch_cost_no_more_looks_than_one():
 
     assert looks == 2  # one at first, and one because somebody has said that there is something new
     assert told == {frozenset({"one"})}
+
+
+def test_in_a_storm_of_changes_looks_take_a_fifth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ivr.desk.changes._TICK", 0.0)
+    at, step, look_takes = 0.0, 0.01, 0.1
+
+    async def story() -> tuple[int, int]:
+        async def look() -> Mapping[str, str]:
+            nonlocal at
+            at += look_takes
+            return await tickets.look()
+
+        def timer() -> float:
+            nonlocal at
+            at += step
+            tickets.stamps = {"one": f"open/{at}"}
+            changes.soon()  # somebody changes something all the time
+            return at
+
+        tickets = Tickets()
+        changes = Changes(look, timer=timer, longest=10.0)
+        told = [changed async for changed in changes.watch()]
+        return tickets.looks, len(told)
+
+    looks, told = asyncio.run(asyncio.wait_for(story(), PATIENCE))
+
+    assert 10.0 / (look_takes * 6) <= looks <= 10.0 / (look_takes * 5)
+    assert told == looks  # "everything" at first, then each look but the one that is compared with nothing
 
 
 def test_a_database_that_is_away_ends_nobodys_watch():

@@ -6,13 +6,17 @@ import asyncio
 import datetime as dt
 import io
 import json
+import re
 import struct
 import wave
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
+from sqlalchemy import event
 
-from adapters.console.desk import Outlines
+from adapters.console.desk import Outlines, Rows
+from adapters.console.pages import part
 from adapters.console.texts import TEXTS
 from ivr.calls.ports import (
     AttemptOutcome,
@@ -25,6 +29,7 @@ from ivr.calls.ports import (
     UnansweredCall,
     UnansweredKind,
 )
+from ivr.desk.callbacks import Filter, Listed, Overview, Queue
 from tests.adapters.console.desk import NOON as UTC_NOON
 from tests.adapters.console.desk import Browser, Desk
 from tests.contracts.stories import SPEECH, facts
@@ -109,6 +114,50 @@ def test_what_is_overdue_comes_first_and_says_so(there: Desk):
     assert page.index(late) < page.index(fresh)
     assert TEXTS["why_overdue"][0] in page
     assert TEXTS["desk_over_by"][0] in page
+
+
+def test_a_list_that_fifty_look_at_at_once_is_read_once_and_written_once(there: Desk):
+    references = [leave(there, f"call-{number}", f"139000010{number:02}") for number in range(3)]
+    asked: list[str] = []
+    event.listen(there.tickets.database._engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    written: list[str] = []
+
+    def write(template: str, language: str, *, queue: Queue, one: Listed) -> Markup:
+        written.append(one.line.reference)
+        return part(template, language, queue=queue, one=one)
+
+    async def story() -> list[Overview]:
+        return await asyncio.gather(*(there.console.desk.overview(f"agent{number}", Filter.WAITING) for number in range(50)))
+
+    seen = asyncio.run(story())
+    rows = Rows(write)
+    pages = [rows.of(one.queue, one.others, "zh") for one in seen]
+
+    readings = len({id(one.queue) for one in seen})
+    assert readings <= 3  # one for who came first; how the others fall to the next ones, the database's thread decides
+    assert len([query for query in asked if "GROUP BY ticket.state" in query]) == readings
+    assert len(written) == readings * len(references)
+    assert {page.count("data-reference") for page in pages} == {len(references)}
+
+
+def test_what_is_written_once_for_all_has_nobodys_own_tickets_and_no_whole_number_in_it(there: Desk):
+    mine, free = leave(there, "a", "13900001001"), leave(there, "b", "13900001002")
+    agent, chief = at_desk(there), at_desk(there, "supervisor")
+    agent.open(f"/tickets/{mine}")
+    agent.send(f"/tickets/{mine}/claim")
+
+    for _ in range(2):  # whoever looks first, and in either language
+        own, theirs = agent.open("/desk?show=all")[1], chief.open("/desk?show=all")[1]
+        english = chief.open("/desk?show=all&language=en")[1]
+        chief.open("/desk?show=all&language=zh")
+
+        assert re.search(r'data-mine="([^"]*)"', own)[1].split() == [mine]  # type: ignore[index]
+        assert "data-mine" not in theirs
+        assert [page.count(f'data-reference="{one}"') for page in (own, theirs, english) for one in (mine, free)] == [1] * 6
+        assert f"{TEXTS['desk_state_claimed'][0]} <span" in theirs
+        assert f"{TEXTS['desk_state_claimed'][1]} <span" in english
+        assert not re.search(r"139\d{8}", own + theirs + english)
+        agent, chief = at_desk(there), at_desk(there, "supervisor")
 
 
 def test_the_next_ticket_is_taken_with_one_button_and_heads_the_list(there: Desk):
