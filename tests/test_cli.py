@@ -258,6 +258,17 @@ def test_a_drawing_that_cannot_be_written_is_one_sentence(tmp_path: Path):
     assert (drawn.returncode, drawn.stderr) == (1, f"ivr: cannot write {tmp_path}/nowhere/line.txt: No such file or directory\n")
 
 
+GROUPS = ("tickets", "console", "console users", "console tokens", "console webhooks", "sms", "callers", "prompts")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_help_of_a_group_cuts_no_sentence_short(group: str):
+    helped = ivr(*group.split(), "--help")
+
+    assert helped.returncode == 0
+    assert helped.stdout.count("...") == 1  # of the usage line
+
+
 def test_help_names_every_verb_with_a_whole_sentence():
     helped = ivr("--help")
 

@@ -18,6 +18,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from ivr.cli import verbs
@@ -51,7 +52,7 @@ def test_people_are_added_given_passwords_closed_and_opened(tmp_path: Path):
     unknown = console(tmp_path, "users", "passwd", "bob")
 
     assert added[0] == 0
-    assert re.fullmatch(r"ann may sign in as agent, password (?:[a-z2-9]{5}-){3}[a-z2-9]{5} \(told this once\)\n", added[1])
+    assert re.match(r"ann may sign in as agent, password (?:[a-z2-9]{5}-){3}[a-z2-9]{5} \(told this once\)\n", added[1])
     assert again == (1, "there is an account ann already")
     assert bad[0] == 1
     assert re.fullmatch(r"server    127\.0\.0\.1:\d+\nuser      seat-01\npassword  [0-9a-f]{24}\n", seat[1])
@@ -63,9 +64,31 @@ def test_people_are_added_given_passwords_closed_and_opened(tmp_path: Path):
     assert "password" not in ann
     assert ann["seat"] is None
     assert re.fullmatch(r"ann +agent +\d{4}-\d\d-\d\d  seat 1\n", shown[1])
-    assert opened == (0, "ann may sign in again\n")
+    assert opened[0] == 0
+    assert opened[1].splitlines()[0] == "ann may sign in again"
+    assert opened[1].splitlines()[2].startswith("telephone  seat 1: ")
     assert unknown == (1, "there is no account bob")
     assert console(tmp_path, "audit") == (0, "nothing has been changed  记录完整\n")
+
+
+def test_who_adds_a_person_is_told_where_they_sign_in_and_where_their_telephone_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("IVR_SEATS", "1")
+
+    agent = console(tmp_path, "users", "add", "ann", "--role", "agent")
+    no_seat = console(tmp_path, "users", "add", "bo", "--role", "supervisor")
+    operator = console(tmp_path, "users", "add", "olga", "--role", "operator")
+
+    assert agent[1].splitlines()[1:] == [
+        "sign in    http://127.0.0.1:10086/desk",
+        "telephone  seat 1: in the page, under 坐席话机 My telephone, with nothing to set up;",
+        "           what a SIP telephone registers with: ivr console users seat ann",
+    ]
+    assert no_seat[1].splitlines()[1:] == [
+        "sign in    http://127.0.0.1:10086/desk",
+        "telephone  none: all seats are taken (IVR_SEATS=1)",
+    ]
+    assert operator[1].splitlines()[1:] == ["sign in    http://127.0.0.1:10086/"]
+    assert re.search(r"^password  [0-9a-f]{24}$", console(tmp_path, "users", "seat", "ann")[1], re.MULTILINE)
 
 
 def test_a_console_by_itself_tells_its_addresses_and_the_first_password_once(tmp_path: Path):
@@ -110,6 +133,13 @@ def test_a_console_by_itself_tells_its_addresses_and_the_first_password_once(tmp
     assert second[:2] == first[:2]
     assert "password" not in "".join(second)
     assert console(tmp_path, "link") == (0, first[0].removeprefix("telephone: ").replace(f":{port}", ":10086"))
+
+
+def test_who_asks_for_tokens_and_webhooks_where_there_are_none_is_told_so(tmp_path: Path):
+    console(tmp_path, "users", "add", "ann", "--role", "agent")
+
+    assert console(tmp_path, "tokens", "list") == (0, "no tokens yet  还没有令牌\n")
+    assert console(tmp_path, "webhooks", "list") == (0, "no webhooks yet  还没有通知地址\n")
 
 
 def test_tokens_are_made_listed_and_revoked(tmp_path: Path):

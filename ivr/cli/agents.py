@@ -15,13 +15,13 @@ import click
 
 from ivr.calls.ports import AttemptOutcome, Message, MessageTranscript, Outcome, TranscriptState
 from ivr.calls.tickets import LINE_ZONE, TicketDesk, TicketDetails, TicketLine
-from ivr.cli.common import fail
+from ivr.cli.common import Group, fail
 from ivr.cli.common import settings as read_settings
 
 Result = TypeVar("Result")
 
 
-@click.group()
+@click.group(cls=Group)
 def tickets() -> None:
     """Callback tickets: 来电必复, every caller who left a message is called back."""
 

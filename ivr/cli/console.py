@@ -8,11 +8,11 @@ import json
 import click
 
 from ivr.calls.tickets import LINE_ZONE
-from ivr.cli.common import fail
+from ivr.cli.common import Group, fail
 from ivr.cli.common import settings as read_settings
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @click.option("--quiet", is_flag=True, help="Say neither address nor key: for who writes down what it says.")
 @click.pass_context
 def console(context: click.Context, quiet: bool) -> None:
@@ -76,6 +76,7 @@ def users_add(name: str, role: str, ask: bool) -> None:
     password = _password(ask)
     at_gate(read_settings(), lambda gate, store: gate.add(name, Role(role), password, _actor()))
     click.echo(f"{name} may sign in as {role}" + ("" if ask else f", password {password} (told this once)"))
+    _tell_where_they_work(name)
 
 
 @users.command("list")
@@ -123,6 +124,7 @@ def users_open(name: str) -> None:
     """NAME may sign in again."""
     _set_closed(name, closed=False)
     click.echo(f"{name} may sign in again")
+    _tell_where_they_work(name)
 
 
 @users.command("seat")
@@ -174,6 +176,8 @@ def tokens_list(format_: str) -> None:
         ]
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
+    if not kept:
+        click.echo("no tokens yet  还没有令牌")
     for one in kept:
         acts = f"for {one.person}" if one.person else str(one.role)
         click.echo(f"{one.name:<32}  {acts:<16}  {one.created_at.astimezone(LINE_ZONE):%Y-%m-%d}{'  revoked' if one.revoked_at else ''}")
@@ -228,6 +232,8 @@ def webhooks_list(format_: str) -> None:
         ]
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
+    if not kept:
+        click.echo("no webhooks yet  还没有通知地址")
     for one in kept:
         state = "disabled" if one.disabled_at else "failing" if one.failing_since else "fine"
         click.echo(f"{one.id:>4}  {state:<8}  {one.waiting:>6} waiting  {one.address}" + (f"  ({one.reason})" if one.reason else ""))
@@ -242,6 +248,25 @@ def webhooks_remove(webhook_id: int) -> None:
     if not at_webhooks(read_settings(), lambda hooks: hooks.remove(webhook_id, _actor())):
         fail(f"there is no webhook {webhook_id}")
     click.echo(f"webhook {webhook_id} is told nothing any more")
+
+
+def _tell_where_they_work(name: str) -> None:
+    """The page to sign in at, and the telephone of who answers callers."""
+    from ivr.bootstrap.console import address
+    from ivr.bootstrap.people import at_gate
+    from ivr.desk.people import ANSWERING
+
+    settings = read_settings()
+    account = at_gate(settings, lambda gate, store: store.account(name))
+    answers = account is not None and account.role in ANSWERING
+    click.echo(f"sign in    {address(settings, '/desk' if answers else '/')}")
+    if account is None or not answers:
+        return
+    if account.seat is None:
+        click.echo(f"telephone  none: all seats are taken (IVR_SEATS={settings.seats})")
+        return
+    click.echo(f"telephone  seat {account.seat}: in the page, under 坐席话机 My telephone, with nothing to set up;")
+    click.echo(f"           what a SIP telephone registers with: ivr console users seat {name}")
 
 
 def _set_closed(name: str, *, closed: bool) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ivr.cli.common import fail
+from ivr.cli.common import Group, fail
 from ivr.cli.common import settings as read_settings
 
 
@@ -174,7 +174,7 @@ def graph(flow: Path | None, format_: str, coverage: bool, traffic: bool, since:
 _LANGUAGE = click.option("--language", default="zh-CN", show_default=True, help="zh-CN or en-US.")
 
 
-@click.group()
+@click.group(cls=Group)
 def prompts() -> None:
     """The recordings that the line speaks with."""
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from ivr.cli.common import fail
+from ivr.cli.common import Group, fail
 from ivr.cli.common import settings as read_settings
 
 
-@click.group()
+@click.group(cls=Group)
 def sms() -> None:
     """Text messages: what was sent, what waits, and what did not go out."""
 
@@ -39,7 +39,7 @@ def sms_list(limit: int, format_: str) -> None:
         click.echo(f"{about}  {line.node:<20}  {line.session[:8]:<8}  {line.reason}".rstrip())
 
 
-@click.group()
+@click.group(cls=Group)
 def callers() -> None:
     """What is kept of callers: hand it out, erase it, forget the language they chose."""
 
