@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -15,13 +17,16 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from ivr.bootstrap.line import CONSOLE, ServiceProcess
 from ivr.cli import verbs
+from tests.adapters.telephony.asterisk_line import settings_for
 from tests.conftest import HOME
 from tests.test_cli import ivr
 
@@ -133,6 +138,27 @@ def test_a_console_by_itself_tells_its_addresses_and_the_first_password_once(tmp
     assert second[:2] == first[:2]
     assert "password" not in "".join(second)
     assert console(tmp_path, "link") == (0, first[0].removeprefix("telephone: ").replace(f":{port}", ":10086"))
+
+
+def test_a_console_has_room_for_every_seat_with_all_its_tabs_open(tmp_path: Path):
+    settings = replace(settings_for(tmp_path), seats=60)
+
+    async def story() -> bytes:
+        running = ServiceProcess(CONSOLE, settings)
+        await running.start()
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                for _ in range(60 * 5):
+                    _, writer = await asyncio.open_connection("127.0.0.1", settings.console_port)
+                    stack.callback(writer.close)
+                reader, writer = await asyncio.open_connection("127.0.0.1", settings.console_port)
+                stack.callback(writer.close)
+                writer.write(f"GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1:{settings.console_port}\r\n\r\n".encode())
+                return await reader.readline()
+        finally:
+            await running.stop()
+
+    assert asyncio.run(story()) == b"HTTP/1.1 200 OK\r\n"
 
 
 def test_who_asks_for_tokens_and_webhooks_where_there_are_none_is_told_so(tmp_path: Path):

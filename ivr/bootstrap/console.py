@@ -39,6 +39,8 @@ from ivr.tools.trace import Kind, Trace
 LOOK_EVERY = 0.1  # seconds; a file tells nobody that it has grown
 PLACED_WITHIN = 60.0  # seconds after which a call that was asked for is not waited for any more
 LONGEST_WATCH = 3600.0
+CONNECTIONS = 6  # that a browser opens to one host; a list, a ticket and a telephone that are open keep one each
+OTHERS = 40  # browsers beside those of the seats
 REMEMBERED = 200  # calls whose trace can be had again
 
 _log = structlog.get_logger("console")
@@ -168,7 +170,7 @@ async def _serve(settings: Settings) -> None:
             for task in beside:
                 task.add_done_callback(_tell_of_its_end)
             try:
-                await _Server(_config(make_app(console))).serve(sockets=[listener])
+                await _Server(_config(make_app(console), CONNECTIONS * (settings.seats + OTHERS))).serve(sockets=[listener])
             finally:
                 for task in beside:
                     task.cancel()
@@ -203,7 +205,7 @@ class _Server(uvicorn.Server):
         _log.info("console_ready")
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, most: int) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,
@@ -212,7 +214,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         lifespan="off",
         ws="websockets-sansio",
         ws_max_size=LONGEST_MESSAGE,
-        limit_concurrency=200,
+        limit_concurrency=most,
         timeout_graceful_shutdown=2,
         proxy_headers=True,
         forwarded_allow_ips="127.0.0.1",  # of a web server on this machine that speaks https
