@@ -8,6 +8,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "phone": ("试打电话", "Telephone"),
     "account": ("我的账号", "My account"),
     "facts": ("操作记录", "Audit"),
+    "facts_intro": ("谁在什么时候登录、查看了什么、改动了什么。", "Who signed in, looked at what and changed what, and when."),
     "other_language": ("English", "中文"),
     "skip": ("跳到正文", "Skip to content"),
     # refusals

@@ -42,6 +42,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "desk_counts_waiting": ("等待", "waiting"),
     "desk_counts_held": ("处理中", "in hand"),
     "desk_empty": ("没有等待的工单。每一位用户都得到了答复。", "Nothing waits. Every caller has been answered."),
+    "desk_empty_in_hand": (
+        "没有等待的工单。还没有得到答复的，都有人在处理。",
+        "Nothing waits. Who has not been answered yet is in somebody's hands.",
+    ),
     "desk_empty_retry": ("没有等待重拨的工单。", "Nobody is waiting to be tried again."),
     "desk_no_agents": (
         "还没有坐席账号。新建一个：ivr console users add 名字 --role agent",

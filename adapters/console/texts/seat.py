@@ -44,6 +44,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "任何 SIP 话机都可以用下面的信息注册。请勿转告他人。",
         "Any SIP telephone registers with this. Do not pass it on.",
     ),
+    "seat_sip_or": (
+        "桌上的 SIP 话机或软电话要注册信息；网页里的话机什么都不用设置：",
+        "A SIP telephone on the table needs to register. The one in the page needs nothing set up:",
+    ),
     "seat_sip_show": ("显示话机注册信息（会被记录）", "Show what it registers with (this is written down)"),
     "seat_server": ("服务器", "Server"),
     "seat_user": ("用户", "User"),

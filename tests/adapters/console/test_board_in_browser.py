@@ -147,6 +147,7 @@ def test_a_supervisor_follows_the_board_and_gives_a_ticket_away(pages: Pages, si
     expect(page.locator("#overdue")).to_have_text("1")
     page.screenshot(path=tmp_path / "board.png", full_page=True)
 
+    assert page.evaluate("(table => table.scrollWidth <= table.parentElement.clientWidth)(document.getElementById('due'))")
     page.focus(f"#due-{first}")
     expect(page.locator("#as-of")).not_to_have_text(page.inner_text("#as-of"))  # the page has looked again
     expect(page.locator(f"#due-{first}")).to_be_focused()

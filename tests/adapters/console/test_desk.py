@@ -160,6 +160,19 @@ def test_what_is_written_once_for_all_has_nobodys_own_tickets_and_no_whole_numbe
         agent, chief = at_desk(there), at_desk(there, "supervisor")
 
 
+def test_an_empty_list_says_that_all_are_answered_only_when_they_are(there: Desk):
+    browser, chief = at_desk(there), at_desk(there, "supervisor")
+    before = chief.open("/desk")[1]
+    reference = leave(there)
+    browser.open(f"/tickets/{reference}")
+    browser.send(f"/tickets/{reference}/claim")
+    in_hand = chief.open("/desk")[1]
+
+    assert "没有等待的工单。每一位用户都得到了答复。" in before
+    assert "没有等待的工单。还没有得到答复的，都有人在处理。" in in_hand
+    assert "每一位用户都得到了答复" not in in_hand
+
+
 def test_the_next_ticket_is_taken_with_one_button_and_heads_the_list(there: Desk):
     leave(there, "a", "13900001001")
     second = leave(there, "b", "13900001002")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from concurrent.futures import CancelledError
 from pathlib import Path
 
@@ -106,6 +107,20 @@ def test_who_answers_callers_is_told_what_their_own_telephones_register_with_and
     assert told == [f"seat-{seat:02d}", f"seat-{seat:02d}-web"]
     assert "password" not in browser.open("/desk/telephone")[1].replace("password_", "")
     assert web["password"] not in browser.open("/account")[1]
+
+
+def test_who_answers_callers_finds_the_telephone_from_the_first_page_and_from_the_account(there: Desk):
+    agent, operator = there.browser(), there.browser()
+    agent.sign_in("agent")
+    operator.sign_in("operator")
+
+    home, account = agent.open("/")[1], agent.open("/account")[1]
+
+    assert "上线后，转人工的来电和您发起的回电都会在这里振铃。" in home
+    assert "桌上的 SIP 话机或软电话要注册信息；网页里的话机什么都不用设置：" in account
+    for page in (home, account):
+        assert 'href="/desk/telephone"' in re.sub(r"<header>.*</header>", "", page, flags=re.DOTALL)
+    assert "/desk/telephone" not in operator.open("/")[1] + operator.open("/account")[1]
 
 
 def test_without_a_free_seat_there_is_nothing_to_tell(there: Desk):
