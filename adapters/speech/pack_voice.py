@@ -25,7 +25,7 @@ from adapters.speech.pack import Pack, Recording, read_pack
 from adapters.speech.synthesis import Synthesiser
 from ivr.calls.ports import Part
 from ivr.calls.utterances import Pause, Piece, pieces_of, pieces_of_text
-from ivr.core.values import AS_USUAL, Manner, Text, Utterance
+from ivr.core.values import AS_USUAL, Manner, Utterance
 from ivr.errors import VoiceFailed
 
 _SILENCE = 0.020  # seconds: an utterance without parts
@@ -236,18 +236,17 @@ class PackVoice:
         return gone
 
 
-def install_static(packs: Mapping[str, Pack], sounds: Path, prompts: Mapping[str, Mapping[str, str]]) -> int:
-    """Write `<sounds>/<language>/<prompt>.alaw` for these prompts (language to name to text, no placeholders); how many.
+def install_static(packs: Mapping[str, Pack], sounds: Path, prompts: Mapping[str, Mapping[str, Utterance]]) -> int:
+    """Write `<sounds>/<language>/<prompt>.alaw` for these utterances (by language and name of the prompt); how many.
 
-    `prompts` comes from `ivr.tools.prompts.fixed_prompts`. These are the files that Asterisk plays without us:
-    `<sounds>/zh-CN/rescue_apology`. Raises VoiceFailed when a recording is missing.
+    These are the files that Asterisk plays without us: `<sounds>/zh-CN/rescue_apology`. Raises VoiceFailed when a recording is missing.
     """
     count = 0
-    for language, texts in prompts.items():
+    for language, utterances in prompts.items():
         pack = packs.get(language)
-        for prompt, text in texts.items():
+        for prompt, utterance in utterances.items():
             steps: list[bytes | float] = []
-            for item in pieces_of(Utterance(language, (Text(text),))):
+            for item in pieces_of(utterance):
                 if isinstance(item, Pause):
                     steps.append(item.seconds)
                 elif pack is not None and (recording := pack.find(item.text)) is not None:

@@ -25,6 +25,7 @@ LONGEST_CALL = 900  # seconds
 AGENT_RINGS, CALLER_RINGS = 25, 40  # seconds, of a call back
 TWIN = "1008612"
 QUEUE = "agents"  # of queues.conf
+LONGEST_WAIT_TOLD = 60  # minutes in the queue; who has to wait longer is told the place only
 _LENGTHS = range(1, 33)  # of numbers: a line's name has 32 characters at most
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108
 
@@ -109,6 +110,7 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         "digits": "\n".join(_NUMBER_DIALPLAN.format("_" + "X" * length, "${FILTER(0-9,${EXTEN})}", "published") for length in _LENGTHS),
         "versions": settings.versions,
         "longest_call": LONGEST_CALL,
+        "longest_wait_told": LONGEST_WAIT_TOLD,
         "recordings": settings.recordings,
         "intents": intents,
         "sounds": settings.sounds,

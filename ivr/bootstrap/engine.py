@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -20,7 +20,7 @@ from adapters.backoffice.faulty import FaultyBackOffice
 from adapters.backoffice.signatures import SIGNATURES
 from adapters.sms.file_sender import FileTextSender
 from adapters.speech.pack import Pack
-from adapters.speech.pack_voice import PackVoice, install_static, read_packs
+from adapters.speech.pack_voice import PackVoice, read_packs
 from adapters.storage.accounts import SqlAccountStore
 from adapters.storage.callers import SqlCallerMemory
 from adapters.storage.journal import JsonLinesJournal
@@ -41,6 +41,7 @@ from ivr.bootstrap.auditing import audit_all
 from ivr.bootstrap.logs import configure_logging
 from ivr.bootstrap.publishing import publish_first
 from ivr.bootstrap.serving import ServedLines
+from ivr.bootstrap.sounds import Whisper, published_home
 from ivr.bootstrap.stores import open_store
 from ivr.bootstrap.transcribing import make_transcripts
 from ivr.bootstrap.voices import make_voice, voice_names
@@ -56,12 +57,10 @@ from ivr.calls.tickets import due_at
 from ivr.calls.unanswered import UnansweredCalls
 from ivr.config import Settings
 from ivr.core.events import CallStarted
-from ivr.core.flow import LOUDER, SLOWER, Flow, Slot
-from ivr.core.values import SpokenValue, Utterance
-from ivr.errors import SettingsError, StoreFailed, UserError, VoiceFailed
+from ivr.core.flow import LOUDER, SLOWER, Flow
+from ivr.errors import SettingsError, StoreFailed, UserError
 from ivr.language.prompts import LANGUAGES, Catalogue
 from ivr.tools.lint import fixed_texts, lint, read_prompts
-from ivr.tools.prompts import fixed_prompts
 
 ZONE = ZoneInfo("Asia/Shanghai")
 RECOVERY_EVERY = 30.0  # seconds
@@ -117,45 +116,6 @@ def tell_unrecorded(voice: PackVoice, name: str, flow: Flow) -> None:
     for language, texts in fixed_texts(flow).items():
         for text in voice.missing(texts, language):
             _log.warning("text_not_recorded", flow=name, language=language, text=text, cure="make prompts")
-
-
-def published_home(settings: Settings) -> Path:
-    """Where the prompts are that the line's published version says."""
-    store = VersionStore(settings.versions)
-    service = store.service(settings.flow)
-    return store.version(settings.flow, service.number).folder if service else settings.home
-
-
-def prepare_sounds(settings: Settings) -> None:
-    """The files that Asterisk plays by itself when no engine is there: the prompts of the line's published version.
-
-    Raises UserError when one cannot be made.
-    """
-    catalogue, problems = read_prompts(published_home(settings))
-    if problems:
-        raise UserError("\n".join(map(str, problems)))
-    shipped, _ = read_prompts(settings.home)  # a version of before has no greeting for those who are called back
-    prompts = {language: {**fixed_prompts(shipped).get(language, {}), **texts} for language, texts in fixed_prompts(catalogue).items()}
-    try:
-        settings.sounds.mkdir(mode=0o700, parents=True, exist_ok=True)
-        packs = read_packs(settings.home / "prompts" / "audio", LANGUAGES)
-        install_static(packs, settings.sounds, prompts)
-    except (VoiceFailed, OSError) as error:
-        raise UserError(f"the line's prompts cannot be put in place: {error}") from error
-
-
-class Whisper:
-    """What an agent hears who has picked up for a call back: in the caller's language, so that they know in which to greet."""
-
-    def __init__(self, settings: Settings) -> None:
-        catalogue, _ = read_prompts(settings.home)
-        told = {language: texts["callback_whisper"] for language, texts in catalogue.texts.items() if "callback_whisper" in texts}
-        self._pieces = {language: prompt.pieces for language, prompt in told.items()}
-
-    def __call__(self, language: str, reference: str) -> Utterance:
-        spoken = language if language in self._pieces else LANGUAGES[0]
-        pieces = self._pieces.get(spoken, ())
-        return Utterance(spoken, tuple(SpokenValue(one.kind, reference) if isinstance(one, Slot) else one for one in pieces))
 
 
 def make_back_office(settings: Settings) -> BackOffice:

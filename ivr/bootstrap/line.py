@@ -17,9 +17,10 @@ from types import TracebackType
 from typing import Self
 
 from adapters.telephony.asterisk_process import AsteriskProcess, find_asterisk
-from ivr.bootstrap.engine import now, prepare_sounds
+from ivr.bootstrap.engine import now
 from ivr.bootstrap.people import prepare_desk
 from ivr.bootstrap.publishing import publish_first
+from ivr.bootstrap.sounds import prepare_sounds
 from ivr.config import Settings
 from ivr.errors import SettingsError
 

@@ -98,7 +98,7 @@ class Callbacks:
         notes: CallNotes,
         seats: Seats,
         rules: Rules,
-        whisper: Callable[[str, str], Utterance],
+        whisper: Callable[[str, str, str], Utterance],
         clock: Clock,
     ) -> None:
         self._store = store
@@ -267,7 +267,7 @@ class Callbacks:
 
     async def _ask(self, one: LiveAttempt, line: AgentLine) -> str:
         """Why the agent is not put through; "" when they are."""
-        question = AskDigits(self._whisper(one.language, one.reference), 1, PATIENCE, PATIENCE)
+        question = AskDigits(self._whisper(one.language, one.reference, one.topic), 1, PATIENCE, PATIENCE)
         for _ in range(TIMES_ASKED):
             match await line.perform(question):
                 case DigitsEntered(digits=digits):

@@ -6,28 +6,28 @@ import asyncio
 import dataclasses
 import datetime as dt
 import json
+import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from adapters.speech.pack_voice import read_packs
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.seats import password_of, telephone_of
 from adapters.telephony.sip_agent import SipAgent
 from adapters.telephony.sip_caller import SipCaller
-from adapters.telephony.sip_leg import SipLeg
 from ivr.bootstrap.line import Line
 from ivr.bootstrap.seats import queue_of
 from ivr.bootstrap.stores import open_store
 from ivr.calls.ports import Ticket, UnansweredKind
-from ivr.calls.utterances import Piece, pieces_of_text
 from ivr.config import Settings
-from ivr.core.values import Text
+from ivr.core.values import Kind, SpokenValue
 from ivr.desk.board import QueueNow
 from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for, tone, until
 from tests.asterisk.conftest import Bench
-from tests.conftest import CATALOGUE, HOME
+from tests.asterisk.sounds import hears, sound_of, sounds_of_value
+from tests.conftest import HOME
 
 pytestmark = [pytest.mark.asterisk]
 
@@ -70,8 +70,10 @@ def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A line that puts callers through at once: 2000 in Mandarin, 2001 in English."""
     home = tmp_path_factory.mktemp("home")
     (home / "flows").mkdir()
-    for name in ("adapters", "asterisk_conf", "ivr", "prompts"):
+    for name in ("adapters", "ivr", "prompts"):
         (home / name).symlink_to(HOME / name)
+    shutil.copytree(HOME / "asterisk_conf", home / "asterisk_conf")
+    waited_longer(home / "asterisk_conf" / "extensions.conf")
     (home / "flows" / "2000.yaml").write_text(FLOW.format("person"), encoding="utf-8")
     (home / "flows" / "2001.yaml").write_text(FLOW.format("english").replace('"2000"', '"2001"'), encoding="utf-8")
     settings = dataclasses.replace(settings_for(tmp_path_factory.mktemp("var")), home=home, flow="2000", seats=4)
@@ -84,6 +86,13 @@ def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             runner.run(line.stop())
 
 
+def waited_longer(dialplan: Path) -> None:
+    """Nobody waits for minutes in a test: everybody is taken to have waited a minute and a half more than they have."""
+    as_it_is, nearest_minute, a_while_more = dialplan.read_text(encoding="utf-8"), "${QUEUEHOLDTIME} + 30", "${QUEUEHOLDTIME} + 120"
+    assert as_it_is.count(nearest_minute) == 1
+    dialplan.write_text(as_it_is.replace(nearest_minute, a_while_more), encoding="utf-8")
+
+
 def seat(settings: Settings, number: int) -> SipAgent:
     """Somebody's telephone, which registers."""
     user = telephone_of(number)
@@ -92,22 +101,6 @@ def seat(settings: Settings, number: int) -> SipAgent:
 
 def caller(settings: Settings, number: str) -> SipCaller:
     return SipCaller(settings.host, settings.sip_port, caller_id=number)
-
-
-def sound_of(saying: str, language: str = "zh-CN") -> bytes:
-    """A tenth of a second out of the middle of a prompt's first words, which is in nothing else that is said here."""
-    pack = read_packs(HOME / "prompts" / "audio", (language,))[language]
-    words = CATALOGUE.texts[language][saying].pieces[0]
-    assert isinstance(words, Text)
-    recording = next(found for item in pieces_of_text(words.text) if isinstance(item, Piece) and (found := pack.find(item.text)))
-    content = recording.path.read_bytes()
-    return content[len(content) // 3 :][:800]
-
-
-async def hears(leg: SipLeg, saying: str, language: str = "zh-CN", seconds: float = 30.0) -> None:
-    """Wait until the caller has heard a prompt."""
-    sound = sound_of(saying, language)
-    await until(lambda: sound in leg.audio, seconds)
 
 
 async def tickets_in(settings: Settings) -> tuple[Ticket, ...]:
@@ -174,6 +167,7 @@ def test_one_agent_and_three_callers(queue: Bench):
             second = await two.call("2000")
             await hears(second, "queue_next")
             third = await three.call("2001")
+            await hears(third, "queue_wait", "en-US")
             await hears(third, "queue_place", "en-US")
             await hears(third, "number_2", "en-US")
             await hears(third, "queue_place_end", "en-US")
@@ -209,6 +203,42 @@ def test_one_agent_and_three_callers(queue: Bench):
     assert (seen.waiting, seen.free, seen.seats) == (2, 0, 1)  # who talks does not wait
     assert dt.timedelta(0) < seen.longest < dt.timedelta(minutes=5)
     assert (at_last.waiting, at_last.longest, at_last.seats) == (0, dt.timedelta(0), 1)
+
+
+def test_a_wait_of_two_minutes_is_two_minutes_and_the_second_place_the_second(queue: Bench):
+    """In Mandarin these are two words, 两 and 二. The wait is told before one joins, and a key is taken while it is said."""
+
+    async def story() -> tuple[bytes, bytes]:
+        settings = queue.settings
+        async with (
+            seat(settings, 3) as agent,
+            caller(settings, "13900002007") as talks,
+            caller(settings, "13900002008") as waits,
+            caller(settings, "13900002009") as two,
+            caller(settings, "13900002010") as keys,
+        ):
+            talking = await talks.call("2000")
+            await agent.answer()
+            first = await waits.call("2000")
+            await hears(first, "queue_callback")
+            second = await two.call("2000")
+            await hears(second, "queue_callback")
+            presses = await keys.call("2000")
+            await hears(presses, "queue_wait")
+            await presses.send_keys("1")
+            await hears(presses, "callback_kept")
+            for leg in (presses, second, first, talking):
+                await leg.hang_up()
+            return first.audio, second.audio
+
+    next_in_line, second = queue.do(story())
+
+    (two_minutes,) = sounds_of_value(SpokenValue(Kind.DURATION, dt.timedelta(minutes=2)))
+    heard = [sound_of("queue_wait"), two_minutes, sound_of("queue_place"), sound_of("number_2"), sound_of("queue_place_end")]
+    places = [second.find(sound) for sound in heard]
+    assert -1 not in places, "each is heard"
+    assert places == sorted(places), "and in this order"
+    assert sound_of("queue_wait") not in next_in_line, "who is next is not told how long others waited"
 
 
 def test_who_waits_is_put_through_when_somebody_is_free(queue: Bench):

@@ -82,8 +82,8 @@ class Office:
         return last.outcome, last.cause, (await self.desk.show(reference)).line.state
 
 
-def whisper(language: str, reference: str) -> Utterance:
-    return Utterance(language, (Text(reference),))
+def whisper(language: str, reference: str, topic: str) -> Utterance:
+    return Utterance(language, (Text(reference), Text(topic)))
 
 
 @pytest.fixture

@@ -236,7 +236,7 @@ def test_a_disk_that_refuses_is_reported_and_leaves_no_draft(tmp_path: Path) -> 
 
 
 def test_the_files_asterisk_plays_alone_have_stable_names(tmp_path: Path, pack: Pack) -> None:
-    prompts = {"zh-CN": {"rescue_apology": "请按一。再见。"}}
+    prompts = {"zh-CN": {"rescue_apology": Utterance("zh-CN", (Text("请按一。再见。"),))}}
 
     count = install_static({"zh-CN": pack}, tmp_path / "sounds", prompts)
 
@@ -247,7 +247,7 @@ def test_the_files_asterisk_plays_alone_have_stable_names(tmp_path: Path, pack: 
 
 def test_a_static_file_that_cannot_be_made_is_an_error_at_install_time(tmp_path: Path, pack: Pack) -> None:
     with pytest.raises(VoiceFailed, match=r"says '春节快乐。' of the prompt greeting; run: ivr prompts build$"):
-        install_static({"zh-CN": pack}, tmp_path / "sounds", {"zh-CN": {"greeting": "春节快乐。"}})
+        install_static({"zh-CN": pack}, tmp_path / "sounds", {"zh-CN": {"greeting": Utterance("zh-CN", (Text("春节快乐。"),))}})
 
 
 def test_a_pack_is_read_as_it_was_written(tmp_path: Path, pack: Pack) -> None:
