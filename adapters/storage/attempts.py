@@ -14,7 +14,17 @@ from adapters.storage import tables as t
 from adapters.storage.claims import holds, live_attempt
 from adapters.storage.rows import ENGINE, TicketRows, as_attempt, is_waiting
 from ivr.calls.ports import HELD, UNREACHED, Attempt, AttemptOutcome, AttemptState, LiveAttempt, Refused, TicketState
-from ivr.calls.tickets import ATTEMPTS_A_DAY, CALLS_A_DAY, LINE_ZONE, SHORTEST_TALK, callable_from, part_of_day, retry_at
+from ivr.calls.tickets import (
+    AGENT_LOST,
+    ATTEMPTS_A_DAY,
+    CALLS_A_DAY,
+    CUT_OFF,
+    LINE_ZONE,
+    SHORTEST_TALK,
+    callable_from,
+    part_of_day,
+    retry_at,
+)
 
 FAILPOINTS = ("attempt_uncommitted", "attempt_committed", "outcome_uncommitted", "outcome_committed")
 
@@ -94,7 +104,10 @@ class Attempts(TicketRows):
             _write(connection, attempt, state=AttemptState.ENDED, outcome=told, cause=cause, ended_at=at, bridged_ms=milliseconds)
             about: dict[str, object] = {"attempt": attempt.no, "outcome": told, "cause": cause}
             self.note(connection, row.id, at, attempt.agent, "attempt_ended", about)
-            self._after(connection, row, attempt, told, at)
+            if cause == AGENT_LOST:
+                self._cut_off(connection, row, attempt, at)
+            else:
+                self._after(connection, row, attempt, told, at)
             self._failpoint("outcome_uncommitted")
             return True
 
@@ -151,6 +164,12 @@ class Attempts(TicketRows):
                 self.note(connection, row.id, at, ENGINE, "retry_planned", {"at": again.astimezone(dt.UTC).isoformat()})
             elif is_waiting(row):
                 self.change(connection, row.id, not_before=max(again, row.not_before))
+
+    def _cut_off(self, connection: Connection, row: Row[Any], attempt: Row[Any], at: dt.datetime) -> None:
+        """The caller has been told that we call again soon: the ticket waits at the front, for whoever is there."""
+        if row.state in HELD and row.claim_token == attempt.claim_token:
+            self.change(connection, row.id, not_before=min(row.not_before, at))
+            self.give_back(connection, row, at, ENGINE, "released", up=CUT_OFF)
 
     def _locked_attempt(self, connection: Connection, channel_id: str) -> tuple[Row[Any], Row[Any]] | None:
         """The ticket and the attempt, locked in the order in which everybody locks them."""

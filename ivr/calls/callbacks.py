@@ -31,7 +31,7 @@ from ivr.calls.ports import (
     Placed,
     Seats,
 )
-from ivr.calls.tickets import CALLING_HOURS, ENGINE_AWAY, TAKEN_WITHIN, CallingHours, callable_from
+from ivr.calls.tickets import AGENT_LOST, CALLING_HOURS, ENGINE_AWAY, TAKEN_WITHIN, CallingHours, callable_from
 from ivr.core.commands import AskDigits, Release
 from ivr.core.events import CallerHungUp, DigitsEntered, NothingHeard
 from ivr.core.values import Utterance
@@ -296,10 +296,11 @@ def end_of(notes: Sequence[CallNote]) -> Ended | None:
         return None
     if end.status in NOT_DIALLED:
         return Ended(AttemptOutcome.NOT_PLACED, NOT_DIALLED[end.status])
+    cause = AGENT_LOST if NoteKind.LEFT in kinds else str(end.cause)
     if bridged := kinds.get(NoteKind.BRIDGED):
-        return Ended(AttemptOutcome.ANSWERED, str(end.cause), end.at - bridged.at)
+        return Ended(AttemptOutcome.ANSWERED, cause, kinds.get(NoteKind.LEFT, end).at - bridged.at)
     if NoteKind.ANSWERED in kinds:
-        return Ended(AttemptOutcome.DROPPED, str(end.cause))
+        return Ended(AttemptOutcome.DROPPED, cause)
     if NoteKind.DIALS not in kinds:
         return Ended(AttemptOutcome.AGENT_FAILED, "hung_up")
     if end.status.startswith("AGENT"):

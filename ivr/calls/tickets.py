@@ -48,11 +48,12 @@ RETRIES = (dt.timedelta(minutes=15), dt.timedelta(hours=2))  # after that, in th
 BUSY_RETRY = dt.timedelta(minutes=5)  # once
 TAKEN_WITHIN = dt.timedelta(seconds=30)  # a call back that no engine has begun by then is not made any more
 ENGINE_AWAY = "engine_away"
+AGENT_LOST = "agent_lost"  # the cause of a talk that ended because the agent's telephone was lost
 TOLD = "told"  # the cause of what a person says of an attempt whose end the line does not know
 UNKNOWN_TOPIC = "unknown"
 UNANSWERED_TOPIC = "unanswered"
 
-ORDINARY, REPEATED, LEASE_LOST, OVERDUE = 100, -5, -10, -20
+ORDINARY, REPEATED, LEASE_LOST, OVERDUE, CUT_OFF = 100, -5, -10, -20, -50
 """Priorities: where a ticket begins, and by how much it moves up."""
 TRIES_FOR_A_REFERENCE = 30
 

@@ -10,9 +10,10 @@ import pytest
 from adapters.telephony.sip_agent import SipAgent
 from adapters.telephony.sip_leg import SipLeg
 from ivr.calls.ports import AttemptOutcome, AttemptState, Refused, TicketState
-from ivr.calls.tickets import Closed
+from ivr.calls.tickets import Claimed, Closed
 from tests.adapters.telephony.asterisk_line import tone
 from tests.asterisk.calling_back import CUSTOMER, PUBLIC, calling_back
+from tests.asterisk.sounds import hears, sound_of
 
 pytestmark = [pytest.mark.asterisk]
 
@@ -159,6 +160,60 @@ def test_a_call_that_asterisk_took_with_it_is_unknown_until_somebody_says_how_it
             await there.desk("settle", reference, "li", AttemptOutcome.NO_ANSWER)
             assert (await there.ended(reference)).outcome is AttemptOutcome.NO_ANSWER
             assert len(there.customer.invites) == 1
+
+    asyncio.run(story())
+
+
+def test_who_is_cut_off_because_the_agents_telephone_is_lost_hears_so_and_comes_first(tmp_path: Path):
+    """No audio comes from it for twenty seconds: a battery that is empty, a browser that has crashed, a network that is down."""
+
+    async def story() -> None:
+        async with calling_back(tmp_path) as there, there.agent("li") as li:
+            for language, caller in (("zh-CN", "13900001001"), ("en-US", "13900001002")):
+                await there.ticket("wang", caller.replace("1001", "4001").replace("1002", "4002"), language)  # somebody came before
+                reference = await there.ticket("li", caller, language)
+                await there.call(reference, "li")
+                person = await ask(li)
+                customer = await there.customer.answer()
+                await hears(customer, "callback_greeting", language)
+                await there.reached(reference, AttemptState.BRIDGED)
+                person.vanish()
+                await hears(customer, "callback_lost", language)
+                await customer.wait_ended()
+
+                ended = await there.ended(reference)
+
+                assert (ended.outcome, ended.cause) == (AttemptOutcome.ANSWERED, "agent_lost")
+                assert ended.bridged is not None
+                assert 18 < ended.bridged.total_seconds() < 25
+                waits = (await there.show(reference)).line
+                assert (waits.state, waits.assignee) == (TicketState.OPEN, None)
+                claimed = await there.desk("next", "zhao")
+                assert isinstance(claimed, Claimed)
+                assert claimed.ticket.line.reference == reference
+                assert not isinstance(await there.call(reference, "zhao"), Refused), "and may be called again at once"
+
+    asyncio.run(story())
+
+
+def test_an_agent_who_hangs_up_has_ended_the_call(tmp_path: Path):
+    async def story() -> None:
+        async with calling_back(tmp_path) as there, there.agent("li") as li:
+            reference = await there.ticket("li")
+            await there.call(reference, "li")
+            person = await ask(li)
+            customer = await there.customer.answer()
+            await there.reached(reference, AttemptState.BRIDGED)
+            person.say(tone(11.0, hertz=300))
+            await person.wait_said()
+            await person.hang_up()
+            await customer.wait_ended()
+
+            ended = await there.ended(reference)
+
+            assert (ended.outcome, ended.cause) == (AttemptOutcome.ANSWERED, "16")
+            assert sound_of("callback_lost") not in customer.audio
+            assert (await there.show(reference)).line.state is TicketState.TALKING, "it waits to be closed by who has talked"
 
     asyncio.run(story())
 

@@ -25,6 +25,7 @@ from ivr.calls.ports import (
     UnansweredCall,
     UnansweredKind,
 )
+from ivr.calls.tickets import AGENT_LOST
 from ivr.errors import UnknownTicket
 from tests.contracts.stories import CALLER, MINUTE, NOON, bring_to, dial, facts, intent, try_in_vain
 from tests.databases import KINDS, new_database
@@ -293,6 +294,26 @@ def test_a_talk_of_less_than_ten_seconds_is_no_answer(store: SqlTicketStore):
         ticket = await ticket_of(store, reference)
         assert (ticket.state, ticket.assignee, ticket.attempts[0].outcome) == (TicketState.RETRY_WAIT, None, AttemptOutcome.DROPPED)
         assert ticket.not_before == NOON + 15 * MINUTE
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("talked", [9, 600])
+def test_a_caller_who_was_cut_off_comes_before_everybody_else(store: SqlTicketStore, talked: int):
+    async def story() -> None:
+        await leave(store, "somebody before")
+        await store.escalate_due(NOON + 24 * HOUR)  # who waits too long has moved up
+        reference = await leave(store, "a", topic="roaming")
+        await store.claim(reference, "li", NOON)
+        attempt = await dial(store, reference, NOON, talk=True)
+
+        assert await store.attempt_ended(attempt.channel_id, AttemptOutcome.ANSWERED, NOON, cause=AGENT_LOST, bridged=talked * SECOND)
+
+        ticket = await ticket_of(store, reference)
+        assert (ticket.state, ticket.assignee) == (TicketState.OPEN, None)
+        following = await store.claim_next("wang", NOON)
+        assert following is not None
+        assert following.reference == reference
 
     asyncio.run(story())
 

@@ -212,6 +212,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "cause_engine_away": ("线路没有运行，请用自己的电话回拨", "the line does not run: use a telephone of your own"),
     "cause_no_trunk": ("没有外呼线路，请用自己的电话回拨", "no trunk to call out: use a telephone of your own"),
     "cause_no_telephone": ("您的电话没有注册", "your telephone is not registered"),
+    "cause_agent_lost": ("坐席电话中断，工单已退回队列最前", "the agent's telephone was lost: the ticket is back at the front of the list"),
     "cause_told": ("由坐席说明", "as told by the agent"),
     "desk_to_be_closed": ("请写明处理结果，然后办结。", "Write what came of it, then close."),
     "desk_settle": ("这次回拨结果如何？", "How did this call end?"),

@@ -27,6 +27,7 @@ class NoteKind(StrEnum):
     DIALS = "dials"  # the caller's number; without this note it was not dialled
     ANSWERED = "answered"  # the caller has picked up, and hears who calls
     BRIDGED = "bridged"  # the two hear each other
+    LEFT = "left"  # the agent's telephone was lost, and the caller is still there
     END = "end"
 
 

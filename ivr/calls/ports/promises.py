@@ -320,7 +320,7 @@ class CallbackStore(TicketStore, Protocol):
         """What came of it; also of one that had become `unknown`. False when that was known before, or when it is not `still` there.
 
         Talked for ten seconds, the ticket stays `talking` until it is resolved. Not reached, it waits for the next try. When only the
-        agent's telephone failed, it is `claimed` as before.
+        agent's telephone failed, it is `claimed` as before; when that was lost in the talk (`agent_lost`), it waits at the front.
         """
 
     async def statement(self, since: dt.datetime, until: dt.datetime, at: dt.datetime, promised: Mapping[str, str]) -> Statement:
