@@ -52,6 +52,7 @@ class Settings:
     number_plan: tuple[str, ...] = NUMBER_PLAN  # who may be called back, as regular expressions of whole numbers
     own_numbers: tuple[str, ...] = ()  # under which the line is reached from outside; who is called back sees the first
     calling_hours: tuple[dt.time, dt.time] = (dt.time(8), dt.time(21))  # in Shanghai; nobody is rung up before or after
+    callbacks_an_hour: int = 240  # with more, something is wrong: calling back pauses; 0: never
     keep_days: int = 0  # remove the recordings of answered tickets after so many days; 0: never
     api_rate: int = 600  # requests a minute that a program may make
     webhooks_private: bool = False  # webhooks may be of this network, and without https
@@ -102,6 +103,7 @@ class Settings:
             number_plan=_number_plan(environment.get("IVR_NUMBER_PLAN", "")),
             own_numbers=_numbers("IVR_OWN_NUMBERS", environment.get("IVR_OWN_NUMBERS", "")),
             calling_hours=_hours(environment.get("IVR_CALLING_HOURS", "08:00-21:00")),
+            callbacks_an_hour=number("IVR_CALLBACKS_AN_HOUR", 240),
             keep_days=number("IVR_KEEP_DAYS", 0),
             api_rate=max(number("IVR_API_RATE", 600), 1),
             webhooks_private=number("IVR_WEBHOOKS_PRIVATE", 0) > 0,

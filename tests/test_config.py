@@ -67,11 +67,13 @@ def test_how_callers_are_called_back_reaches_every_process_of_the_line_as_it_was
         "IVR_NUMBER_PLAN": r"1[3-9]\d{9} 8\d{3}",
         "IVR_OWN_NUMBERS": "037110086, 10086",
         "IVR_CALLING_HOURS": "09:30-24:00",
+        "IVR_CALLBACKS_AN_HOUR": "17",
     }
 
     settings = Settings.from_environment(told)
 
     assert (settings.seats, settings.trunk, settings.number_plan) == (12, "carrier-1", (r"1[3-9]\d{9}", r"8\d{3}"))
+    assert settings.callbacks_an_hour == 17
     assert (settings.own_numbers, settings.calling_hours) == (("037110086", "10086"), (dt.time(9, 30), dt.time.max))
     again = Settings.from_environment(_as_environment(settings))
     assert again == settings

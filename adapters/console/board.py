@@ -36,6 +36,16 @@ async def board(request: Request) -> Response:
     return page(request, "board.html", board=now, whole=who.session.role is not Role.OPERATOR, percent=percent, **IN_WORDS)
 
 
+@router.post("/board/calls")
+@allow(SUPERVISORS)
+async def resume_calls(request: Request) -> Response:
+    """Calls back that are paused go on, and are counted anew."""
+    console: Console = request.app.state.console
+    who = visitor(request)
+    await console.gate.write_down(who.name, Action.CALLS_RESUMED, "", who.address)
+    return RedirectResponse("/board", 303)
+
+
 @router.get("/statement")
 @allow(SUPERVISORS)
 async def statement(request: Request, first: str = Query("", alias="from"), last: str = Query("", alias="to")) -> Response:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from adapters.storage import tables as t
+from adapters.storage.accounts import desk_fact
 from adapters.storage.claims import holds, live_attempt
+from adapters.storage.database import take_turns
 from adapters.storage.rows import ENGINE, TicketRows, as_attempt, is_waiting
+from ivr.calls.pausing import HOUR, paused_until
 from ivr.calls.ports import HELD, UNREACHED, Attempt, AttemptOutcome, AttemptState, LiveAttempt, Refused, TicketState
 from ivr.calls.tickets import (
     AGENT_LOST,
@@ -25,6 +28,7 @@ from ivr.calls.tickets import (
     part_of_day,
     retry_at,
 )
+from ivr.desk.people import Action
 
 FAILPOINTS = ("attempt_uncommitted", "attempt_committed", "outcome_uncommitted", "outcome_committed")
 
@@ -35,6 +39,8 @@ _GOES_ON = {
     AttemptState.UNKNOWN: (AttemptState.SENT, AttemptState.RINGING, AttemptState.BRIDGED),
 }
 _NOT_A_CALL = (AttemptOutcome.AGENT_FAILED, AttemptOutcome.NOT_PLACED)
+_RANG = func.coalesce(t.attempt.c.outcome, "").not_in(_NOT_A_CALL)  # or may yet ring
+PLANNING = 0x5E1F_0003  # beside the locks of `postgres`
 
 
 class Attempts(TicketRows):
@@ -52,6 +58,8 @@ class Attempts(TicketRows):
                 return as_attempt(live) if planned else Refused("unsettled")
             if refused := _too_many(connection, row, at):
                 return refused
+            if self._paused_until(connection, at, plans=True) is not None:
+                return Refused("paused")
             attempt = self._plan(connection, row, agent, at)
             self._failpoint("attempt_uncommitted")
             return attempt
@@ -114,6 +122,22 @@ class Attempts(TicketRows):
         done = await self._database.write(work)
         self._failpoint("outcome_committed")
         return done
+
+    async def calls_paused_until(self, at: dt.datetime) -> dt.datetime | None:
+        return await self._database.read(lambda connection: self._paused_until(connection, at))
+
+    def _paused_until(self, connection: Connection, at: dt.datetime, *, plans: bool = False) -> dt.datetime | None:
+        """Whoever `plans` a call counts alone, so that many agents together do not plan more than there may be."""
+        if not self._most_an_hour:
+            return None
+        if plans:
+            take_turns(connection, PLANNING)
+        within_the_hour = t.attempt.c.begun_at > at - HOUR, _of_today(at - HOUR, at), _RANG
+        dialled = connection.scalars(select(t.attempt.c.begun_at).where(*within_the_hour)).all()
+        if len(dialled) < self._most_an_hour:
+            return None
+        resumed = select(func.max(desk_fact.c.at)).where(desk_fact.c.action == Action.CALLS_RESUMED, desk_fact.c.at > at - HOUR)
+        return paused_until(dialled, self._most_an_hour, at, connection.scalar(resumed))
 
     def _as_live(self, row: Row[Any]) -> LiveAttempt:
         return LiveAttempt(
@@ -195,11 +219,15 @@ def _unreached(connection: Connection, ticket_id: int) -> list[AttemptOutcome]:
 
 def _too_many(connection: Connection, row: Row[Any], at: dt.datetime) -> Refused | None:
     """Nobody is rung up all day long."""
-    today = t.attempt.c.day == at.astimezone(LINE_ZONE).date().isoformat()
-    rang = func.coalesce(t.attempt.c.outcome, "").not_in(_NOT_A_CALL)
-    of_ticket = select(func.count()).where(t.attempt.c.ticket_id == row.id, today, rang)
+    today = _of_today(at)
+    of_ticket = select(func.count()).where(t.attempt.c.ticket_id == row.id, today, _RANG)
     if (connection.scalar(of_ticket) or 0) >= ATTEMPTS_A_DAY:
         return Refused("ticket_limit")
     theirs = select(t.ticket.c.id).where(t.ticket.c.caller_hmac == row.caller_hmac)
-    of_number = select(func.count()).where(t.attempt.c.ticket_id.in_(theirs), today, rang)
+    of_number = select(func.count()).where(t.attempt.c.ticket_id.in_(theirs), today, _RANG)
     return Refused("number_limit") if (connection.scalar(of_number) or 0) >= CALLS_A_DAY else None
+
+
+def _of_today(*moments: dt.datetime) -> ColumnElement[bool]:
+    """The attempts of the days of these moments, which an index finds."""
+    return t.attempt.c.day.in_(sorted({one.astimezone(LINE_ZONE).date().isoformat() for one in moments}))

@@ -53,6 +53,7 @@ class TicketRows:
         lease: dt.timedelta,
         due: Due,
         hours: CallingHours,
+        most_an_hour: int,
         failpoint: Failpoint,
     ) -> None:
         self._database = database
@@ -61,6 +62,7 @@ class TicketRows:
         self._lease = lease
         self._due = due
         self._hours = hours
+        self._most_an_hour = most_an_hour
         self._failpoint = failpoint
 
     # --- finding ---

@@ -53,9 +53,10 @@ class SqlTicketStore(Messages, Claims, Attempts, Ledger, Figures, Keeping, Pages
         lease: dt.timedelta = LEASE,
         due: Due = due_by_the_clock,
         hours: CallingHours = CALLING_HOURS,
+        most_an_hour: int = 0,
         failpoint: Failpoint = no_failpoint,
     ) -> None:
-        super().__init__(database, key, recordings, lease=lease, due=due, hours=hours, failpoint=failpoint)
+        super().__init__(database, key, recordings, lease=lease, due=due, hours=hours, most_an_hour=most_an_hour, failpoint=failpoint)
 
     @classmethod
     def open(
@@ -68,6 +69,7 @@ class SqlTicketStore(Messages, Claims, Attempts, Ledger, Figures, Keeping, Pages
         lease: dt.timedelta = LEASE,
         due: Due = due_by_the_clock,
         hours: CallingHours = CALLING_HOURS,
+        most_an_hour: int = 0,
         busy_milliseconds: int = BUSY_MILLISECONDS,
         failpoint: Failpoint = no_failpoint,
     ) -> Self:
@@ -81,7 +83,7 @@ class SqlTicketStore(Messages, Claims, Attempts, Ledger, Figures, Keeping, Pages
         except BaseException:
             opened.close()
             raise
-        return cls(opened, key, recordings, lease=lease, due=due, hours=hours, failpoint=failpoint)
+        return cls(opened, key, recordings, lease=lease, due=due, hours=hours, most_an_hour=most_an_hour, failpoint=failpoint)
 
     @property
     def database(self) -> Database:

@@ -167,6 +167,7 @@ class Engine:
             listening=AgiListening(self._ears, settings.sounds) if self._ears else None,
         )
         self._callbacks = self._make_callbacks()
+        self._paused = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -317,10 +318,22 @@ class Engine:
                 await self._store.return_expired(now())
                 for late in await self._store.escalate_due(now()):
                     _log.error("ticket_overdue", reference=late.reference, clock=late.clock, due_at=late.due_at.isoformat())
+                await self._tell_pause()
             except StoreFailed as error:
                 _log.warning("sweep_failed", reason=str(error))
             except Exception:  # the promise must outlive a bug in one sweep
                 _log.exception("sweep_failed")
+
+    async def _tell_pause(self) -> None:
+        """That calling back is paused, and that it goes on: once each."""
+        until = await self._store.calls_paused_until(now())
+        if until is not None and not self._paused:
+            most = self._settings.callbacks_an_hour
+            told = f"{most} calls back within an hour (IVR_CALLBACKS_AN_HOUR): none before {until:%H:%M}, or a supervisor resumes them"
+            _log.error("calls_back_paused", until=until.isoformat(), told=told)
+        elif until is None and self._paused:
+            _log.info("calls_back_go_on")
+        self._paused = until is not None
 
     async def _keep_house(self) -> None:
         """Recordings become private, and go when their time is over."""

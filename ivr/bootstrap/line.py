@@ -284,6 +284,7 @@ def _as_environment(settings: Settings) -> Mapping[str, str]:
         "IVR_NUMBER_PLAN": " ".join(settings.number_plan),
         "IVR_OWN_NUMBERS": " ".join(settings.own_numbers),
         "IVR_CALLING_HOURS": "-".join("24:00" if time == dt.time.max else f"{time:%H:%M}" for time in settings.calling_hours),
+        "IVR_CALLBACKS_AN_HOUR": str(settings.callbacks_an_hour),
         "IVR_FLOW": settings.flow,
         "IVR_MIN_FREE_MB": str(settings.min_free_bytes // 1024**2),
         "IVR_TRANSCRIBER": settings.transcriber,

@@ -17,7 +17,15 @@ Result = TypeVar("Result")
 def open_store(settings: Settings, *, exclusive: bool = False, due: Due = due_by_the_clock) -> SqlTicketStore:
     """The store, made if need be. The engine opens it `exclusive`. Raises UserError."""
     key_file = settings.secrets / "data_key"
-    return SqlTicketStore.open(settings.store, key_file, settings.recordings, exclusive=exclusive, due=due, hours=settings.calling_hours)
+    return SqlTicketStore.open(
+        settings.store,
+        key_file,
+        settings.recordings,
+        exclusive=exclusive,
+        due=due,
+        hours=settings.calling_hours,
+        most_an_hour=settings.callbacks_an_hour,
+    )
 
 
 def open_for_an_errand(settings: Settings) -> SqlTicketStore:

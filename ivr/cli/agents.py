@@ -254,6 +254,7 @@ _REFUSED = {
     "unsettled": "nobody knows how the last call ended; say so first: ivr tickets settle  上次回电结果不明，请先确认",
     "ticket_limit": "this caller has been called three times today  今天已回电三次",
     "number_limit": "this number has been called five times today  该号码今天已拨打五次",
+    "paused": "too many calls back within the hour: wait until it is over, or ask a supervisor to resume them  一小时内回拨过多，已暂停",
 }
 
 

@@ -196,6 +196,7 @@ class Board:
     machine: Machine
     tickets: TicketFigures
     agents: tuple[AgentNow, ...]
+    paused_until: dt.datetime | None = None  # no call back is dialled before
 
     @property
     def with_person(self) -> int:

@@ -156,6 +156,7 @@ class Queue:
     held: int
     agents: bool  # whether there is anybody who answers callers
     night: bool  # nobody is rung up at this hour
+    paused_until: dt.datetime | None  # nobody is for a while: there were too many calls back
     at: dt.datetime
 
 
@@ -256,6 +257,7 @@ class CallbackDesk:
             held=sum(counts.get(state, 0) for state in HELD),
             agents=agents,
             night=callable_from(now, self._hours) != now,
+            paused_until=await self._store.calls_paused_until(now),
             at=now,
         )
 

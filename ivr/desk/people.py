@@ -41,6 +41,7 @@ class Action(StrEnum):
     LISTENED = "listened"  # to what a caller has said; the subject says which
     JUDGED = "judged"  # a closure; the subject says which, and how
     TELEPHONE_TOLD = "telephone_told"  # the password of a seat's telephone; the subject is the telephone
+    CALLS_RESUMED = "calls_resumed"  # calling back was paused, and is let go on
     CALLED = "called"  # the line, from the browser; the subject is the number dialled
     EXPORTED = "exported"  # taken away as a table
     TOKEN_ADDED = "token_added"  # noqa: S105 - the name of an action

@@ -251,6 +251,7 @@ _REFUSED = {
     "unsettled": "nobody knows yet how the last attempt ended; say so (settle), then try again",
     "ticket_limit": "this caller has been tried often enough today",
     "number_limit": "this number has been called often enough today",
+    "paused": "there were too many calls back within the hour: they go on when it is over, or when a supervisor resumes them",
 }
 
 

@@ -85,7 +85,8 @@ class Supervision:
             self._watch.queue(),
             self._watch.machine(at),
         )
-        return Board(at, tuple(calls), queue, machine, figures, agents_now(people, held))
+        paused = await self._store.calls_paused_until(at)
+        return Board(at, tuple(calls), queue, machine, figures, agents_now(people, held), paused)
 
     async def _agents_of_today(self, at: dt.datetime) -> tuple[AgentDay, ...]:
         today = day_of(at, LINE_ZONE)

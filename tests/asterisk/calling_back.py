@@ -47,11 +47,10 @@ contact = sip:127.0.0.1:{port}
 
 
 @dataclass
-class CallingBack:
-    """The line, the customer's telephone at the far end of its trunk, and its desk."""
+class Office:
+    """A line and its desk."""
 
     line: Line
-    customer: SipAgent
 
     @property
     def settings(self) -> Settings:
@@ -122,14 +121,28 @@ class CallingBack:
                 await asyncio.sleep(0.1)
 
 
+@dataclass
+class CallingBack(Office):
+    """The same, and the customer's telephone at the far end of its trunk."""
+
+    customer: SipAgent
+
+
 @contextlib.asynccontextmanager
-async def calling_back(var: Path, *, console: bool = False, database: str = "", seats: int = 4) -> AsyncIterator[CallingBack]:
+async def calling_back(
+    var: Path, *, console: bool = False, database: str = "", seats: int = 4, most_an_hour: int = 0
+) -> AsyncIterator[CallingBack]:
     """A line with a trunk, on which people are called back at any hour. `database`: the address of its PostgreSQL database."""
-    plain = dataclasses.replace(settings_for(var), database_address=database)
+    plain = dataclasses.replace(settings_for(var), database_address=database, callbacks_an_hour=most_an_hour)
     settings = dataclasses.replace(plain, seats=seats, trunk="mobile", calling_hours=ALL_DAY, own_numbers=(PUBLIC,))
     async with SipAgent(settings.host, settings.sip_port, user="customer") as customer:
-        etc = settings.asterisk / "etc"
-        etc.mkdir(mode=0o700, parents=True)
-        (etc / "pjsip_local.conf").write_text(TRUNK.format(port=customer.port), encoding="ascii")
+        lay_trunk(settings, customer.port)
         async with Line(settings, asterisk=asterisk_program(), console=console) as line:
             yield CallingBack(line, customer)
+
+
+def lay_trunk(settings: Settings, port: int) -> None:
+    """A trunk that leads to a port of this machine."""
+    etc = settings.asterisk / "etc"
+    etc.mkdir(mode=0o700, parents=True)
+    (etc / "pjsip_local.conf").write_text(TRUNK.format(port=port), encoding="ascii")

@@ -9,9 +9,11 @@ import pytest
 
 from adapters.telephony.sip_agent import SipAgent
 from adapters.telephony.sip_leg import SipLeg
+from ivr.bootstrap.people import people
 from ivr.calls.ports import AttemptOutcome, AttemptState, Refused, TicketState
 from ivr.calls.tickets import Claimed, Closed
-from tests.adapters.telephony.asterisk_line import tone
+from ivr.desk.people import Action
+from tests.adapters.telephony.asterisk_line import tone, until
 from tests.asterisk.calling_back import CUSTOMER, PUBLIC, calling_back
 from tests.asterisk.sounds import hears, sound_of
 
@@ -214,6 +216,31 @@ def test_an_agent_who_hangs_up_has_ended_the_call(tmp_path: Path):
             assert (ended.outcome, ended.cause) == (AttemptOutcome.ANSWERED, "16")
             assert sound_of("callback_lost") not in customer.audio
             assert (await there.show(reference)).line.state is TicketState.TALKING, "it waits to be closed by who has talked"
+
+    asyncio.run(story())
+
+
+def test_too_many_calls_back_within_an_hour_are_paused_until_a_supervisor_lets_them_go_on(tmp_path: Path):
+    async def story() -> None:
+        async with calling_back(tmp_path, most_an_hour=1) as there, there.agent("li") as li:
+            dialled, waits = await there.ticket("li", "13900001001"), await there.ticket("li", "13900001002")
+            await there.call(dialled, "li")
+            await ask(li)
+            await there.customer.refuse("486 Busy Here")
+            await there.ended(dialled)
+
+            assert await there.desk("call", waits, "li") == Refused("paused")
+            log = there.settings.var / "log" / "engine.log"
+            await until(lambda: "1 calls back within an hour (IVR_CALLBACKS_AN_HOUR): none before " in log.read_text("utf-8"), seconds=20)
+            assert "1390000" not in log.read_text("utf-8")
+
+            async with people(there.settings) as (gate, _):
+                await gate.write_down("wang", Action.CALLS_RESUMED, "", "")
+            await there.call(waits, "li")
+            await ask(li)
+            await there.customer.refuse("486 Busy Here")
+            assert (await there.ended(waits)).outcome is AttemptOutcome.BUSY
+            assert len(there.customer.invites) == 2
 
     asyncio.run(story())
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from adapters.storage.accounts import SqlAccountStore
 from adapters.storage.outbox import SqlTextOutbox
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.transcripts import SqlTranscriptStore
 from ivr.calls.ports import (
+    Attempt,
     AttemptOutcome,
     AttemptState,
     Escalation,
@@ -26,6 +28,7 @@ from ivr.calls.ports import (
     UnansweredKind,
 )
 from ivr.calls.tickets import AGENT_LOST
+from ivr.desk.people import Action, Fact
 from ivr.errors import UnknownTicket
 from tests.contracts.stories import CALLER, MINUTE, NOON, bring_to, dial, facts, intent, try_in_vain
 from tests.databases import KINDS, new_database
@@ -37,6 +40,15 @@ SECOND = dt.timedelta(seconds=1)
 @pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlTicketStore]:
     sql = SqlTicketStore.open(new_database(request.param, tmp_path), tmp_path / "secrets" / "data_key", tmp_path, exclusive=True)
+    yield sql
+    sql.close()
+
+
+@pytest.fixture(params=KINDS)
+def careful(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlTicketStore]:
+    """One that lets two people be called back in an hour."""
+    key = tmp_path / "secrets" / "data_key"
+    sql = SqlTicketStore.open(new_database(request.param, tmp_path), key, tmp_path, exclusive=True, most_an_hour=2)
     yield sql
     sql.close()
 
@@ -341,6 +353,52 @@ def test_a_caller_who_was_not_reached_is_tried_again_later_and_later(store: SqlT
         assert ticket.state is TicketState.RETRY_WAIT
         assert ticket.not_before is not None
         assert (ticket.not_before - at) // MINUTE in (waits, waits - 1)
+
+    asyncio.run(story())
+
+
+async def three_agents(store: SqlTicketStore) -> list[Refused | Attempt]:
+    """They claim a ticket each, and ask for a call at the same moment."""
+    references = [await leave(store, f"session {number}", caller=f"1390000100{number}") for number in range(3)]
+    for number, reference in enumerate(references):
+        await store.claim(reference, f"agent {number}", NOON)
+    return await asyncio.gather(*(store.begin_attempt(one, f"agent {number}", 1, NOON) for number, one in enumerate(references)))
+
+
+def test_when_too_many_have_been_called_within_an_hour_nobody_is_until_it_is_over(careful: SqlTicketStore):
+    async def story() -> None:
+        begun = await three_agents(careful)
+
+        assert sorted(isinstance(one, Refused) for one in begun) == [False, False, True]
+        assert Refused("paused") in begun
+        assert await careful.calls_paused_until(NOON) == NOON + HOUR
+        assert await careful.calls_paused_until(NOON + HOUR) is None
+
+    asyncio.run(story())
+
+
+def test_a_call_that_rang_at_nobodys_costs_nothing_and_is_not_counted(careful: SqlTicketStore):
+    async def story() -> None:
+        first, *_ = [one for one in await three_agents(careful) if not isinstance(one, Refused)]
+        await careful.attempt_ended(first.channel_id, AttemptOutcome.AGENT_FAILED, NOON)
+
+        assert await careful.calls_paused_until(NOON) is None
+
+    asyncio.run(story())
+
+
+def test_a_supervisor_lets_calls_back_go_on(careful: SqlTicketStore):
+    async def story() -> None:
+        begun = await three_agents(careful)
+        refused = next(number for number, one in enumerate(begun) if isinstance(one, Refused))
+        people = SqlAccountStore(careful.database, careful.key)
+
+        await people.write_down(Fact(NOON + MINUTE, "wang", Action.CALLS_RESUMED))
+
+        at = NOON + 2 * MINUTE
+        assert await careful.calls_paused_until(at) is None
+        reference = next(one.reference for one in await careful.tickets() if one.assignee == f"agent {refused}")
+        assert not isinstance(await careful.begin_attempt(reference, f"agent {refused}", 1, at), Refused)
 
     asyncio.run(story())
 

@@ -275,5 +275,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong_role": ("没有这个角色。", "There is no such role."),
     # what is written down
     "fact_listened": ("听取录音", "listened"),
+    "resume_calls": ("现在恢复回拨", "Let calls back go on now"),
+    "resume_calls_help": (
+        "先弄清为什么拨了这么多；恢复后重新计数，并记录是谁恢复的。",
+        "Find out first why there were so many. They are counted anew from then on, and who did it is written down.",
+    ),
+    "fact_calls_resumed": ("恢复回拨", "let calls back go on"),
     "fact_judged": ("抽查办结", "judged a closure"),
 }

@@ -23,6 +23,10 @@ _TOLD: dict[str, tuple[str, str]] = {
     "refused_unsettled": ("上一次回拨的结果还不清楚，请先在下面说明。", "How the last call ended is not known. Say so below first."),
     "refused_ticket_limit": ("这张工单今天已回拨三次，请明天再拨。", "This ticket has had its three calls today. Try tomorrow."),
     "refused_number_limit": ("这个号码今天已回拨五次，请明天再拨。", "This number has had its five calls today. Try tomorrow."),
+    "refused_paused": (
+        "一小时内回拨过多，已暂停：请稍后再拨，或请班长恢复。",
+        "There were too many calls back within the hour. Wait until it is over, or ask a supervisor to resume them.",
+    ),
 }
 TOLD = frozenset(_TOLD)
 
@@ -54,6 +58,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "desk_night": (
         "现在不是可以打扰用户的时段，不能回拨。",
         "Nobody may be called back at this hour.",
+    ),
+    "calls_paused": (
+        "一小时内回拨过多，已暂停。自动恢复时间：",
+        "Too many calls back within the hour: they are paused. They go on by themselves at",
     ),
     "desk_more": ("只列出前 100 张。", "Only the first 100 are listed."),
     "desk_live": ("实时更新", "Live"),

@@ -109,7 +109,7 @@ class Refused:
     """Why there is no attempt now.
 
     not_yours, hours (nobody is rung up at this one), unsettled (nobody knows how the last one ended), ticket_limit or number_limit (too
-    many today).
+    many today), paused (too many by everybody within the hour).
     """
 
     reason: str
@@ -297,6 +297,9 @@ class CallbackStore(TicketStore, Protocol):
 
     async def begin_attempt(self, reference: str, agent: str, token: int, at: dt.datetime) -> Attempt | Refused:
         """Plan a call back: `dialing`. The same attempt again while it is `planned`."""
+
+    async def calls_paused_until(self, at: dt.datetime) -> dt.datetime | None:
+        """When calling back goes on by itself, of which there was too much within the hour; None when it is not paused."""
 
     async def attempt_went_on(self, channel_id: str, state: AttemptState, at: dt.datetime) -> bool:
         """It was sent, rings, they talk (`talking`), or nobody knows (`unknown`). False when it had gone that far before.

@@ -131,7 +131,7 @@ class Browser:
 
 
 @contextlib.contextmanager
-def desk(folder: Path, telephone: QuietTelephone | None = None, ami_port: int = 9) -> Iterator[Desk]:
+def desk(folder: Path, telephone: QuietTelephone | None = None, ami_port: int = 9, most_an_hour: int = 0) -> Iterator[Desk]:
     """A desk with nobody at it, on a line whose Asterisk is away unless told where."""
     settings = Settings.from_environment(
         {
@@ -142,7 +142,8 @@ def desk(folder: Path, telephone: QuietTelephone | None = None, ami_port: int = 
             "IVR_WEBHOOKS_PRIVATE": "1",
         }
     )
-    tickets = SqlTicketStore.open(settings.store, settings.secrets / "data_key", settings.recordings)
+    key = settings.secrets / "data_key"
+    tickets = SqlTicketStore.open(settings.store, key, settings.recordings, most_an_hour=most_an_hour)
     clock, store = Clock(), SqlAccountStore(tickets.database, tickets.key)
     gate = Gate(store, Argon2Passwords(memory_kib=8, passes=1), clock)
     phone = telephone or QuietTelephone()

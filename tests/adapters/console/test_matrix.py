@@ -37,6 +37,7 @@ WHO_GETS_IN = {
     ("GET", "/phone/calls/{call}/trace"): {PHONE} | STAFF,
     ("GET", "/phone/{key}"): set(),  # whoever has the key; here it is a wrong one
     ("GET", "/board"): {SUPERVISOR, OPERATOR, ADMIN},
+    ("POST", "/board/calls"): {SUPERVISOR, ADMIN},
     ("GET", "/board/tickets"): {SUPERVISOR, ADMIN},
     ("GET", "/board/tickets/{reference}"): {SUPERVISOR, ADMIN},
     ("POST", "/board/tickets/{reference}/agent"): {SUPERVISOR, ADMIN},
