@@ -12,6 +12,7 @@ from typing import Self
 from ivr.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+CALLS_OF_A_SEAT = 10  # in an hour; with all seats taken, more calls back than that are a fault
 TRANSCRIBERS = ("whisper", "vosk", "none")
 VOICES = ("piper", "neural", "pyttsx3")  # the engines there are, the best first: who names a voice of Piper wants to hear it
 NUMBER_PLAN = (
@@ -52,7 +53,7 @@ class Settings:
     number_plan: tuple[str, ...] = NUMBER_PLAN  # who may be called back, as regular expressions of whole numbers
     own_numbers: tuple[str, ...] = ()  # under which the line is reached from outside; who is called back sees the first
     calling_hours: tuple[dt.time, dt.time] = (dt.time(8), dt.time(21))  # in Shanghai; nobody is rung up before or after
-    callbacks_an_hour: int = 240  # with more, something is wrong: calling back pauses; 0: never
+    callbacks_an_hour: int = 600  # with more, something is wrong: calling back pauses; 0: never
     keep_days: int = 0  # remove the recordings of answered tickets after so many days; 0: never
     api_rate: int = 600  # requests a minute that a program may make
     webhooks_private: bool = False  # webhooks may be of this network, and without https
@@ -75,6 +76,7 @@ class Settings:
             return int(text)
 
         home = Path(environment.get("IVR_HOME", REPOSITORY)).resolve()
+        seats = _seats(number("IVR_SEATS", 60))
         return cls(
             home=home,
             var=Path(environment.get("IVR_VAR", home / "var")).resolve(),
@@ -98,12 +100,12 @@ class Settings:
             voices=_voices(environment.get("IVR_VOICES", "")),
             piper_voices=_by_language("IVR_PIPER_VOICES", "voices", "one.onnx", environment.get("IVR_PIPER_VOICES", "")),
             seal_recordings=number("IVR_SEAL_RECORDINGS", 0) > 0,
-            seats=_seats(number("IVR_SEATS", 60)),
+            seats=seats,
             trunk=_trunk(environment.get("IVR_TRUNK", "")),
             number_plan=_number_plan(environment.get("IVR_NUMBER_PLAN", "")),
             own_numbers=_numbers("IVR_OWN_NUMBERS", environment.get("IVR_OWN_NUMBERS", "")),
             calling_hours=_hours(environment.get("IVR_CALLING_HOURS", "08:00-21:00")),
-            callbacks_an_hour=number("IVR_CALLBACKS_AN_HOUR", 240),
+            callbacks_an_hour=number("IVR_CALLBACKS_AN_HOUR", CALLS_OF_A_SEAT * seats),
             keep_days=number("IVR_KEEP_DAYS", 0),
             api_rate=max(number("IVR_API_RATE", 600), 1),
             webhooks_private=number("IVR_WEBHOOKS_PRIVATE", 0) > 0,

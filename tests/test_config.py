@@ -74,6 +74,7 @@ def test_how_callers_are_called_back_reaches_every_process_of_the_line_as_it_was
 
     assert (settings.seats, settings.trunk, settings.number_plan) == (12, "carrier-1", (r"1[3-9]\d{9}", r"8\d{3}"))
     assert settings.callbacks_an_hour == 17
+    assert Settings.from_environment({"IVR_SEATS": "12"}).callbacks_an_hour == 120
     assert (settings.own_numbers, settings.calling_hours) == (("037110086", "10086"), (dt.time(9, 30), dt.time.max))
     again = Settings.from_environment(_as_environment(settings))
     assert again == settings
