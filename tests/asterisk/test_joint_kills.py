@@ -34,7 +34,7 @@ from ivr.bootstrap.stores import run_errand
 from ivr.calls.ports import AttemptOutcome, AttemptState, Ticket, TicketState
 from ivr.config import Settings
 from ivr.errors import ChannelFailed
-from tests.adapters.telephony.asterisk_line import tone
+from tests.adapters.telephony.asterisk_line import tone, until
 from tests.asterisk.calling_back import CallingBack, calling_back
 from tests.databases import KINDS, new_database
 
@@ -227,12 +227,12 @@ async def work_on(trial: Trial, browser: Browser, reference: str) -> None:
 async def kill_at_random(process: ServiceProcess, times: int, longest: float, chance: random.Random) -> None:
     """SIGKILL it at a random moment after it is ready, so many times; the line's own watch starts it again."""
     for _ in range(times):
-        async with asyncio.timeout(120):
-            while not process.ready:  # noqa: ASYNC110 - a process tells nobody
-                await asyncio.sleep(0.05)
+        await until(lambda: process.ready, 120)
         await asyncio.sleep(chance.uniform(0, longest))
-        if process.pid is not None:
-            os.kill(process.pid, signal.SIGKILL)
+        victim = process.pid
+        assert victim is not None, f"{process.called} ended without being killed; see {process.log}"
+        os.kill(victim, signal.SIGKILL)
+        await until(lambda: process.pid != victim)
 
 
 async def wait_until_answered(trial: Trial) -> list[Ticket]:
