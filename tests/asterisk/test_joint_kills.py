@@ -229,10 +229,15 @@ async def kill_at_random(process: ServiceProcess, times: int, longest: float, ch
     for _ in range(times):
         await until(lambda: process.ready, 120)
         await asyncio.sleep(chance.uniform(0, longest))
-        victim = process.pid
-        assert victim is not None, f"{process.called} ended without being killed; see {process.log}"
-        os.kill(victim, signal.SIGKILL)
-        await until(lambda: process.pid != victim)
+        await kill(process)
+
+
+async def kill(process: ServiceProcess) -> None:
+    """SIGKILL; returns when it is gone."""
+    victim = process.pid
+    assert victim is not None, f"{process.called} ended without being killed; see {process.log}"
+    os.kill(victim, signal.SIGKILL)
+    await until(lambda: process.pid != victim)
 
 
 async def wait_until_answered(trial: Trial) -> list[Ticket]:
