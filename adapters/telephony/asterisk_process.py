@@ -93,7 +93,7 @@ class AsteriskProcess:
                 stderr=file,
                 cwd=self._settings.asterisk,
                 start_new_session=True,  # a Ctrl-C at the terminal is for the engine, which then stops Asterisk
-                preexec_fn=_in_child,
+                preexec_fn=end_with_parent,
             )
 
     async def wait_ready(self) -> None:
@@ -221,7 +221,7 @@ class _Port:
         return None
 
 
-def _in_child() -> None:
-    """Runs between fork and exec: recordings are for this user only, and no Asterisk is left when the engine dies."""
+def end_with_parent() -> None:
+    """For `preexec_fn`: what a child writes is for this user only, and it is told to end when its parent has died, of whatever."""
     os.umask(0o077)
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from adapters.telephony.asterisk_process import AsteriskProcess, find_asterisk
+from adapters.telephony.asterisk_process import AsteriskProcess, end_with_parent, find_asterisk
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.people import prepare_desk
 from ivr.bootstrap.publishing import publish_first
@@ -93,6 +93,7 @@ class ServiceProcess:
                 env=self._environment,
                 cwd=self._settings.home,
                 start_new_session=True,
+                preexec_fn=end_with_parent,
             )
         try:
             async with asyncio.timeout(START_PATIENCE):

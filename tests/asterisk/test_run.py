@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from ivr.bootstrap.first_call import expected_balance, says
-from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for
+from ivr.config import Settings
+from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for, until
 from tests.asterisk.latency import measure, report
 from tests.conftest import HOME
 
@@ -35,8 +36,8 @@ def processes_of(var: Path) -> list[str]:
     return found
 
 
-def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
-    settings = settings_for(tmp_path / "line")
+def run_line(settings: Settings) -> subprocess.Popen[str]:
+    """`ivr run`, as in a terminal."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(HOME),
@@ -50,18 +51,30 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
         "IVR_CONSOLE_PORT": str(settings.console_port),
         "PYTHONUNBUFFERED": "1",
     }
-    begun = time.monotonic()
-    with subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "ivr.cli", "run"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as running:
-        assert running.stdout is not None
-        said = []
-        for text in running.stdout:
-            said.append(text)
-            if "calling 1008611" in text:
-                break
+    )
+
+
+def said_until(running: subprocess.Popen[str], words: str) -> list[str]:
+    """What it prints, up to the line with these words."""
+    assert running.stdout is not None
+    said = []
+    for text in running.stdout:
+        said.append(text)
+        if words in text:
+            break
+    return said
+
+
+def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
+    settings = settings_for(tmp_path / "line")
+    begun = time.monotonic()
+    with run_line(settings) as running:
+        said = said_until(running, "calling 1008611")
         up_after = time.monotonic() - begun
         running.send_signal(signal.SIGINT)
+        assert running.stdout is not None
         said += running.stdout.readlines()
         status = running.wait(timeout=30)
 
@@ -76,6 +89,15 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
     assert status in (0, 1)
     assert processes_of(settings.var) == []
     print(f"up after {up_after:.1f} s")
+
+
+def test_a_line_that_is_killed_leaves_no_process_that_is_in_the_way_of_the_next(tmp_path: Path):
+    settings = settings_for(tmp_path / "line")
+    with run_line(settings) as running:
+        said_until(running, "calling 1008611")
+        running.kill()
+
+    asyncio.run(until(lambda: processes_of(settings.var) == [], 30))
 
 
 @pytest.mark.parametrize(
