@@ -1,10 +1,15 @@
-"""Tables that a spreadsheet opens in Chinese: UTF-8 with its mark, lines as Windows ends them, and no cell that is taken for a formula."""
+"""Tables that a spreadsheet opens in Chinese: UTF-8 with its mark, lines as Windows ends them, and no text that is taken for anything else.
+
+A spreadsheet reads a cell as what it looks like: 0208 as 208, 3-4 as a day of March, 1e5 as 100000, a long number as 1.39E+10, and =1+1 it
+does. Only moments, counts and short numbers are to be read so.
+"""
 
 from __future__ import annotations
 
 import csv
 import datetime as dt
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 from ivr.calls.ports import Statement, Ticket, TicketState
@@ -12,6 +17,13 @@ from ivr.calls.tickets import LINE_ZONE, mask
 
 MARK = "\ufeff"  # by which Excel knows UTF-8
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # the wide ones too: Excel in Chinese takes them for the narrow
+_BLANK = " \n\xa0\u3000"  # may stand before it
+_SHORT_NUMBER = re.compile(r"[1-9][0-9]{0,7}", re.ASCII)  # looks the same as a number: all references, most lines
+_MONTH = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+)
+_SIGN = r"[\d\s.,:/%()$¥￥€£+－，．：／％-]|[e年月日号时分秒]|[上下]午|[ap]m"
+_NUMBER_OR_MOMENT = re.compile(rf"(?=.*\d)(?:{_SIGN}|{_MONTH})++|true|false", re.IGNORECASE | re.DOTALL)
 
 STANDINGS = {"kept": "已回电", "open": "待回电", "overdue": "已超时"}
 STATES = {
@@ -62,13 +74,15 @@ def sheet(headings: Iterable[tuple[str, str]], rows: Iterable[Sequence[object]])
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\r\n")
     table.writerow(f"{chinese} {english}" for chinese, english in headings)
-    table.writerows([harmless(str(cell)) for cell in row] for row in rows)
+    table.writerows([_cell(value) for value in row] for row in rows)
     return MARK + text.getvalue()
 
 
-def harmless(cell: str) -> str:
-    """A cell that a spreadsheet takes for text and not for a formula."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
+def harmless(text: str) -> str:
+    """A cell that a spreadsheet shows as it is written."""
+    if text.lstrip(_BLANK).startswith(_FORMULA):
+        return f"'{text}"
+    return f"'{text}" if _NUMBER_OR_MOMENT.fullmatch(text) and not _SHORT_NUMBER.fullmatch(text) else text
 
 
 def statement_sheet(statement: Statement) -> str:
@@ -79,10 +93,10 @@ def statement_sheet(statement: Statement) -> str:
             STANDINGS[line.standing],
             line.topic,
             line.dialled,
-            _time(line.created_at),
-            _time(line.due_at),
-            _time(line.resolved_at),
-            _whether(line.late),
+            line.created_at,
+            line.due_at,
+            line.resolved_at,
+            line.late,
             line.outcome,
             line.attempts,
         )
@@ -104,24 +118,31 @@ def tickets_sheet(tickets: Iterable[Ticket]) -> str:
                 mask(ticket.caller_id),
                 ticket.dialled,
                 ticket.language,
-                _time(ticket.created_at),
-                _time(ticket.due_at),
-                _whether(ticket.escalated),
-                ticket.assignee or "",
+                ticket.created_at,
+                ticket.due_at,
+                ticket.escalated,
+                ticket.assignee,
                 len(ticket.messages),
                 len(ticket.attempts),
-                _time(ticket.resolved_at),
-                ticket.outcome or "",
-                ticket.note or "",
+                ticket.resolved_at,
+                ticket.outcome,
+                ticket.note,
             )
             for ticket in tickets
         ),
     )
 
 
-def _time(at: dt.datetime | None) -> str:
-    return "" if at is None else f"{at.astimezone(LINE_ZONE):%Y-%m-%d %H:%M}"
-
-
-def _whether(true: bool) -> str:
-    return "是" if true else "否"
+def _cell(value: object) -> str:
+    """How a value stands in a cell."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "是" if value else "否"
+        case dt.datetime():
+            return f"{value.astimezone(LINE_ZONE):%Y-%m-%d %H:%M}"
+        case int():
+            return str(value)
+        case _:
+            return harmless(str(value))

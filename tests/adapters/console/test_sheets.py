@@ -1,4 +1,4 @@
-"""Tables for a spreadsheet: they open in Chinese, tell moments as people read them, and hold no formula whatever people have written."""
+"""Tables for a spreadsheet: they open in Chinese, tell moments as people read them, and show what people have written as it is."""
 
 from __future__ import annotations
 
@@ -83,11 +83,30 @@ def test_days_that_are_none_give_no_table(supervisor: Browser, asked: str):
     assert "alert" in text
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "  =1", "＝1+1", "-2+3+cmd|' /C calc'!A0"])
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "  =1", "\u3000=1", "\n=1", "＝1+1", "-2+3+cmd|' /C calc'!A0"])
 def test_no_cell_begins_like_a_formula(cell: str):
     assert harmless(cell) == f"'{cell}"
 
 
-@pytest.mark.parametrize("cell", ["", "482913", "已解释", "a=b", "2026-03-05 20:00"])
+@pytest.mark.parametrize(
+    "cell", ["02081234567", "13900001008", "1e5", "3-4", "3/4", "12:30", "3月5日", "Mar 5", "5 PM", "50%", "1,000", "(5)", "TRUE", "１／２"]
+)
+def test_no_text_is_taken_for_a_number_or_a_moment(cell: str):
+    """LibreOffice 7.4 makes of these: 2081234567, 1.00E+05, the 3rd of April, half past twelve, -5, and so on; of some in English only."""
+    assert harmless(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize(
+    "cell", ["", "482913", "48291375", "1008611", "139****1008", "已解释", "3月5日已解释", "a=b", "ann", "Maybe", "5d"]
+)
 def test_other_cells_stay_as_they_are(cell: str):
     assert harmless(cell) == cell
+
+
+def test_moments_and_counts_are_read_as_such(there: Desk, supervisor: Browser):
+    message(there)
+
+    headings, line = rows(supervisor.client.get(f"/sheets/tickets.csv{DAYS}").content)
+    told = dict(zip((heading.split(" ", 1)[1] for heading in headings), line, strict=True))
+
+    assert (told["first call"], told["messages"], told["escalated"], told["agent"]) == ("2026-03-05 20:00", "1", "否", "")
