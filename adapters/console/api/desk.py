@@ -29,8 +29,8 @@ ADMINS = programs(Role.ADMIN)
 @allow(REPORTS)
 async def statement(
     request: Request,
-    since: Annotated[dt.date, Query(alias="from", description="The first day, in Shanghai.")],
-    to: Annotated[dt.date, Query(description="The last day.")],
+    since: Annotated[m.Day, Query(alias="from", description="The first day, in Shanghai.")],
+    to: Annotated[m.Day, Query(description="The last day.")],
 ) -> m.StatementTold:
     """Every promise of a time, and what became of it. `missing` names calls in which one was made and that have no ticket."""
     if not 1970 < since.year <= to.year < 9000 or not 0 <= (to - since).days < LONGEST:

@@ -70,9 +70,19 @@ def describe(routes: Iterable[BaseRoute]) -> dict[str, Any]:
     )
     schemas = told["components"]["schemas"]
     schemas["ProblemDetails"] = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    for operation in (operation for operations in told["paths"].values() for operation in operations.values()):
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"] = _without_null(parameter["schema"])
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     return told
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter may be left out, but not be null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    others = {name: value for name, value in schema.items() if name != "anyOf"}
+    return {**others, **kinds[0]} if len(kinds) == 1 else schema
 
 
 def _groups(told: Mapping[str, Any]) -> Iterator[tuple[str, list[dict[str, str]]]]:

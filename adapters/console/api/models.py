@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from ivr.calls.ports import Attempt, AttemptOutcome, AttemptState, Outcome, Ticket, TicketState, UnansweredKind
 from ivr.calls.tickets import LINE_ZONE, SHORTEST_TALK, mask
@@ -18,6 +19,21 @@ assert dt.timedelta(seconds=10) == SHORTEST_TALK  # as the descriptions below sa
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 Note = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$")]
+
+
+def _must_look_like(pattern: str, example: str) -> BeforeValidator:
+    """Text that begins otherwise is none: a number would be taken for seconds since 1970."""
+
+    def look(sent: object) -> object:
+        if isinstance(sent, str) and not re.match(pattern, sent, re.ASCII):
+            raise ValueError(f"it looks like {example}")
+        return sent
+
+    return BeforeValidator(look)
+
+
+Day = Annotated[dt.date, _must_look_like(r"\d{4}-\d\d-\d\d\Z", "2026-03-05")]
+Moment = Annotated[AwareDatetime, _must_look_like(r"\d{4}-\d\d-\d\d[Tt ]", "2026-03-05T20:00:00+08:00")]
 
 
 def _must_be_event(name: str) -> str:

@@ -6,7 +6,6 @@ import datetime as dt
 from typing import Annotated, Literal, TypeVar
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,9 +35,9 @@ async def list_tickets(
     topic: Annotated[m.Word | None, Query()] = None,
     line: Annotated[m.Word | None, Query(description="The number that was called.")] = None,
     assignee: Annotated[m.Word | None, Query()] = None,
-    created_since: Annotated[AwareDatetime | None, Query()] = None,
-    created_before: Annotated[AwareDatetime | None, Query()] = None,
-    due_before: Annotated[AwareDatetime | None, Query()] = None,
+    created_since: Annotated[m.Moment | None, Query()] = None,
+    created_before: Annotated[m.Moment | None, Query()] = None,
+    due_before: Annotated[m.Moment | None, Query()] = None,
     order: Annotated[Order, Query(description="A minus turns it round.")] = "due_at",
     after: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,

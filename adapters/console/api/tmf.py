@@ -12,11 +12,11 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from adapters.console.api.models import Note, Word
+from adapters.console.api.models import Moment, Note, Word
 from adapters.console.api.problems import Problem, refused, responses
 from adapters.console.api.route import ONCE, SECURED, ProgramRoute, api_of, program
 from adapters.console.api.tickets import DESK, SUPERVISORS, Reference, must_be_near
@@ -169,8 +169,8 @@ async def list_trouble_tickets(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     status: Annotated[Status | None, Query()] = None,
     ticket_type: Annotated[Word | None, Query(alias="ticketType")] = None,
-    created_after: Annotated[AwareDatetime | None, Query(alias="creationDate.gt")] = None,
-    created_before: Annotated[AwareDatetime | None, Query(alias="creationDate.lt")] = None,
+    created_after: Annotated[Moment | None, Query(alias="creationDate.gt")] = None,
+    created_before: Annotated[Moment | None, Query(alias="creationDate.lt")] = None,
 ) -> Response:
     """Tickets, by the time of the first call. `X-Total-Count` tells how many there are in all."""
     for moment in (created_after, created_before):

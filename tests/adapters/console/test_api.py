@@ -217,12 +217,20 @@ def test_a_list_is_filtered(there: Desk, ann: TestClient, filters: dict[str, str
 @pytest.mark.parametrize(
     "asked",
     ["order=assignee", "order=due_at;--", "limit=0", "limit=9999999999999999999999", "state=lost", "created_since=yesterday",
-     "created_since=2026-03-05T12:00:00", "asignee=ann", "topic=%00", "topic="],
+     "created_since=2026-03-05T12:00:00", "due_before=0.06", "created_before=1772712000", "asignee=ann", "topic=%00", "topic="],
 )  # fmt: skip
 def test_what_is_not_described_is_not_understood(there: Desk, ann: TestClient, asked: str):
     answer = ann.get(f"{TICKETS}?{asked}")
 
     assert (answer.status_code, answer.json()["code"]) == (422, "not_understood")
+
+
+@pytest.mark.parametrize("day", ["0", "1772668800", "2026-03-05T00:00:00", "yesterday"])
+def test_a_day_is_a_day_and_nothing_else(there: Desk, day: str):
+    """A number would be taken for seconds since 1970."""
+    answer = of_role(there, Role.SUPERVISOR).get("/api/v1/statement", params={"from": "2026-03-05", "to": day})
+
+    assert answer.json()["errors"] == [{"at": "query.to", "problem": "Value error, it looks like 2026-03-05"}]
 
 
 def test_a_key_makes_a_change_once_and_gives_the_same_answer_again(there: Desk, ann: TestClient, ben: TestClient):
@@ -396,5 +404,6 @@ def test_the_page_shows_every_operation_without_a_script(there: Desk):
     for methods in told["paths"].values():
         for operation in methods.values():
             assert operation["description"]
+            assert "null" not in json.dumps(operation.get("parameters", []))
             assert operation["security"] == [{"HTTPBearer": []}]
             assert {"401", "403", "422", "429", "503"} <= set(operation["responses"])
