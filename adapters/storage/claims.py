@@ -167,9 +167,11 @@ class Claims(TicketRows):
 
         return await self._database.write(work)
 
-    async def reassign(self, reference: str, supervisor: str, to: str, at: dt.datetime) -> bool:
+    async def reassign(self, reference: str, supervisor: str, to: str, at: dt.datetime, token: int | None = None) -> bool:
         def work(connection: Connection) -> bool:
             row = self.locked_by_reference(connection, reference)
+            if token not in (None, row.claim_token):
+                return False
             if row.state == TicketState.CLAIMED:
                 if row.assignee != to:
                     self._pass_on(connection, row, supervisor, to, at)

@@ -130,6 +130,10 @@ class Programs:
         await self._write_down(who, f"ticket {reference}", address)
         return await self._shown(who, ticket)
 
+    async def compare(self, who: Session, reference: str) -> Shown:
+        """The same, to be compared with what they have seen and not to be told: nothing is written down."""
+        return await self._shown(who, await self._ticket(reference))
+
     async def history(self, reference: str) -> Sequence[TicketEvent]:
         """All that happened to it."""
         return await self._store.history(reference)
@@ -172,13 +176,15 @@ class Programs:
             return refusal
         return await self._after(who, reference, token, await self._store.hand_over(reference, who.name, token, to, self._clock()))
 
-    async def reassign(self, who: Session, reference: str, to: str) -> Shown | Refusal:
-        """A supervisor gives it to a person, whoever has it."""
+    async def reassign(self, who: Session, reference: str, to: str, token: int | None = None) -> Shown | Refusal:
+        """A supervisor gives it to a person, whoever has it; with a token, only as long as that is the one of the claim."""
         if refusal := await self._cannot_have(to):
             return refusal
-        if await self._store.reassign(reference, who.name, to, self._clock()):
+        if await self._store.reassign(reference, who.name, to, self._clock(), token):
             return await self._shown(who, await self._ticket(reference))
         ticket = await self._ticket(reference)
+        if token not in (None, ticket.claim_token):
+            return Refusal("changed", f"ticket {reference} has been claimed or given away since: look at it again")
         return _ended(ticket) if ticket.state in ENDED else _under_way(ticket)
 
     async def call(self, who: Session, reference: str, token: int) -> Attempt | Refusal:

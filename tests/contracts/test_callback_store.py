@@ -243,6 +243,10 @@ def test_a_supervisor_gives_a_ticket_to_whom_they_like(store: SqlTicketStore):
             ("boss", "claimed"),
             ("boss", "handed_over"),
         ]
+        assert not await store.reassign(reference, "boss", "li", NOON, token=1)  # seen before it was wang's
+        assert (await ticket_of(store, reference)).assignee == "wang"
+        assert await store.reassign(reference, "boss", "li", NOON, token=2)
+        assert await store.reassign(reference, "boss", "wang", NOON)
         await dial(store, reference, NOON)
         assert not await store.reassign(reference, "boss", "li", NOON)
 

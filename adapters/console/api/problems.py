@@ -24,6 +24,7 @@ STATUSES = {
     "purged": 410,
     "no_telephone": 403,
     "no_proof": 403,
+    "changed": 412,
 }
 TITLES = {
     400: "Bad request",
@@ -33,6 +34,7 @@ TITLES = {
     405: "No such method here",
     409: "Too late, or not yours",
     410: "Removed",
+    412: "Changed since",
     422: "Not understood",
     429: "Too many requests",
     500: "Something went wrong",

@@ -20,6 +20,7 @@ from ivr.desk.people import Session
 
 KEY = "idempotency-key"
 LONGEST_KEY = 128
+KEPT_HEADERS = ("content-type", "location", "content-location", "etag")
 
 bearer = HTTPBearer(auto_error=False, description="A token of `ivr console tokens add`.")
 
@@ -96,7 +97,7 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
         await api.answers.forget(begun)
         raise
     if response.status_code < 300:
-        headers = {name: value for name, value in response.headers.items() if name in ("content-type", "location")}
+        headers = {name: value for name, value in response.headers.items() if name in KEPT_HEADERS}
         told = {"headers": headers, "body": bytes(response.body).decode()}
         await api.answers.end(begun, response.status_code, json.dumps(told))
     else:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Literal, TypeVar
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.console.api import models as m
 from adapters.console.api.problems import Problem, refused, responses
 from adapters.console.api.route import ONCE, SECURED, ProgramRoute, api_of, program
+from adapters.console.api.seen import AFTER_CHANGE, SEEN, OneTicket, Reference, described
 from adapters.console.guard import allow, programs, visitor
 from ivr.calls.ports import UNANSWERED, TicketState
 from ivr.desk.people import Role
@@ -22,7 +23,9 @@ router = APIRouter(prefix="/api/v1", route_class=ProgramRoute, tags=["tickets"])
 DESK = programs(Role.AGENT, Role.SUPERVISOR)
 SUPERVISORS = programs(Role.SUPERVISOR)
 
-Reference = Annotated[str, Path(pattern=r"^[1-9][0-9]{5,7}$", description="What the caller was told.", examples=["482913"])]
+TICKET = OneTicket(lambda shown: m.ticket_whole(shown).model_dump(mode="json"), "/api/v1/tickets/")
+CHANGES = [*ONCE, Depends(TICKET.as_seen)]
+
 Order = Literal["due_at", "-due_at", "created_at", "-created_at", "priority", "-priority"]
 Done = TypeVar("Done")
 
@@ -63,11 +66,11 @@ async def list_queue(request: Request, limit: Annotated[int, Query(ge=1, le=MOST
     return [m.ticket_told(ticket) for ticket in await api_of(request).tickets.queue(limit)]
 
 
-@router.get("/tickets/{reference}", responses=responses(404), dependencies=SECURED)
+@router.get("/tickets/{reference}", responses=SEEN, response_model=m.TicketWhole, dependencies=[*SECURED, Depends(described)])
 @allow(DESK)
-async def show_ticket(request: Request, reference: Reference) -> m.TicketWhole:
+async def show_ticket(request: Request, reference: Reference) -> Response:
     """One ticket. The caller's number is whole for who has the ticket. That it was looked at is written down."""
-    return m.ticket_whole(await api_of(request).tickets.look(program(request), reference, visitor(request).address))
+    return TICKET.answer(request, await api_of(request).tickets.look(program(request), reference, visitor(request).address))
 
 
 @router.get("/tickets/{reference}/history", responses=responses(404), dependencies=SECURED)
@@ -98,69 +101,72 @@ async def hear_message(request: Request, reference: Reference, number: Annotated
 
 @router.post(
     "/tickets/next",
-    responses={**responses(), 204: {"description": "Nobody waits who may be called now."}},
+    responses={**responses(), 200: AFTER_CHANGE[200], 204: {"description": "Nobody waits who may be called now."}},
     response_model=m.TicketWhole,
     dependencies=ONCE,
 )
 @allow(DESK)
-async def claim_next(request: Request) -> m.TicketWhole | Response:
+async def claim_next(request: Request) -> Response:
     """Take the ticket that is next: by priority, then by the time of the first call."""
     taken = await api_of(request).tickets.next(program(request), visitor(request).address)
-    return Response(status_code=204) if taken is None else m.ticket_whole(taken)
+    return Response(status_code=204) if taken is None else TICKET.after(taken)
 
 
-@router.post("/tickets/{reference}/claim", responses=responses(404, 409), dependencies=ONCE)
+@router.post("/tickets/{reference}/claim", responses=AFTER_CHANGE, response_model=m.TicketWhole, dependencies=CHANGES)
 @allow(DESK)
-async def claim(request: Request, reference: Reference) -> m.TicketWhole:
+async def claim(request: Request, reference: Reference) -> Response:
     """Take a ticket, or claim one's own anew after another message has come in."""
     return _whole(await api_of(request).tickets.claim(program(request), reference, visitor(request).address))
 
 
-@router.post("/tickets/{reference}/renew", responses=responses(404, 409), dependencies=ONCE)
+@router.post("/tickets/{reference}/renew", responses=AFTER_CHANGE, response_model=m.TicketWhole, dependencies=CHANGES)
 @allow(DESK)
-async def renew(request: Request, reference: Reference, sent: m.WithToken) -> m.TicketWhole:
+async def renew(request: Request, reference: Reference, sent: m.WithToken) -> Response:
     """Hold it longer: a claim ends by itself after half an hour."""
     return _whole(await api_of(request).tickets.renew(program(request), reference, sent.claim_token))
 
 
-@router.post("/tickets/{reference}/release", responses=responses(404, 409), dependencies=ONCE)
+@router.post("/tickets/{reference}/release", responses=AFTER_CHANGE, response_model=m.TicketWhole, dependencies=CHANGES)
 @allow(DESK)
-async def release(request: Request, reference: Reference, sent: m.WithToken) -> m.TicketWhole:
+async def release(request: Request, reference: Reference, sent: m.WithToken) -> Response:
     """Give it back to the queue."""
     return _whole(await api_of(request).tickets.release(program(request), reference, sent.claim_token))
 
 
-@router.post("/tickets/{reference}/hand-over", responses=responses(404, 409), dependencies=ONCE)
+@router.post("/tickets/{reference}/hand-over", responses=AFTER_CHANGE, response_model=m.TicketWhole, dependencies=CHANGES)
 @allow(DESK)
-async def hand_over(request: Request, reference: Reference, sent: m.HandOver) -> m.TicketWhole:
+async def hand_over(request: Request, reference: Reference, sent: m.HandOver) -> Response:
     """Another agent goes on with it, under another claim token."""
     return _whole(await api_of(request).tickets.hand_over(program(request), reference, sent.claim_token, sent.to))
 
 
-@router.post("/tickets/{reference}/reassign", responses=responses(404, 409), dependencies=ONCE)
+@router.post("/tickets/{reference}/reassign", responses=AFTER_CHANGE, response_model=m.TicketWhole, dependencies=CHANGES)
 @allow(SUPERVISORS)
-async def reassign(request: Request, reference: Reference, sent: m.Reassign) -> m.TicketWhole:
+async def reassign(
+    request: Request, reference: Reference, sent: m.Reassign, seen: Annotated[Shown | None, Depends(TICKET.as_seen)]
+) -> Response:
     """Give it to an agent, whoever has it."""
-    return _whole(await api_of(request).tickets.reassign(program(request), reference, sent.to))
+    token = None if seen is None else seen.ticket.claim_token
+    return _whole(await api_of(request).tickets.reassign(program(request), reference, sent.to, token))
 
 
-@router.post("/tickets/{reference}/call", responses=responses(404, 409), status_code=202, dependencies=ONCE)
+@router.post("/tickets/{reference}/call", responses=responses(404, 409, 412), status_code=202, dependencies=CHANGES)
 @allow(DESK)
 async def call_back(request: Request, reference: Reference, sent: m.WithToken) -> m.AttemptTold:
     """Call back: the agent's telephone rings, then the caller's. The line does it; `GET /tickets/{reference}` tells what came of it."""
     return m.attempt_told(_done(await api_of(request).tickets.call(program(request), reference, sent.claim_token)))
 
 
-@router.post("/tickets/{reference}/settle", responses=responses(404, 409), dependencies=ONCE)
+@router.post("/tickets/{reference}/settle", responses=AFTER_CHANGE, response_model=m.TicketWhole, dependencies=CHANGES)
 @allow(DESK)
-async def settle(request: Request, reference: Reference, sent: m.Settle) -> m.TicketWhole:
+async def settle(request: Request, reference: Reference, sent: m.Settle) -> Response:
     """Say how a call back ended whose end the line does not know (`unknown`). Nothing is dialled before: nobody is rung up twice."""
     return _whole(await api_of(request).tickets.settle(program(request), reference, sent.claim_token, sent.outcome))
 
 
-@router.post("/tickets/{reference}/close", responses=responses(404, 409), dependencies=ONCE)
+@router.post("/tickets/{reference}/close", responses=AFTER_CHANGE, response_model=m.TicketWhole, dependencies=CHANGES)
 @allow(DESK)
-async def close(request: Request, reference: Reference, sent: m.Close) -> m.TicketWhole:
+async def close(request: Request, reference: Reference, sent: m.Close) -> Response:
     """The caller has been answered. Without a call back of ten seconds it is an exception, for a supervisor to sample."""
     tickets = api_of(request).tickets
     return _whole(await tickets.close(program(request), reference, sent.claim_token, sent.note, sent.outcome))
@@ -172,8 +178,8 @@ def _done(result: Done | Refusal) -> Done:
     return result
 
 
-def _whole(result: Shown | Refusal) -> m.TicketWhole:
-    return m.ticket_whole(_done(result))
+def _whole(result: Shown | Refusal) -> Response:
+    return TICKET.after(_done(result))
 
 
 def must_be_near(moment: dt.datetime | None) -> None:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,7 +19,8 @@ from starlette.responses import JSONResponse, Response
 from adapters.console.api.models import Moment, Note, Word
 from adapters.console.api.problems import Problem, refused, responses
 from adapters.console.api.route import ONCE, SECURED, ProgramRoute, api_of, program
-from adapters.console.api.tickets import DESK, SUPERVISORS, Reference, must_be_near
+from adapters.console.api.seen import AFTER_CHANGE, SEEN, OneTicket, Reference, described
+from adapters.console.api.tickets import DESK, SUPERVISORS, must_be_near
 from adapters.console.guard import allow, programs, visitor
 from ivr.calls.ports import HELD, Outcome, Ticket, TicketState, UnansweredKind
 from ivr.calls.tickets import mask
@@ -32,6 +33,8 @@ from ivr.errors import UserError
 BASE = "/tmf-api/troubleTicket/v4"
 router = APIRouter(prefix=BASE, route_class=ProgramRoute, tags=["tmf621"])
 
+TROUBLE_TICKET = OneTicket(lambda shown: trouble_ticket(shown.ticket, mine=shown.mine, whole=True), f"{BASE}/troubleTicket/")
+AsSeen = Annotated[Shown | None, Depends(TROUBLE_TICKET.as_seen)]
 LISTENERS = programs(Role.SUPERVISOR, Role.ADMIN)
 CUSTOMER, AGENT = "customer", "agent"
 TYPE = "TroubleTicket"
@@ -185,14 +188,14 @@ async def list_trouble_tickets(
     return JSONResponse(told, headers={"X-Total-Count": str(total), "X-Result-Count": str(len(told))})
 
 
-@router.get("/troubleTicket/{reference}", response_model=TroubleTicket, responses=responses(404), dependencies=SECURED)
+@router.get("/troubleTicket/{reference}", response_model=TroubleTicket, responses=SEEN, dependencies=[*SECURED, Depends(described)])
 @allow(DESK)
 async def show_trouble_ticket(
     request: Request, reference: Reference, fields: Annotated[str | None, Query(max_length=500)] = None
 ) -> Response:
     """One ticket. That it was looked at is written down."""
     shown = await api_of(request).tickets.look(program(request), reference, visitor(request).address)
-    return JSONResponse(_chosen(trouble_ticket(shown.ticket, mine=shown.mine, whole=True), fields))
+    return TROUBLE_TICKET.answer(request, shown, lambda told: _chosen(told, fields))
 
 
 @router.post("/troubleTicket", response_model=TroubleTicket, status_code=201, responses=responses(), dependencies=ONCE)
@@ -207,18 +210,19 @@ async def create_trouble_ticket(request: Request, sent: TroubleTicketCreate) -> 
     if isinstance(reference, Refusal):
         raise refused(reference)
     shown = await api.tickets.look(who, reference, visitor(request).address)
-    told = trouble_ticket(shown.ticket, mine=shown.mine, whole=True)
-    return JSONResponse(told, 201, {"Location": told["href"]})
+    answer = TROUBLE_TICKET.after(shown, 201)
+    answer.headers["Location"] = answer.headers["Content-Location"]
+    return answer
 
 
-@router.patch("/troubleTicket/{reference}", response_model=TroubleTicket, responses=responses(404, 409), dependencies=ONCE)
+@router.patch("/troubleTicket/{reference}", response_model=TroubleTicket, responses=AFTER_CHANGE, dependencies=ONCE)
 @allow(DESK)
-async def change_trouble_ticket(request: Request, reference: Reference, sent: TroubleTicketUpdate) -> Response:
+async def change_trouble_ticket(request: Request, reference: Reference, sent: TroubleTicketUpdate, seen: AsSeen) -> Response:
     """`inProgress` claims it, `resolved` closes it with a note, `acknowledged` gives it back. Other changes are this line's own."""
-    shown = await _changed(request, reference, sent)
+    shown = await _changed(request, reference, sent, seen)
     if isinstance(shown, Refusal):
         raise refused(shown)
-    return JSONResponse(trouble_ticket(shown.ticket, mine=shown.mine, whole=True))
+    return TROUBLE_TICKET.after(shown)
 
 
 @router.post("/hub", response_model=EventSubscription, status_code=201, responses=responses(), dependencies=ONCE)
@@ -261,18 +265,19 @@ def _events_of(query: str | None) -> set[str]:
     return wanted
 
 
-async def _changed(request: Request, reference: str, sent: TroubleTicketUpdate) -> Shown | Refusal:
+async def _changed(request: Request, reference: str, sent: TroubleTicketUpdate, seen: Shown | None) -> Shown | Refusal:
     tickets, who, address = api_of(request).tickets, program(request), visitor(request).address
     shown = await tickets.look(who, reference, address)
+    token = (seen or shown).ticket.claim_token
     if sent.status is Status.IN_PROGRESS:
         return await tickets.claim(who, reference, address)
     if sent.status is Status.ACKNOWLEDGED:
-        return await tickets.release(who, reference, shown.ticket.claim_token)
+        return await tickets.release(who, reference, token)
     if sent.status is Status.RESOLVED:
         words, outcome = "\n".join(note.text for note in sent.note), sent.status_change_reason or Outcome.ANSWERED
         if not words.strip():
             return Refusal("note_missing", "say in a note what the caller was told")
-        return await tickets.close(who, reference, shown.ticket.claim_token, words, outcome)
+        return await tickets.close(who, reference, token, words, outcome)
     return Refusal("not_by_programs", f"a program cannot make a ticket {sent.status.value}: the line does so itself")
 
 

@@ -289,8 +289,11 @@ class CallbackStore(TicketStore, Protocol):
     async def hand_over(self, reference: str, agent: str, token: int, to: str, at: dt.datetime) -> bool:
         """Another agent has it from now on; False when it is not this agent's, or a call is under way."""
 
-    async def reassign(self, reference: str, supervisor: str, to: str, at: dt.datetime) -> bool:
-        """A supervisor gives it to an agent, whoever has it; False when it has ended, or a call is under way."""
+    async def reassign(self, reference: str, supervisor: str, to: str, at: dt.datetime, token: int | None = None) -> bool:
+        """A supervisor gives it to an agent, whoever has it; False when it has ended, or a call is under way.
+
+        With a token, False too when that is not the one of the claim any more.
+        """
 
     async def escalate_due(self, at: dt.datetime) -> tuple[Escalation, ...]:
         """Mark the unanswered tickets whose clocks have run out, each once per clock; those that wait move up."""

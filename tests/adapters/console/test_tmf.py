@@ -86,6 +86,7 @@ def test_a_promise_made_elsewhere_becomes_one_ticket(there: Desk, desk: TestClie
     statement = asyncio.run(there.console.api.statements.statement(Days(NOON.date(), NOON.date()), NOON))
 
     assert (made.status_code, made.headers["location"]) == (201, f"{TICKETS}/{made.json()['id']}")
+    assert made.headers["etag"] == desk.get(made.headers["location"]).headers["etag"]
     assert (made.json()["externalId"], made.json()["ticketType"], made.json()["status"]) == ("CRM-4711", "bill", "acknowledged")
     assert again.json()["id"] == made.json()["id"]
     assert ticket is not None
