@@ -55,7 +55,7 @@ faults: .venv/.dev asterisk ## kill 300 engines and 100 desks under calls, claim
 fuzz-api: .venv/.dev ## ask every operation of the programs' side 1,000 times with data that fit and as often with data that do not
 	IVR_FUZZ=1000 $(BIN)/python -m pytest -s tests/adapters/console/test_api_fuzzed.py
 
-sqlmap: .venv/.dev ## try every parameter of the console that reaches the database with sqlmap (needs the Debian package)
+sqlmap: .venv/.dev ## try every parameter of the console that reaches the database with sqlmap, on SQLite and PostgreSQL (needs the Debian package)
 	$(BIN)/python -m tests.adapters.console.sqlmap 2 2
 
 storm: .venv/.dev ## let fifty agents with the list open claim and close at once through the console, on either database, and measure

@@ -131,8 +131,10 @@ class Browser:
 
 
 @contextlib.contextmanager
-def desk(folder: Path, telephone: QuietTelephone | None = None, ami_port: int = 9, most_an_hour: int = 0) -> Iterator[Desk]:
-    """A desk with nobody at it, on a line whose Asterisk is away unless told where."""
+def desk(
+    folder: Path, telephone: QuietTelephone | None = None, ami_port: int = 9, most_an_hour: int = 0, database: str = ""
+) -> Iterator[Desk]:
+    """A desk with nobody at it, on a line whose Asterisk is away unless told where. `database` is the address of a PostgreSQL."""
     settings = Settings.from_environment(
         {
             "IVR_VAR": str(folder),
@@ -140,6 +142,7 @@ def desk(folder: Path, telephone: QuietTelephone | None = None, ami_port: int = 
             "IVR_RECOGNISER": "none",
             "IVR_MIN_FREE_MB": "0",
             "IVR_WEBHOOKS_PRIVATE": "1",
+            "IVR_DATABASE": database,
         }
     )
     key = settings.secrets / "data_key"

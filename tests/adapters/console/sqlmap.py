@@ -1,6 +1,8 @@
 """sqlmap against every parameter of the console and of its programs' side that reaches the database: `make sqlmap`.
 
-A real console, served over HTTP, with tickets in it. Exit status 1 when sqlmap finds a way in, or when anything breaks under it.
+A real console, served over HTTP, with tickets in it, on SQLite and then on PostgreSQL. Exit status 1 when sqlmap finds a way in, or when
+anything breaks under it. Where passwords are typed, wrong ones are forgotten before each request, so that names and passwords are looked at
+each time and not only until the account is locked.
 """
 
 from __future__ import annotations
@@ -27,9 +29,11 @@ from ivr.desk.pace import Pace
 from ivr.desk.people import Role
 from tests.adapters.console.desk import Desk, desk, people
 from tests.adapters.console.test_api import message
+from tests.databases import KINDS, new_database
 
-CLEAN = ("do not appear to be injectable", "all tested parameters do not appear")
+NOT_INJECTABLE = "does not seem to be injectable"  # said of each place, and sometimes of more
 FOUND = ("identified the following injection point", "is vulnerable")
+PASSWORDS = {"/sign-in": "agent", "/account/password": "supervisor"}  # whose wrong ones are forgotten
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,19 @@ class Target:
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def places(self) -> int:
+        """How many places there are to try."""
+        return len(self.parameters.split(",")) if self.parameters else sum(text.count("*") for text in (self.path, *self.headers.values()))
+
 
 class Counting:
-    """Around the app: how many answers there were, and how many of them told of something broken."""
+    """The app at no pace and with no lock-out: how many answers there were, and how many of them told of something broken."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, there: Desk) -> None:
+        api = replace(there.console.api, pace=Pace(there.clock, 60, 10**7))
+        self._app = make_app(replace(there.console, api=api))
+        self._store = there.store
         self.statuses: Counter[int] = Counter()
         self.broken: list[str] = []
 
@@ -59,26 +70,41 @@ class Counting:
                     self.broken.append(f"{message['status']} {scope['method']} {scope['path']}?{scope['query_string'].decode()}")
             await send(message)
 
+        if scope["path"] in PASSWORDS:
+            await self._store.tries_forgotten(PASSWORDS[scope["path"]])
         await self._app(scope, receive, counted)
 
 
-def main(level: str = "1", risk: str = "1") -> int:
-    """Try everything; what came of it is printed."""
+def main(level: str = "1", risk: str = "1", *kinds: str) -> int:
+    """Try everything on these databases, or on each; what came of it is printed."""
     if shutil.which("sqlmap") is None:
         print("sqlmap is missing; ask for: apt-get install sqlmap", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory() as folder, desk(Path(folder) / "var") as there:
+    return max([attack(kind, level, risk) for kind in kinds or KINDS])
+
+
+def attack(kind: str, level: str, risk: str) -> int:
+    """Try everything on one database. 1 when there was a way in, or when anything broke."""
+    with tempfile.TemporaryDirectory() as folder, desk(Path(folder) / "var", database=_address(kind, folder)) as there:
         asyncio.run(people(there.gate))
-        counting = Counting(make_app(replace(there.console, api=replace(there.console.api, pace=Pace(there.clock, 60, 10**7)))))
+        counting = Counting(there)
         with served(counting) as address:
-            results = [_try(target, address, folder, level, risk) for target in targets(there)]
+            all_of_it = targets(there)
+            results = [_try(target, address, folder, kind, level, risk) for target in all_of_it]
         lost = asyncio.run(there.tickets.audit(there.clock.now))
-    clean = sum(results)
-    print(f"{len(results)} requests tried at level {level}, risk {risk}: {clean} clean, {len(counting.broken)} answers broken")
+    clean, places = sum(results), sum(target.places for target in all_of_it)
+    print(f"{kind}, level {level}, risk {risk}: {clean} of {len(results)} requests clean, {places} places in them", end="; ")
+    print(f"{counting.statuses.total()} answers, {len(counting.broken)} of them broken")
     print("answers by status:", ", ".join(f"{status} {number}" for status, number in sorted(counting.statuses.items())))
     for one in (*counting.broken[:20], *lost):
         print(f"  {one}")
     return 0 if clean == len(results) and not counting.broken and not lost else 1
+
+
+def _address(kind: str, folder: str) -> str:
+    """The address of a database of that kind; "" for that of the desk itself."""
+    made = new_database(kind, Path(folder))
+    return made if isinstance(made, str) else ""
 
 
 @contextmanager
@@ -138,6 +164,7 @@ def targets(there: Desk) -> list[Target]:
         Target("promise", f"{tmf}/troubleTicket", "externalId,ticketType,id", json.dumps(promised), chief_sends),
         Target("listener", f"{tmf}/hub", "query", listening, chief_sends),
         Target("signing in", "/sign-in", "name,password,next", f"csrf={browser.token}&name=agent&password=x&next=/", signed_out),
+        Target("another password", "/account/password", "old,new", f"csrf={boss.token}&old=x&new=y", signed_in),
         Target("session", "/account", headers={"Cookie": "selfline-session-10086=*"}),
         Target("statement page", "/statement?from=2026-03-01&to=2026-03-31", "from,to", headers=signed_in),
         Target("closures page", "/closures?day=2026-03-05", "day", headers=signed_in),
@@ -154,7 +181,7 @@ def targets(there: Desk) -> list[Target]:
     ]  # fmt: skip
 
 
-def _try(target: Target, address: str, folder: str, level: str, risk: str) -> bool:
+def _try(target: Target, address: str, folder: str, kind: str, level: str, risk: str) -> bool:
     options = [
         "--batch",
         "--disable-coloring",
@@ -163,7 +190,7 @@ def _try(target: Target, address: str, folder: str, level: str, risk: str) -> bo
         "--risk",
         risk,
         "--dbms",
-        "sqlite",
+        kind,
         "--output-dir",
         folder,
         "--flush-session",
@@ -174,8 +201,8 @@ def _try(target: Target, address: str, folder: str, level: str, risk: str) -> bo
     for name, value in target.headers.items():
         options += ["-H", f"{name}: {value}"]
     done = subprocess.run(["sqlmap", "-u", f"{address}{target.path}", *options], capture_output=True, text=True, timeout=1800, check=False)
-    clean = any(word in done.stdout for word in CLEAN) and not any(word in done.stdout for word in FOUND)
-    print(f"{target.name:<20}  {'clean' if clean else 'LOOK AT THIS'}", flush=True)
+    clean = done.stdout.count(NOT_INJECTABLE) >= target.places and not any(word in done.stdout for word in FOUND)
+    print(f"{kind:<10}  {target.name:<20}  {'clean' if clean else 'LOOK AT THIS'}", flush=True)
     if not clean:
         print(done.stdout[-3000:])
     return clean
