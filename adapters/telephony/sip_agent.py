@@ -20,6 +20,7 @@ from adapters.telephony.sip_messages import NotSip, SipMessage, parse, response_
 from ivr.errors import ChannelFailed
 
 _PATIENCE = 4.0  # seconds for an answer, with one repetition a second
+_REGISTERED_FOR = 600  # seconds, of which half may go by before it says again that it is there
 
 
 class SipAgent:
@@ -28,16 +29,18 @@ class SipAgent:
     Without a password it does not register: it is where a trunk leads to.
     """
 
-    def __init__(self, host: str, port: int, *, user: str, password: str = "") -> None:
+    def __init__(self, host: str, port: int, *, user: str, password: str = "", registered_for: float = _REGISTERED_FOR) -> None:
         self._peer = (host, port)
         self._user = user
         self._password = password
+        self._registered_for = registered_for
         self._call_id = secrets.token_hex(12)
         self._sequence = 0
         self._answers: dict[tuple[str, int, str], asyncio.Future[SipMessage]] = {}
         self._ringing: asyncio.Queue[SipMessage] = asyncio.Queue()
         self._invites: dict[str, SipMessage] = {}
         self._legs: dict[str, SipLeg] = {}
+        self._staying: asyncio.Task[None] | None = None
         self.rung = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -46,13 +49,16 @@ class SipAgent:
         self._host, self._port = self._transport.get_extra_info("sockname")[:2]
         try:
             if self._password:
-                await self._register(600)
+                await self._register(self._registered_for)
+                self._staying = asyncio.create_task(self._stay_registered())
         except BaseException:
             self._transport.close()
             raise
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._staying:
+            self._staying.cancel()
         with contextlib.suppress(ChannelFailed):
             for leg in tuple(self._legs.values()):
                 await leg.hang_up()
@@ -125,9 +131,15 @@ class SipAgent:
             case "OPTIONS":
                 self._send(response_to(message, "200 OK", tag="agent"))
 
-    async def _register(self, seconds: int) -> None:
+    async def _stay_registered(self) -> None:
+        while True:
+            await asyncio.sleep(self._registered_for / 2)
+            with contextlib.suppress(ChannelFailed):  # the line may be away for a while
+                await self._register(self._registered_for)
+
+    async def _register(self, seconds: float) -> None:
         line = f"sip:{self._peer[0]}:{self._peer[1]}"
-        extra = [("Contact", self._contact()), ("Expires", str(seconds))]
+        extra = [("Contact", self._contact()), ("Expires", f"{seconds:.0f}")]
         me = f"<sip:{self._user}@{self._peer[0]}>"
         answer = await self._ask("REGISTER", line, self._call_id, f"{me};tag=agent", me, extra)
         if answer.status == 401:

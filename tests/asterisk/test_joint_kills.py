@@ -40,7 +40,7 @@ from tests.databases import KINDS, new_database
 
 pytestmark = [pytest.mark.asterisk]
 
-CALLERS, AGENTS = 3, 6
+CALLERS, AGENTS = 2, 8
 KILLS = int(os.environ.get("IVR_KILLS", "6"))
 DESK_KILLS = max(KILLS // 3, 1)
 ENGINE_LIVES, DESK_LIVES = 4.0, 12.0  # seconds at most
