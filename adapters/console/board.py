@@ -42,7 +42,8 @@ async def resume_calls(request: Request) -> Response:
     """Calls back that are paused go on, and are counted anew."""
     console: Console = request.app.state.console
     who = visitor(request)
-    await console.gate.write_down(who.name, Action.CALLS_RESUMED, "", who.address)
+    if await console.board.desk.calls_paused():  # not from a page of before
+        await console.gate.write_down(who.name, Action.CALLS_RESUMED, "", who.address)
     return RedirectResponse("/board", 303)
 
 

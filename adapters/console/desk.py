@@ -123,6 +123,7 @@ async def overview(request: Request, show: str = "", told: str = "") -> Response
         shown=shown,
         filters=tuple(Filter),
         telephone=await _telephone(request),
+        calls_out=_console(request).calls_out,
         told=told if told in TOLD else "",
     )
 
@@ -165,6 +166,7 @@ async def ticket(request: Request, reference: str, told: str = "") -> Response:
         settled=SETTLED,
         dialling=_dialling(sheet),
         telephone=await _telephone(request) if sheet.hold is Hold.MINE else SeatNow.UNKNOWN,
+        calls_out=_console(request).calls_out,
         longest_note=LONGEST_NOTE,
         told=told if told in TOLD else "",
     )

@@ -113,3 +113,4 @@ class Console:
     phone_key: str = field(repr=False)  # who shows it may use the telephone without signing in
     api: Api
     names: tuple[str, ...] = ()  # of this console, beside those of this machine
+    calls_out: bool = True  # whether there is a trunk on which callers are called back

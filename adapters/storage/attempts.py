@@ -27,6 +27,7 @@ from ivr.calls.tickets import (
     callable_from,
     part_of_day,
     retry_at,
+    tomorrow,
 )
 from ivr.desk.people import Action
 
@@ -136,7 +137,7 @@ class Attempts(TicketRows):
         dialled = connection.scalars(select(t.attempt.c.begun_at).where(*within_the_hour)).all()
         if len(dialled) < self._most_an_hour:
             return None
-        resumed = select(func.max(desk_fact.c.at)).where(desk_fact.c.action == Action.CALLS_RESUMED, desk_fact.c.at > at - HOUR)
+        resumed = select(func.max(desk_fact.c.at)).where(desk_fact.c.action == Action.CALLS_RESUMED, desk_fact.c.at.between(at - HOUR, at))
         return paused_until(dialled, self._most_an_hour, at, connection.scalar(resumed))
 
     def _as_live(self, row: Row[Any]) -> LiveAttempt:
@@ -181,7 +182,7 @@ class Attempts(TicketRows):
             else:
                 self.give_back(connection, row, at, ENGINE, "released")
         elif outcome is not AttemptOutcome.ANSWERED and outcome not in _NOT_A_CALL:
-            again = retry_at(at, _unreached(connection, row.id), self._hours)
+            again = self._not_before(connection, row, at, retry_at(at, _unreached(connection, row.id), self._hours))
             if held:
                 free = {"assignee": None, "lease_until": None, "claim_key": None}
                 self.change(connection, row.id, state=TicketState.RETRY_WAIT, not_before=again, **free)
@@ -191,9 +192,16 @@ class Attempts(TicketRows):
 
     def _cut_off(self, connection: Connection, row: Row[Any], attempt: Row[Any], at: dt.datetime) -> None:
         """The caller has been told that we call again soon: the ticket waits at the front, for whoever is there."""
+        again = self._not_before(connection, row, at, at)
         if row.state in HELD and row.claim_token == attempt.claim_token:
-            self.change(connection, row.id, not_before=min(row.not_before, at))
+            self.change(connection, row.id, not_before=again)
             self.give_back(connection, row, at, ENGINE, "released", up=CUT_OFF)
+        elif is_waiting(row):
+            self.change(connection, row.id, not_before=again, priority=max(row.priority + CUT_OFF, 0))
+
+    def _not_before(self, connection: Connection, row: Row[Any], at: dt.datetime, again: dt.datetime) -> dt.datetime:
+        """When to call again: not on a day on which there were enough calls, or the ticket would be next and could not be called."""
+        return again if _too_many(connection, row, at) is None else max(again, tomorrow(at, self._hours))
 
     def _locked_attempt(self, connection: Connection, channel_id: str) -> tuple[Row[Any], Row[Any]] | None:
         """The ticket and the attempt, locked in the order in which everybody locks them."""

@@ -73,9 +73,13 @@ class Claims(TicketRows):
 
     # --- taking and giving back ---
 
-    async def claim(self, reference: str, agent: str, at: dt.datetime, lease: dt.timedelta | None = None) -> Ticket | None:
+    async def claim(
+        self, reference: str, agent: str, at: dt.datetime, lease: dt.timedelta | None = None, token: int | None = None
+    ) -> Ticket | None:
         def work(connection: Connection) -> Ticket | None:
             row = self.locked_by_reference(connection, reference)
+            if token not in (None, row.claim_token):
+                return None
             until = at + (lease or self._lease)
             if row.state in HELD and row.assignee == agent:
                 self.change(connection, row.id, lease_until=until, heard=_kept(connection, row.id))

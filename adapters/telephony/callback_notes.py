@@ -28,7 +28,8 @@ class CallbackNotes:
     def begin(self, channel_id: str) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._file(channel_id)
-        path.unlink(missing_ok=True)
+        for old in (path, path.with_name(f"{path.name}.gone")):
+            old.unlink(missing_ok=True)
         path.touch(mode=0o600)  # Asterisk adds lines to a file that is there
 
     def read(self, channel_id: str) -> tuple[CallNote, ...]:

@@ -164,6 +164,7 @@ async def _serve(settings: Settings) -> None:
                 secret(settings, "phone")[:20],
                 programs_side(settings, store, accounts, now),
                 (settings.console_host, *settings.console_names),
+                calls_out=bool(settings.trunk),
             )
             settings.console_heartbeat.touch()
             beside = [asyncio.create_task(_beat(settings)), asyncio.create_task(sender(settings, store, now).run(), name="webhooks")]

@@ -53,7 +53,7 @@ from ivr.calls.number_plan import NumberPlan
 from ivr.calls.ports import NO_CHOICES, BackOffice
 from ivr.calls.recovery import Recovery
 from ivr.calls.texts import TextService
-from ivr.calls.tickets import due_at
+from ivr.calls.tickets import LINE_ZONE, due_at
 from ivr.calls.unanswered import UnansweredCalls
 from ivr.config import Settings
 from ivr.core.events import CallStarted
@@ -329,7 +329,8 @@ class Engine:
         until = await self._store.calls_paused_until(now())
         if until is not None and not self._paused:
             most = self._settings.callbacks_an_hour
-            told = f"{most} calls back within an hour (IVR_CALLBACKS_AN_HOUR): none before {until:%H:%M}, or a supervisor resumes them"
+            ends = f"{until.astimezone(LINE_ZONE):%H:%M}"
+            told = f"{most} calls back within an hour (IVR_CALLBACKS_AN_HOUR): none before {ends}, or a supervisor resumes them"
             _log.error("calls_back_paused", until=until.isoformat(), told=told)
         elif until is None and self._paused:
             _log.info("calls_back_go_on")

@@ -298,7 +298,8 @@ def end_of(notes: Sequence[CallNote]) -> Ended | None:
         return Ended(AttemptOutcome.NOT_PLACED, NOT_DIALLED[end.status])
     cause = AGENT_LOST if NoteKind.LEFT in kinds else str(end.cause)
     if bridged := kinds.get(NoteKind.BRIDGED):
-        return Ended(AttemptOutcome.ANSWERED, cause, kinds.get(NoteKind.LEFT, end).at - bridged.at)
+        talked = kinds.get(NoteKind.LEFT, end).at - bridged.at  # lost while the caller heard who calls: bridged is noted after that
+        return Ended(AttemptOutcome.ANSWERED, cause, max(talked, dt.timedelta(0)))
     if NoteKind.ANSWERED in kinds:
         return Ended(AttemptOutcome.DROPPED, cause)
     if NoteKind.DIALS not in kinds:

@@ -53,7 +53,7 @@ TOLD = "told"  # the cause of what a person says of an attempt whose end the lin
 UNKNOWN_TOPIC = "unknown"
 UNANSWERED_TOPIC = "unanswered"
 
-ORDINARY, REPEATED, LEASE_LOST, OVERDUE, CUT_OFF = 100, -5, -10, -20, -50
+ORDINARY, REPEATED, LEASE_LOST, OVERDUE, CUT_OFF = 100, -5, -10, -20, -100
 """Priorities: where a ticket begins, and by how much it moves up."""
 TRIES_FOR_A_REFERENCE = 30
 
@@ -105,6 +105,12 @@ def callable_from(at: dt.datetime, hours: CallingHours = CALLING_HOURS) -> dt.da
         return at
     morning = local.replace(hour=opening.hour, minute=opening.minute, second=0, microsecond=0)
     return morning if local.time() < opening else morning + dt.timedelta(days=1)
+
+
+def tomorrow(at: dt.datetime, hours: CallingHours = CALLING_HOURS) -> dt.datetime:
+    """The first moment of the next day, in the line's zone, at which people may be rung up."""
+    night = at.astimezone(LINE_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+    return callable_from(night + dt.timedelta(days=1), hours)
 
 
 def part_of_day(at: dt.datetime) -> str:

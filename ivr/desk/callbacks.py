@@ -29,7 +29,18 @@ from ivr.calls.ports import (
     TicketState,
     TranscriptStore,
 )
-from ivr.calls.tickets import CALLING_HOURS, CallingHours, Ended, NotYours, TicketDesk, TicketDetails, TicketLine, callable_from, line_of
+from ivr.calls.tickets import (
+    AGENT_LOST,
+    CALLING_HOURS,
+    CallingHours,
+    Ended,
+    NotYours,
+    TicketDesk,
+    TicketDetails,
+    TicketLine,
+    callable_from,
+    line_of,
+)
 from ivr.desk.account_facts import PATIENCE, Account, Standing, account_of
 from ivr.desk.changes import Changes
 from ivr.desk.people import AccountStore, Role, Session
@@ -89,6 +100,7 @@ class CallPaths(Protocol):
 class Why(StrEnum):
     """Why a ticket stands where it stands."""
 
+    CUT_OFF = "cut_off"  # in the middle of a call back
     OVERDUE = "overdue"
     CALLED_AGAIN = "called_again"
     TRIED = "tried"  # called back in vain
@@ -99,6 +111,7 @@ def why(ticket: Ticket, at: dt.datetime) -> tuple[Why, ...]:
     """The reasons of its place, the weightiest first; with none of its own it stands by the time of the first call."""
     due = min(ticket.due_at, ticket.hard_due_at or ticket.due_at)
     own = (
+        (Why.CUT_OFF, bool(ticket.attempts) and ticket.attempts[-1].cause == AGENT_LOST),
         (Why.OVERDUE, ticket.escalated or due < at),
         (Why.CALLED_AGAIN, len(calls_of(ticket)) > 1),
         (Why.TRIED, any(attempt.outcome in IN_VAIN for attempt in ticket.attempts)),

@@ -157,9 +157,9 @@ class Programs:
         ticket = await self._store.claim_next(who.name, self._clock())
         return None if ticket is None else await self._taken(who, ticket, address)
 
-    async def claim(self, who: Session, reference: str, address: str) -> Shown | Refusal:
-        """Take it, or claim it anew: then every message on it counts as heard."""
-        ticket = await self._store.claim(reference, who.name, self._clock())
+    async def claim(self, who: Session, reference: str, address: str, token: int | None = None) -> Shown | Refusal:
+        """Take it, or claim it anew: then every message on it counts as heard. With a token, only as long as that is the one of now."""
+        ticket = await self._store.claim(reference, who.name, self._clock(), token=token)
         return await self._taken(who, ticket, address) if ticket is not None else _why_not(await self._ticket(reference), who, None)
 
     async def renew(self, who: Session, reference: str, token: int) -> Shown | Refusal:

@@ -64,6 +64,10 @@ class Supervision:
         """What goes on at this moment, read at most once a second for all who look."""
         return await self._board.get()
 
+    async def calls_paused(self) -> bool:
+        """Whether calling back is paused, asked of the database."""
+        return await self._store.calls_paused_until(self._clock()) is not None
+
     async def agents(self) -> tuple[AgentDay, ...]:
         """What agents have done today."""
         return await self._days.get()

@@ -403,6 +403,7 @@ def noted(*words: str) -> list[CallNote]:
         (["picked_up", "dials", "answered", "bridged", "end ANSWER 16"], Ended(AttemptOutcome.ANSWERED, "16", SECOND)),
         (["picked_up", "dials", "answered", "bridged", "end AGENTANSWER 16"], Ended(AttemptOutcome.ANSWERED, "16", SECOND)),
         (["dials", "answered", "bridged", "left LOST 44", "end AGENTANSWER 16"], Ended(AttemptOutcome.ANSWERED, "agent_lost", SECOND)),
+        (["dials", "answered", "left LOST 44", "bridged", "end ANSWER 16"], Ended(AttemptOutcome.ANSWERED, "agent_lost")),
         (["picked_up", "dials", "answered", "left LOST 44", "end AGENTANSWER 16"], Ended(AttemptOutcome.DROPPED, "agent_lost")),
         (["picked_up", "left LOST 44", "end AGENT 16"], Ended(AttemptOutcome.AGENT_FAILED, "hung_up")),
     ],

@@ -27,7 +27,7 @@ from ivr.calls.ports import (
     UnansweredCall,
     UnansweredKind,
 )
-from ivr.calls.tickets import AGENT_LOST
+from ivr.calls.tickets import AGENT_LOST, LINE_ZONE
 from ivr.desk.people import Action, Fact
 from ivr.errors import UnknownTicket
 from tests.contracts.stories import CALLER, MINUTE, NOON, bring_to, dial, facts, intent, try_in_vain
@@ -330,6 +330,37 @@ def test_a_caller_who_was_cut_off_comes_before_everybody_else(store: SqlTicketSt
         following = await store.claim_next("wang", NOON)
         assert following is not None
         assert following.reference == reference
+
+    asyncio.run(story())
+
+
+def test_who_was_cut_off_in_the_last_call_of_the_day_is_next_in_the_morning(store: SqlTicketStore):
+    """Else the ticket would be next, could not be called, and would be next again."""
+
+    async def story() -> None:
+        reference = await leave(store, "a", topic="roaming")
+        at = NOON
+        for outcome, cause in ((AttemptOutcome.BUSY, "17"), (AttemptOutcome.BUSY, "17"), (AttemptOutcome.ANSWERED, AGENT_LOST)):
+            await store.claim(reference, "li", at)
+            attempt = await dial(store, reference, at, talk=outcome is AttemptOutcome.ANSWERED)
+            await store.attempt_ended(attempt.channel_id, outcome, at, cause=cause, bridged=MINUTE)
+            at += HOUR
+
+        assert await store.claim_next("wang", at) is None
+        ticket = await ticket_of(store, reference)
+        assert ticket.not_before is not None
+        assert ticket.not_before.astimezone(LINE_ZONE) == dt.datetime(2026, 3, 6, 8, tzinfo=LINE_ZONE)
+
+    asyncio.run(story())
+
+
+def test_a_claim_with_the_token_that_was_seen_is_refused_once_another_has_been_made(store: SqlTicketStore):
+    async def story() -> None:
+        reference = await leave(store, "a")
+        seen = (await ticket_of(store, reference)).claim_token
+
+        assert await store.claim(reference, "li", NOON, token=seen) is not None
+        assert await store.claim(reference, "li", NOON, token=seen) is None
 
     asyncio.run(story())
 

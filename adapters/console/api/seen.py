@@ -68,9 +68,15 @@ def described(if_none_match: IfNoneMatch = None) -> None:
     """So that the description has it; who answers looks at it."""
 
 
+def token_of(seen: Shown | None) -> int | None:
+    """The claim that was seen, for the database to hold a change to; None for who does not ask for it."""
+    return None if seen is None else seen.ticket.claim_token
+
+
 def tag_of(told: dict[str, Any]) -> str:
     """What tells it from every other."""
-    return f'"{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]}"'
+    lasting = {key: value for key, value in told.items() if key != "lease_until"}  # who has it renews that all the time
+    return f'"{hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()[:32]}"'
 
 
 def _is_known(request: Request, tag: str) -> bool:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from adapters.console.api import models as m
 from adapters.console.api.problems import Problem, refused, responses
 from adapters.console.api.route import ONCE, SECURED, ProgramRoute, api_of, program
-from adapters.console.api.seen import AFTER_CHANGE, SEEN, OneTicket, Reference, described
+from adapters.console.api.seen import AFTER_CHANGE, SEEN, OneTicket, Reference, described, token_of
 from adapters.console.guard import allow, programs, visitor
 from ivr.calls.ports import UNANSWERED, TicketState
 from ivr.desk.people import Role
@@ -24,6 +24,7 @@ DESK = programs(Role.AGENT, Role.SUPERVISOR)
 SUPERVISORS = programs(Role.SUPERVISOR)
 
 TICKET = OneTicket(lambda shown: m.ticket_whole(shown).model_dump(mode="json"), "/api/v1/tickets/")
+AsSeen = Annotated[Shown | None, Depends(TICKET.as_seen)]
 CHANGES = [*ONCE, Depends(TICKET.as_seen)]
 
 Order = Literal["due_at", "-due_at", "created_at", "-created_at", "priority", "-priority"]
@@ -112,11 +113,11 @@ async def claim_next(request: Request) -> Response:
     return Response(status_code=204) if taken is None else TICKET.after(taken)
 
 
-@router.post("/tickets/{reference}/claim", responses=AFTER_CHANGE, response_model=m.TicketWhole, dependencies=CHANGES)
+@router.post("/tickets/{reference}/claim", responses=AFTER_CHANGE, response_model=m.TicketWhole, dependencies=ONCE)
 @allow(DESK)
-async def claim(request: Request, reference: Reference) -> Response:
+async def claim(request: Request, reference: Reference, seen: AsSeen) -> Response:
     """Take a ticket, or claim one's own anew after another message has come in."""
-    return _whole(await api_of(request).tickets.claim(program(request), reference, visitor(request).address))
+    return _whole(await api_of(request).tickets.claim(program(request), reference, visitor(request).address, token_of(seen)))
 
 
 @router.post("/tickets/{reference}/renew", responses=AFTER_CHANGE, response_model=m.TicketWhole, dependencies=CHANGES)
@@ -142,12 +143,9 @@ async def hand_over(request: Request, reference: Reference, sent: m.HandOver) ->
 
 @router.post("/tickets/{reference}/reassign", responses=AFTER_CHANGE, response_model=m.TicketWhole, dependencies=CHANGES)
 @allow(SUPERVISORS)
-async def reassign(
-    request: Request, reference: Reference, sent: m.Reassign, seen: Annotated[Shown | None, Depends(TICKET.as_seen)]
-) -> Response:
+async def reassign(request: Request, reference: Reference, sent: m.Reassign, seen: AsSeen) -> Response:
     """Give it to an agent, whoever has it."""
-    token = None if seen is None else seen.ticket.claim_token
-    return _whole(await api_of(request).tickets.reassign(program(request), reference, sent.to, token))
+    return _whole(await api_of(request).tickets.reassign(program(request), reference, sent.to, token_of(seen)))
 
 
 @router.post("/tickets/{reference}/call", responses=responses(404, 409, 412), status_code=202, dependencies=CHANGES)

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from adapters.console.api.models import Moment, Note, Word
 from adapters.console.api.problems import Problem, refused, responses
 from adapters.console.api.route import ONCE, SECURED, ProgramRoute, api_of, program
-from adapters.console.api.seen import AFTER_CHANGE, SEEN, OneTicket, Reference, described
+from adapters.console.api.seen import AFTER_CHANGE, SEEN, OneTicket, Reference, described, token_of
 from adapters.console.api.tickets import DESK, SUPERVISORS, must_be_near
 from adapters.console.guard import allow, programs, visitor
 from ivr.calls.ports import HELD, Outcome, Ticket, TicketState, UnansweredKind
@@ -270,7 +270,7 @@ async def _changed(request: Request, reference: str, sent: TroubleTicketUpdate, 
     shown = await tickets.look(who, reference, address)
     token = (seen or shown).ticket.claim_token
     if sent.status is Status.IN_PROGRESS:
-        return await tickets.claim(who, reference, address)
+        return await tickets.claim(who, reference, address, token_of(seen))
     if sent.status is Status.ACKNOWLEDGED:
         return await tickets.release(who, reference, token)
     if sent.status is Status.RESOLVED:

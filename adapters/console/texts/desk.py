@@ -83,6 +83,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "key_speed": ("变速", "speed"),
     "key_help": ("显示快捷键", "show the keys"),
     # why it stands where it stands
+    "why_cut_off": ("通话曾中断", "cut off"),
     "why_overdue": ("已超时", "overdue"),
     "why_called_again": ("多次来电", "called again"),
     "why_tried": ("曾回拨未通", "tried before"),

@@ -21,6 +21,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "seat_talking": ("通话中", "Connected"),
     "seat_no_microphone": ("没有麦克风：对方听不到您。", "No microphone: nobody can hear you."),
     # how one's telephones are, on the pages of the desk
+    "seat_no_trunk": (
+        "这条线路还没有外呼中继（IVR_TRUNK），不能由线路回拨：请用自己的电话拨打，再写明结果办结。",
+        "This line has no trunk (IVR_TRUNK) and cannot call back: dial with your own telephone, then write what came of it and close.",
+    ),
     "seat_now_none": ("您没有坐席话机。", "You have no seat."),
     "seat_now_unknown": ("现在看不到您的话机是否在线。", "Whether your telephone is on line cannot be seen just now."),
     "seat_now_away": ("您的话机未上线，回拨前请先上线。", "Your telephone is off line. Bring it on line before you call back."),

@@ -5,8 +5,8 @@ from __future__ import annotations
 TEXTS: dict[str, tuple[str, str]] = {
     # the telephone
     "phone_intro": (
-        "在浏览器里拨打这条热线：能听、能按键，也可以直接说，右边逐步显示流程在做什么。",
-        "Call this line from the browser: hear it, press keys or speak, and see beside it what the flow does.",
+        "在浏览器里拨打这条热线：能听、能按键，也可以直接说，页面上逐步显示流程在做什么。",
+        "Call this line from the browser: hear it, press keys or speak, and see step by step what the flow does.",
     ),
     "number_dialled": ("拨打的号码", "Number to dial"),
     "calling_as": ("用谁的号码呼叫", "Calling as"),

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 from ivr.errors import UserError
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0011")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0011", "0012")
 LATEST = REVISIONS[-1]
 FOLDER = Path(__file__).parent
 

@@ -253,10 +253,13 @@ class TicketStore(Protocol):
     async def ticket(self, reference: str) -> Ticket | None:
         """One ticket, or None."""
 
-    async def claim(self, reference: str, agent: str, at: dt.datetime) -> Ticket | None:
+    async def claim(
+        self, reference: str, agent: str, at: dt.datetime, lease: dt.timedelta | None = None, token: int | None = None
+    ) -> Ticket | None:
         """The ticket, now this agent's; None when another agent was faster or it has ended. Raises UnknownTicket.
 
-        An agent who claims it again renews the lease under the same token, and has then seen every message on it.
+        An agent who claims it again renews the lease under the same token, and has then seen every message on it. With a token, it is
+        claimed only as long as that is the one of the last claim.
         """
 
     async def release(self, reference: str, agent: str, token: int, at: dt.datetime) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 import io
 import json
@@ -263,6 +264,18 @@ def test_the_claim_shows_the_caller_and_the_look_is_written_down_first(there: De
     assert "80 %" in page
     assert 'data-seat="unknown"' in page
     assert told(there, "looked_at") == [("agent", "looked_at", f"ticket {reference}")]
+
+
+def test_a_line_without_a_way_out_says_so_before_anybody_tries_to_call_back(there: Desk):
+    there.app.state.console = dataclasses.replace(there.console, calls_out=False)
+    reference = leave(there)
+    browser = at_desk(there)
+    browser.open(f"/tickets/{reference}")
+    browser.send(f"/tickets/{reference}/claim")
+
+    for page in (browser.open("/desk")[1], browser.open(f"/tickets/{reference}")[1]):
+        assert "这条线路还没有外呼中继（IVR_TRUNK），不能由线路回拨：请用自己的电话拨打，再写明结果办结。" in page
+        assert "data-seat" not in page
 
 
 def test_a_page_that_looks_again_by_itself_is_written_down_once(there: Desk):

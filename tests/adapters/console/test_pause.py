@@ -68,5 +68,14 @@ def test_a_supervisor_lets_it_go_on_and_that_is_written_down(there: Desk):
     assert (last.actor, last.action.value) == ("supervisor", "calls_resumed")
 
 
+def test_a_page_of_before_resumes_nothing(there: Desk):
+    browser = signed_in(there, "supervisor")
+    browser.open("/board")
+    there.clock.now += dt.timedelta(hours=1, minutes=1)
+
+    assert browser.client.post("/board/calls", data={"csrf": browser.token}).status_code == 303
+    assert "calls_resumed" not in {fact.action.value for fact in asyncio.run(there.store.facts())}
+
+
 def test_an_operator_sees_no_button_that_does_nothing_for_them(there: Desk):
     assert TEXTS["resume_calls"][0] not in signed_in(there, "operator").open("/board")[1]
