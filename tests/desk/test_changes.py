@@ -82,9 +82,12 @@ def test_many_who_watch_cost_no_more_looks_than_one():
     assert told == {frozenset({"one"})}
 
 
-def test_in_a_storm_of_changes_looks_take_a_fifth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("look_takes", "rest"), [(0.1, 0.4), (0.25, 1.0), (0.5, 1.0)], ids=["a fifth", "still a fifth", "a third"])
+def test_in_a_storm_of_changes_looks_rest_four_times_as_long_as_they_take_and_a_second_at_most(
+    look_takes: float, rest: float, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("ivr.desk.changes._TICK", 0.0)
-    at, step, look_takes = 0.0, 0.01, 0.1
+    at, step, lasts = 0.0, 0.01, 60.0
 
     async def story() -> tuple[int, int]:
         async def look() -> Mapping[str, str]:
@@ -100,13 +103,13 @@ def test_in_a_storm_of_changes_looks_take_a_fifth_of_the_time_at_most(monkeypatc
             return at
 
         tickets = Tickets()
-        changes = Changes(look, timer=timer, longest=10.0)
+        changes = Changes(look, timer=timer, longest=lasts)
         told = [changed async for changed in changes.watch()]
         return tickets.looks, len(told)
 
     looks, told = asyncio.run(asyncio.wait_for(story(), PATIENCE))
 
-    assert 10.0 / (look_takes * 6) <= looks <= 10.0 / (look_takes * 5)
+    assert lasts / ((look_takes + rest) * 1.2) <= looks <= lasts / (look_takes + rest) + 1
     assert told == looks  # "everything" at first, then each look but the one that is compared with nothing
 
 
