@@ -39,6 +39,19 @@ FLAGS = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 AUDIBLE = re.compile(r"0\.(?:0[3-9]|[1-9])|1")
 AS_LOUD_AS_SAID = re.compile(r"0\.1[2-6]")  # of a tone of 0.14, as the tests make them
 PATIENCE = 30_000  # milliseconds
+KEEP_WAYS = """window.ways = [];
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...told) { super(...told); ways.push(this); }
+};"""
+LATE_SOUND = """() => {
+  const heard = document.getElementById("seat-heard"), before = heard.srcObject;
+  ways.at(-1).dispatchEvent(Object.assign(new Event("track"), { streams: [new MediaStream()] }));
+  return before !== null && heard.srcObject === before;
+}"""
+KEEP_FOUND = """() => {
+  const all = window.open.bind(window);
+  window.open = (...told) => (window.found = all(...told));
+}"""
 
 
 @dataclass
@@ -118,13 +131,19 @@ def loudest(leg: SipLeg, after: float) -> float:
 def test_an_agent_at_the_page_is_rung_presses_1_and_talks_to_the_customer(tmp_path: Path):
     async def story() -> None:
         async with calling_back(tmp_path, console=True) as there, pages_of(there, "ann", tmp_path) as pages:
+            await pages.context.add_init_script(KEEP_WAYS)
             telephone = await pages.signed_in("ann", "/desk/telephone")
             await telephone.click("#seat-on")
             await state(telephone, "ready")
             async with pages.context.expect_page() as opened:
                 await telephone.click("header a[href='/desk']")
-            await ready(await opened.value, "/desk")
+            desk = await opened.value
+            await ready(desk, "/desk")
             await state(telephone, "ready")  # it has stayed where it is
+            await desk.evaluate(KEEP_FOUND)
+            await desk.keyboard.press("t")
+            assert await desk.evaluate("found === opener && found.document.getElementById('seat').dataset.state") == "ready"
+            assert pages.context.pages == [telephone, desk]
 
             reference = await there.ticket("ann")
             await there.call(reference, "ann")
@@ -146,8 +165,16 @@ def test_an_agent_at_the_page_is_rung_presses_1_and_talks_to_the_customer(tmp_pa
 
             assert ended.outcome is AttemptOutcome.DROPPED
             await state(telephone, "ready")
+            assert await telephone.evaluate(LATE_SOUND)  # what comes after the call is not heard
             await telephone.click("#seat-off")
             await state(telephone, "off_line")
+
+            await telephone.goto(address(there.settings, f"/tickets/{reference}"))
+            await ready(telephone, f"/tickets/{reference}")
+            async with pages.context.expect_page() as another:
+                await desk.keyboard.press("t")  # no other page is loaded over because a telephone was there before
+            await expect(await another.value).to_have_url(address(there.settings, "/desk/telephone"))
+            await ready(telephone, f"/tickets/{reference}")
 
     asyncio.run(story())
 
@@ -171,7 +198,8 @@ def test_an_agent_works_on_a_ticket_in_one_tab_and_talks_on_the_telephone_in_ano
             await pages.picture(telephone, "2-on-line")
 
             await desk.bring_to_front()
-            await expect(desk.locator(".seat-now")).to_contain_text("您的话机在线，回拨时它先振铃。", timeout=PATIENCE)
+            await desk.evaluate("dispatchEvent(new Event('focus'))")  # a browser without windows tells no page of it
+            await expect(desk.locator(".seat-now")).to_contain_text("您的话机在线，回拨时它先振铃。", timeout=2 * PATIENCE)
             await pages.picture(desk, "3-list")
             await desk.keyboard.press("j")
             await desk.keyboard.press("Enter")

@@ -98,7 +98,7 @@
     enable(true, false);
     ring();
     incoming.on("peerconnection", ({ peerconnection }) => {
-      peerconnection.addEventListener("track", (event) => hear(event.streams[0] || new MediaStream([event.track])));
+      peerconnection.addEventListener("track", (event) => hear(incoming, event.streams[0] || new MediaStream([event.track])));
     });
     incoming.on("confirmed", talk);
     incoming.on("ended", over);
@@ -164,10 +164,11 @@
     }
   }
 
-  function hear(stream) {
-    by("seat-heard").srcObject = stream;
-    const own = session;
-    telephoneSound.level(sound, stream, by("seat-level"), () => session === own);
+  function hear(call, stream) {
+    if (session === call) {
+      by("seat-heard").srcObject = stream;
+      telephoneSound.level(sound, stream, by("seat-level"), () => session === call);
+    }
   }
 
   // --- the page ---
@@ -192,11 +193,11 @@
   });
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href^='/'], a[href^='?']");
-    if (agent && link) {
-      link.target = link.target || "_blank"; // the telephone stays on line here
+    if (agent && link && !link.target && link.origin === location.origin) {
+      link.target = "_blank"; // the telephone stays on line here,
+      link.rel = "opener"; // and is found from there
     }
   });
   window.addEventListener("beforeunload", (event) => agent && event.preventDefault());
-  window.name = "selfline-telephone"; // by which links of other pages find it
   offLine("off_line");
 })();

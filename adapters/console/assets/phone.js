@@ -76,8 +76,8 @@
       extraHeaders: [`X-Selfline-Call: ${name}`],
       pcConfig: { iceServers: [] },
     });
-    session.connection.addEventListener("track", (event) => hear(event.streams[0] || new MediaStream([event.track])));
-    const way = session.connection;
+    const [own, way] = [session, session.connection];
+    way.addEventListener("track", (event) => hear(own, event.streams[0] || new MediaStream([event.track])));
     let answered = false;
     const look = () => {
       if (way.connectionState === "failed") {
@@ -122,10 +122,11 @@
     }
   }
 
-  function hear(stream) {
-    by("heard").srcObject = stream;
-    const own = session;
-    telephoneSound.level(sound, stream, by("level"), () => session === own);
+  function hear(call, stream) {
+    if (session === call) {
+      by("heard").srcObject = stream;
+      telephoneSound.level(sound, stream, by("level"), () => session === call);
+    }
   }
 
   function tick() {
