@@ -50,6 +50,11 @@ LATE = """(reference) => {
   document.body.append(form);
   setTimeout(() => form.submit(), 0);  // after this has been answered: the page goes with it
 }"""
+MARK = "document.getElementById('state').classList.add('old')"
+LOOK = """new Promise((done) => {
+  document.addEventListener("htmx:afterOnLoad", () => setTimeout(done, 100), { once: true });  // after the exchange, if there is one
+  htmx.trigger("#state", "changed");
+})"""
 MARKUP = "<img src=x onerror=alert(1)>"
 
 
@@ -362,6 +367,36 @@ def test_a_new_message_and_its_words_appear_by_themselves(pages: Pages):
     ann.keyboard.press("c")
     expect(ann.locator("#state")).not_to_contain_text("用户又留了新言")
     assert ticket_of(settings, reference).heard == 2
+
+
+def test_a_page_that_looks_again_takes_neither_the_focus_nor_a_click_away(pages: Pages):
+    """As when one comes back to its window with a click."""
+    settings = pages.settings
+    reference = leave(settings, "click", "13900001006", topic="click")
+    ann = pages.of("ann")
+    ann.goto(address(settings, f"/tickets/{reference}"))
+    ready(ann, f"/tickets/{reference}")
+    ann.focus("#do-claim")
+    ann.evaluate(MARK)
+
+    ann.evaluate("dispatchEvent(new Event('focus'))")
+    expect(ann.locator("#state.old")).to_have_count(0)
+    expect(ann.locator("#do-claim")).to_be_focused()
+
+    ann.evaluate(MARK)
+    ann.hover("#do-claim")
+    ann.mouse.down()
+    ann.evaluate(LOOK)
+    expect(ann.locator("#state.old")).to_have_count(1)  # the answer has come, and waits for the hand
+    ann.mouse.move(0, 0)
+    ann.mouse.up()
+    expect(ann.locator("#state.old")).to_have_count(0)  # let go of elsewhere: then it is looked at again
+
+    ann.hover("#do-claim")
+    ann.mouse.down()
+    ann.evaluate(LOOK)
+    ann.mouse.up()
+    expect(ann.locator("#state")).to_have_attribute("data-hold", "mine")
 
 
 @pytest.mark.parametrize("pages", [(NARROW, "zh-CN"), (NARROW, "en-GB")], indirect=True, ids=["Mandarin", "English"])

@@ -3,6 +3,7 @@
 
 (() => {
   const HOLD_EVERY = 30000; // milliseconds
+  const A_MOMENT = 500;
   const sheet = document.getElementById("ticket");
   const one = (selector, within = document) => within.querySelector(selector);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -28,9 +29,23 @@
     }
   }
 
+  let soon = 0;
+  let pressing = false; // whether a button of the mouse or a finger is down: what is exchanged under it would lose the click
+
+  ["pointerdown", "pointermove", "pointerup", "pointercancel"].forEach((event) =>
+    document.addEventListener(event, ({ buttons }) => (pressing = buttons > 0), { capture: true, passive: true }),
+  );
+
+  function lookSoon() {
+    clearTimeout(soon);
+    soon = setTimeout(look, A_MOMENT);
+  }
+
   function look() {
     const live = one("[data-live]");
-    if (live && !one("details[open] select", live)) {
+    if (pressing) {
+      lookSoon();
+    } else if (live && !one("details[open] select", live)) {
       htmx.trigger(live, "changed"); // not while somebody chooses a colleague in it
     }
   }
@@ -38,7 +53,11 @@
   let before = sheet && { ...one("#state").dataset };
   let row = null; // the ticket that has the focus in the list
 
-  document.addEventListener("htmx:beforeSwap", () => {
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (pressing && event.detail.target.matches("[data-live]")) {
+      event.detail.shouldSwap = false;
+      lookSoon();
+    }
     const focused = document.activeElement.closest("[data-reference]");
     row = !sheet && focused ? focused.dataset.reference : null;
   });
@@ -240,7 +259,7 @@
     }
     document.documentElement.dataset.keys = "ready";
   });
-  addEventListener("focus", look); // one's telephone may have come on line meanwhile
+  addEventListener("focus", lookSoon); // one's telephone may have come on line meanwhile
   addEventListener("pagehide", () => feed && feed.close());
   addEventListener("pageshow", (event) => event.persisted && location.reload()); // what the browser had kept is out of date
 })();

@@ -177,3 +177,13 @@ async def people(gate: Gate) -> None:
     """One person of each role, named after it."""
     for role in Role:
         await gate.add(role.value, role, PASSWORD, "test")
+
+
+def between(page: str, begin: str, end: str) -> str:
+    """That part of a page."""
+    return page.partition(begin)[2].partition(end)[0]
+
+
+def focusable(part: str) -> list[str]:
+    """The tags of what the keyboard can come to."""
+    return re.findall(r'<(?:a|button|summary|select|textarea|input(?! type="hidden"))\b[^>]*>', part)

@@ -32,7 +32,7 @@ from ivr.calls.ports import (
 )
 from ivr.desk.callbacks import Filter, Listed, Overview, Queue
 from tests.adapters.console.desk import NOON as UTC_NOON
-from tests.adapters.console.desk import Browser, Desk
+from tests.adapters.console.desk import Browser, Desk, between, focusable
 from tests.contracts.stories import SPEECH, facts
 
 NOON = UTC_NOON - dt.timedelta(hours=6)  # 14:00 in Shanghai
@@ -535,6 +535,21 @@ def test_why_nobody_may_be_called_now_is_told_in_words(there: Desk):
 
     assert (status, where) == (303, f"/tickets/{reference}?told=refused_hours")
     assert TEXTS["told_refused_hours"][0] in browser.open(where)[1]
+
+
+def test_what_can_have_the_focus_on_a_ticket_has_a_name_by_which_it_gets_it_back_when_the_page_looks_again(there: Desk):
+    browser, reference = at_desk(there), leave(there)
+    pages = [browser.open(f"/tickets/{reference}")[1]]
+    browser.send(f"/tickets/{reference}/claim")
+    leave(there, "call-2")
+    pages.append(browser.open(f"/tickets/{reference}")[1])
+    asyncio.run(there.tickets.begin_attempt(reference, "agent", 60, there.clock.now))
+    pages.append(browser.open(f"/tickets/{reference}")[1])
+
+    found = [one for page in pages for one in focusable(between(page, 'id="state"', "</section>"))]
+
+    assert {"do-claim", "do-call", "do-release", "to-telephone"} <= set(re.findall('id="([^"]+)"', " ".join(found)))
+    assert [one for one in found if ' id="' not in one] == []
 
 
 def test_a_call_of_which_nobody_knows_the_end_is_settled_by_the_agent(there: Desk):

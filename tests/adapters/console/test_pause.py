@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.console.texts import TEXTS
-from tests.adapters.console.desk import NOON, Browser, Desk, desk, people
+from tests.adapters.console.desk import NOON, Browser, Desk, between, desk, focusable, people
 from tests.contracts.stories import facts, intent
 
 UNTIL = "03-05 21:00"  # in Shanghai
@@ -75,6 +75,15 @@ def test_a_page_of_before_resumes_nothing(there: Desk):
 
     assert browser.client.post("/board/calls", data={"csrf": browser.token}).status_code == 303
     assert "calls_resumed" not in {fact.action.value for fact in asyncio.run(there.store.facts())}
+
+
+def test_what_can_have_the_focus_on_the_board_has_a_name_by_which_it_gets_it_back_when_the_board_looks_again(there: Desk):
+    page = signed_in(there, "supervisor").open("/board")[1]
+
+    found = focusable(between(page, 'id="board"', 'action="/board/tickets"'))
+
+    assert 'id="resume-calls"' in " ".join(found)
+    assert [one for one in found if ' id="' not in one] == []
 
 
 def test_an_operator_sees_no_button_that_does_nothing_for_them(there: Desk):
