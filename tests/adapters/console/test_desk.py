@@ -246,7 +246,6 @@ def test_before_the_claim_an_agent_sees_that_there_is_a_ticket_and_no_word_of_th
     assert CALLER not in page
     assert "我的话费不对" not in page
     assert 'class="player"' not in page
-    assert "data-seat" not in page  # nobody calls back before the claim
     assert told(there, "looked_at") == []
 
 

@@ -22,6 +22,7 @@ from ivr.desk.people import Action
 from tests.adapters.console.desk import HOST, SOCKET, Desk, desk, people
 from tests.adapters.telephony.test_ami_live_calls import FakeManager
 from tests.adapters.telephony.test_ami_queue import PARAMETERS, START, all_seats, member
+from tests.contracts.stories import facts, intent
 
 USER = "seat-01-web"
 
@@ -30,6 +31,12 @@ def sip(
     first: str, *, sender: str = f"<sip:{USER}@selfline.invalid>;tag=a", to: str = f"<sip:{USER}@selfline.invalid>", more: str = ""
 ) -> str:
     return f"{first}\r\nVia: SIP/2.0/WSS x.invalid;branch=z9hG4bK1\r\nFrom: {sender}\r\nTo: {to}\r\n{more}Call-ID: 1\r\n\r\n"
+
+
+def waiting(there: Desk) -> str:
+    """A caller who is to be called back; the reference of the ticket."""
+    of = intent("waiting", caller="13900001008")
+    return asyncio.run(there.tickets.capture(of, facts(of), there.clock.now))
 
 
 REGISTER = "REGISTER sip:selfline.invalid SIP/2.0"
@@ -130,6 +137,9 @@ def test_without_a_free_seat_there_is_nothing_to_tell(there: Desk):
 
     assert browser.send("/account/telephone")[0] == 404
     assert "您没有坐席话机。" in browser.open("/desk")[1]
+    ticket = browser.open(f"/tickets/{waiting(there)}")[1]
+    assert "您没有坐席话机。" in ticket
+    assert 'data-key="t"' not in ticket
     with (
         pytest.raises(WebSocketDisconnect) as closed,
         browser.client.websocket_connect(f"{SOCKET}/desk/sip", subprotocols=["sip"], headers={"origin": HOST}),
@@ -158,11 +168,15 @@ def test_the_desk_tells_whether_ones_own_telephone_is_there(
         browser = there.browser()
         browser.sign_in("agent")
 
-        page = browser.open("/desk")[1]
+        reference = waiting(there)
+        pages = [browser.open("/desk")[1], browser.open(f"/tickets/{reference}")[1]]
+        browser.send(f"/tickets/{reference}/claim")
+        pages.append(browser.open(f"/tickets/{reference}")[1])
 
-    assert f'data-seat="{told}"' in page
-    assert text in page
-    assert 'href="/desk/telephone" target="selfline-telephone" data-key="t"' in page
+    for page in pages:
+        assert f'data-seat="{told}"' in page
+        assert text in page
+        assert 'href="/desk/telephone" target="selfline-telephone" data-key="t"' in page
 
 
 def test_an_asterisk_that_is_away_or_hangs_keeps_nobody_from_the_desk(tmp_path: Path):
