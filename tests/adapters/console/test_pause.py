@@ -71,10 +71,11 @@ def test_a_supervisor_lets_it_go_on_and_that_is_written_down(there: Desk):
 def test_a_page_of_before_resumes_nothing(there: Desk):
     browser = signed_in(there, "supervisor")
     browser.open("/board")
-    there.clock.now += dt.timedelta(hours=1, minutes=1)
 
-    assert browser.client.post("/board/calls", data={"csrf": browser.token}).status_code == 303
-    assert "calls_resumed" not in {fact.action.value for fact in asyncio.run(there.store.facts())}
+    for _ in range(2):
+        assert browser.client.post("/board/calls", data={"csrf": browser.token}).status_code == 303
+
+    assert [fact.action.value for fact in asyncio.run(there.store.facts())].count("calls_resumed") == 1
 
 
 def test_what_can_have_the_focus_on_the_board_has_a_name_by_which_it_gets_it_back_when_the_board_looks_again(there: Desk):
