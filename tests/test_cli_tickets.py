@@ -24,7 +24,7 @@ from ivr.calls.ports import (
     UnansweredCall,
     UnansweredKind,
 )
-from ivr.calls.tickets import LINE_ZONE, callable_from
+from ivr.calls.times import LINE_ZONE, callable_from
 from ivr.cli.agents import transcript_lines
 from tests.contracts.stories import try_in_vain
 from tests.databases import new_database

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from adapters.console.board import SUPERVISORS
 from adapters.console.guard import Denied, GuardedRoute, allow, visitor
 from adapters.console.ports import Console
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from ivr.desk.people import Action
 from ivr.desk.sheets import statement_sheet, tickets_sheet
 from ivr.desk.statements import Days, days_from

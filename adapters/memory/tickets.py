@@ -19,16 +19,8 @@ from ivr.calls.ports import (
     TicketState,
     UnansweredCall,
 )
-from ivr.calls.tickets import (
-    HARD_DUE_WITHIN,
-    LEASE,
-    LEASE_LOST,
-    REPEATED,
-    UNANSWERED_TOPIC,
-    callable_from,
-    due_at,
-    new_reference,
-)
+from ivr.calls.tickets import LEASE, LEASE_LOST, REPEATED, UNANSWERED_TOPIC, new_reference
+from ivr.calls.times import HARD_DUE_WITHIN, callable_from, due_at
 from ivr.errors import UnknownTicket
 
 ACTIVE = (TicketState.CAPTURING, *UNANSWERED)

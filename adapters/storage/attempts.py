@@ -17,18 +17,8 @@ from adapters.storage.database import take_turns
 from adapters.storage.rows import ENGINE, TicketRows, as_attempt, is_waiting
 from ivr.calls.pausing import HOUR, paused_until
 from ivr.calls.ports import HELD, UNREACHED, Attempt, AttemptOutcome, AttemptState, LiveAttempt, Refused, TicketState
-from ivr.calls.tickets import (
-    AGENT_LOST,
-    ATTEMPTS_A_DAY,
-    CALLS_A_DAY,
-    CUT_OFF,
-    LINE_ZONE,
-    SHORTEST_TALK,
-    callable_from,
-    part_of_day,
-    retry_at,
-    tomorrow,
-)
+from ivr.calls.tickets import AGENT_LOST, ATTEMPTS_A_DAY, CALLS_A_DAY, CUT_OFF, SHORTEST_TALK
+from ivr.calls.times import LINE_ZONE, callable_from, part_of_day, retry_at, tomorrow
 from ivr.desk.people import Action
 
 FAILPOINTS = ("attempt_uncommitted", "attempt_committed", "outcome_uncommitted", "outcome_committed")

@@ -33,7 +33,7 @@ from adapters.storage import tables as t
 from adapters.storage.accounts import account, desk_session
 from adapters.storage.rows import SOME, TicketRows
 from ivr.calls.ports import KEPT, AttemptOutcome, AttemptState, TextState, Ticket, TicketState
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from ivr.desk.board import DUE_NEXT, AgentDay, DueTicket, HeldTicket, Promises, TicketFigures
 from ivr.desk.people import Account, Role
 from ivr.desk.sampling import Closure, Look, Verdict

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Row, ScalarSelect, func, or_, select, update
 from adapters.storage import tables as t
 from adapters.storage.rows import ENGINE, TicketRows, is_waiting
 from ivr.calls.ports import HELD, UNREACHED, AttemptOutcome, AttemptState, Escalation, Outcome, Ticket, TicketEvent, TicketState
-from ivr.calls.tickets import LEASE_LOST, OVERDUE, callable_from
+from ivr.calls.tickets import LEASE_LOST, OVERDUE
+from ivr.calls.times import callable_from
 from ivr.errors import UnknownTicket
 
 FAILPOINTS = ("claim_uncommitted", "claim_committed", "resolve_uncommitted", "resolve_committed")

@@ -31,7 +31,8 @@ from ivr.calls.ports import (
     UnansweredCall,
     UnansweredKind,
 )
-from ivr.calls.tickets import HARD_DUE_WITHIN, ORDINARY, REPEATED, CallingHours, callable_from, new_reference
+from ivr.calls.tickets import ORDINARY, REPEATED, new_reference
+from ivr.calls.times import HARD_DUE_WITHIN, CallingHours, callable_from
 from ivr.errors import UnknownTicket
 
 ENGINE = "engine"

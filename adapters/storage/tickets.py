@@ -27,7 +27,8 @@ from adapters.storage.messages import Messages
 from adapters.storage.pages import Pages
 from adapters.storage.rows import Due
 from ivr.calls.capture import Failpoint, no_failpoint
-from ivr.calls.tickets import CALLING_HOURS, LEASE, CallingHours, due_at
+from ivr.calls.tickets import LEASE
+from ivr.calls.times import CALLING_HOURS, CallingHours, due_at
 from ivr.errors import StoreFailed, UserError
 
 FAILPOINTS = (*messages.FAILPOINTS, *claims.FAILPOINTS, *attempts.FAILPOINTS)

@@ -10,7 +10,7 @@ from adapters.storage.figures import promises
 from adapters.storage.spool import FileSpool
 from adapters.storage.tickets import SqlTicketStore
 from ivr.calls.auditing import audit_disk
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from ivr.config import Settings
 
 LOOKED_BACK = dt.timedelta(days=2)

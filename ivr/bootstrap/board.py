@@ -22,7 +22,7 @@ from ivr.bootstrap.publishing import engine_lives
 from ivr.bootstrap.seats import queue_of
 from ivr.calls.live import CallsUp, CallUp
 from ivr.calls.ports import Clock, Statement
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from ivr.config import Settings
 from ivr.desk.board import Machine, Part, QueueNow, SharedReading, day_of
 from ivr.desk.statements import Days

@@ -53,7 +53,7 @@ from ivr.calls.number_plan import NumberPlan
 from ivr.calls.ports import NO_CHOICES, BackOffice
 from ivr.calls.recovery import Recovery
 from ivr.calls.texts import TextService
-from ivr.calls.tickets import LINE_ZONE, due_at
+from ivr.calls.times import LINE_ZONE, due_at
 from ivr.calls.unanswered import UnansweredCalls
 from ivr.config import Settings
 from ivr.core.events import CallStarted

@@ -21,7 +21,7 @@ from ivr.bootstrap.calls import data_key, opened
 from ivr.bootstrap.drawing import FORMATS
 from ivr.bootstrap.versions import told_versions
 from ivr.calls.ports import Clock
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from ivr.calls.versions import Version
 from ivr.config import Settings
 from ivr.core.flow import Flow

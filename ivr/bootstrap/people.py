@@ -11,7 +11,7 @@ from typing import TypeVar
 from adapters.console.passwords import Argon2Passwords
 from adapters.storage.accounts import SqlAccountStore
 from ivr.bootstrap.stores import open_store
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from ivr.config import Settings
 from ivr.desk.gate import Gate, new_password
 from ivr.desk.people import Role

@@ -31,7 +31,8 @@ from ivr.calls.ports import (
     Placed,
     Seats,
 )
-from ivr.calls.tickets import AGENT_LOST, CALLING_HOURS, ENGINE_AWAY, TAKEN_WITHIN, CallingHours, callable_from
+from ivr.calls.tickets import AGENT_LOST, ENGINE_AWAY, TAKEN_WITHIN
+from ivr.calls.times import CALLING_HOURS, CallingHours, callable_from
 from ivr.core.commands import AskDigits, Release
 from ivr.core.events import CallerHungUp, DigitsEntered, NothingHeard
 from ivr.core.values import Utterance

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import structlog
 
 from ivr.calls.ports import Clock, QueuedText, TextMessage, TextOutbox, TextSender, TextState
-from ivr.calls.tickets import LINE_ZONE, mask
+from ivr.calls.tickets import mask
+from ivr.calls.times import LINE_ZONE
 from ivr.errors import OutboxFailed, SendFailed
 
 FIRST_PAUSE = dt.timedelta(seconds=5)

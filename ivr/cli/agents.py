@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, TypeVar
 import click
 
 from ivr.calls.ports import AttemptOutcome, Message, MessageTranscript, Outcome, TranscriptState
-from ivr.calls.tickets import LINE_ZONE, TicketDesk, TicketDetails, TicketLine
+from ivr.calls.tickets import TicketDesk, TicketDetails, TicketLine
+from ivr.calls.times import LINE_ZONE
 from ivr.cli.common import Group, fail
 from ivr.cli.common import settings as read_settings
 

@@ -7,7 +7,7 @@ import json
 
 import click
 
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from ivr.cli.common import Group, fail
 from ivr.cli.common import settings as read_settings
 

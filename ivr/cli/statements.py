@@ -6,7 +6,7 @@ import datetime as dt
 import json
 
 from ivr.calls.ports import Statement, StatementLine
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from ivr.desk.sheets import STANDINGS, statement_sheet
 from ivr.desk.statements import percent
 

@@ -29,18 +29,8 @@ from ivr.calls.ports import (
     TicketState,
     TranscriptStore,
 )
-from ivr.calls.tickets import (
-    AGENT_LOST,
-    CALLING_HOURS,
-    CallingHours,
-    Ended,
-    NotYours,
-    TicketDesk,
-    TicketDetails,
-    TicketLine,
-    callable_from,
-    line_of,
-)
+from ivr.calls.tickets import AGENT_LOST, Ended, NotYours, TicketDesk, TicketDetails, TicketLine, line_of
+from ivr.calls.times import CALLING_HOURS, CallingHours, callable_from
 from ivr.desk.account_facts import PATIENCE, Account, Standing, account_of
 from ivr.desk.changes import Changes
 from ivr.desk.people import AccountStore, Role, Session

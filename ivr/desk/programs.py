@@ -159,8 +159,11 @@ class Programs:
 
     async def claim(self, who: Session, reference: str, address: str, token: int | None = None) -> Shown | Refusal:
         """Take it, or claim it anew: then every message on it counts as heard. With a token, only as long as that is the one of now."""
-        ticket = await self._store.claim(reference, who.name, self._clock(), token=token)
-        return await self._taken(who, ticket, address) if ticket is not None else _why_not(await self._ticket(reference), who, None)
+        taken = await self._store.claim(reference, who.name, self._clock(), token=token)
+        if taken is not None:
+            return await self._taken(who, taken, address)
+        ticket = await self._ticket(reference)
+        return _claimed_since(ticket) if token not in (None, ticket.claim_token) else _why_not(ticket, who, None)
 
     async def renew(self, who: Session, reference: str, token: int) -> Shown | Refusal:
         """Hold it longer."""
@@ -184,7 +187,7 @@ class Programs:
             return await self._shown(who, await self._ticket(reference))
         ticket = await self._ticket(reference)
         if token not in (None, ticket.claim_token):
-            return Refusal("changed", f"ticket {reference} has been claimed or given away since: look at it again")
+            return _claimed_since(ticket)
         return _ended(ticket) if ticket.state in ENDED else _under_way(ticket)
 
     async def call(self, who: Session, reference: str, token: int) -> Attempt | Refusal:
@@ -314,6 +317,10 @@ def _why_not(ticket: Ticket, who: Session, token: int | None) -> Refusal:
     if ticket.attempts and ticket.attempts[-1].outcome is None:
         return _under_way(ticket)
     return Refusal("new_message", "the caller has left another message: hear it, claim again, then close")
+
+
+def _claimed_since(ticket: Ticket) -> Refusal:
+    return Refusal("changed", f"ticket {ticket.reference} has been claimed or given away since: look at it again")
 
 
 def _ended(ticket: Ticket) -> Refusal:

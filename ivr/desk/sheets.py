@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ivr.calls.ports import Statement, Ticket, TicketState
-from ivr.calls.tickets import LINE_ZONE, mask
+from ivr.calls.tickets import mask
+from ivr.calls.times import LINE_ZONE
 
 MARK = "\ufeff"  # by which Excel knows UTF-8
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # the wide ones too: Excel in Chinese takes them for the narrow

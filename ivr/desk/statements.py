@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ivr.calls.ports import Statement, StatementLine
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 
 LONGEST = 366  # days in one statement
 STANDINGS = ("kept", "open", "overdue")

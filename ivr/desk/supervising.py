@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ivr.calls.ports import ENDED, UNREACHED, CallbackStore, Clock, Statement, TextMessage, TextOutbox, Ticket, TicketState
 from ivr.calls.texts import is_mobile
-from ivr.calls.tickets import LINE_ZONE, part_of_day
+from ivr.calls.times import LINE_ZONE, part_of_day
 from ivr.desk.board import AgentDay, Board, BoardStore, LineWatch, SharedReading, agents_now, day_of
 from ivr.desk.gate import IDLE
 from ivr.desk.people import ANSWERING

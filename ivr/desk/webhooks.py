@@ -21,7 +21,8 @@ from typing import Protocol
 import structlog
 
 from ivr.calls.ports import Ticket, TicketEvent
-from ivr.calls.tickets import LINE_ZONE, mask
+from ivr.calls.tickets import mask
+from ivr.calls.times import LINE_ZONE
 from ivr.desk.gate import Clock
 from ivr.desk.people import AccountStore, Action, Fact
 from ivr.errors import StoreFailed, UserError

@@ -28,7 +28,7 @@ from ivr.bootstrap.line import CONSOLE, ServiceProcess
 from ivr.bootstrap.people import at_gate, prepare_desk
 from ivr.bootstrap.stores import run_errand
 from ivr.calls.ports import MessageIntent, Ticket, Transcript, UnansweredCall, UnansweredKind
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from ivr.config import Settings
 from ivr.desk.gate import Gate
 from ivr.desk.people import Role

@@ -50,7 +50,7 @@ PROMISES = ("您的留言已保存，我们会尽快给您回电。", "您的留
 WORDS = tone(3.0)
 TALK = tone(11.5, hertz=300)  # a talk counts from ten seconds on
 ONE_LOOK = dt.timedelta(seconds=2)
-PATIENCE = 120.0  # seconds until all is answered, beside as many for each engine killed
+PATIENCE = 120.0  # seconds until all is answered, beside five for each engine killed
 
 
 @dataclass

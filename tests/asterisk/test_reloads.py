@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 
 from adapters.speech import audio
-from adapters.speech.pack_voice import read_packs
 from adapters.storage.versions import VersionStore
 from adapters.telephony.sip_caller import CallRefused, SipCaller
 from adapters.telephony.sip_leg import SipLeg
@@ -27,13 +26,12 @@ from ivr.bootstrap.engine import now
 from ivr.bootstrap.line import Line
 from ivr.bootstrap.publishing import Request, publish, roll_back
 from ivr.bootstrap.versions import told_versions
-from ivr.calls.utterances import Piece, pieces_of_text
 from ivr.calls.versions import Service
 from ivr.config import Settings
-from ivr.core.values import Text
 from ivr.errors import UserError
 from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for, until
-from tests.conftest import CATALOGUE, HOME
+from tests.asterisk.sounds import sound_of
+from tests.conftest import HOME
 from tests.test_docs import README_FLOW
 
 pytestmark = [pytest.mark.asterisk]
@@ -70,16 +68,6 @@ def project(tmp_path: Path) -> Settings:
         (home / name).symlink_to(HOME / name)
     (home / "flows" / "2000.yaml").write_text(flow_of(0), encoding="utf-8")
     return dataclasses.replace(settings_for(tmp_path / "var"), home=home, flow="2000")
-
-
-def sound_of(saying: str) -> bytes:
-    """A tenth of a second out of the middle of the first words, which is in nothing else that is said here."""
-    pack = read_packs(HOME / "prompts" / "audio", ("zh-CN",))["zh-CN"]
-    (words,) = CATALOGUE.texts["zh-CN"][saying].pieces
-    assert isinstance(words, Text)
-    recording = next(found for item in pieces_of_text(words.text) if isinstance(item, Piece) and (found := pack.find(item.text)))
-    content = recording.path.read_bytes()
-    return content[len(content) // 3 :][:800]
 
 
 @dataclass

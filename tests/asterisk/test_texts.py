@@ -11,18 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from adapters.speech.pack_voice import read_packs
 from adapters.storage.journal import read_journal
 from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
 from ivr.bootstrap.line import Line
 from ivr.bootstrap.texts import forget_caller, latest_texts
 from ivr.calls.ports import TextState
-from ivr.calls.utterances import Piece, pieces_of_text
 from ivr.config import Settings
-from ivr.core.values import Text
 from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for, until
-from tests.conftest import CATALOGUE, HOME
+from tests.asterisk.sounds import hears, sound_of
+from tests.conftest import HOME
 
 pytestmark = [pytest.mark.asterisk]
 
@@ -61,27 +59,12 @@ def settings(tmp_path: Path) -> Settings:
     return dataclasses.replace(settings_for(tmp_path / "var"), home=home, flow="2000")
 
 
-def sound_of(prompt: str, language: str) -> bytes:
-    """A tenth of a second out of the middle of a prompt's first words."""
-    pack = read_packs(HOME / "prompts" / "audio", (language,))[language]
-    (words,) = CATALOGUE.texts[language][prompt].pieces
-    assert isinstance(words, Text)
-    recording = next(found for item in pieces_of_text(words.text) if isinstance(item, Piece) and (found := pack.find(item.text)))
-    content = recording.path.read_bytes()
-    return content[len(content) // 3 :][:800]
-
-
 @contextlib.asynccontextmanager
 async def call(settings: Settings, caller_id: str = CALLER) -> AsyncIterator[SipLeg]:
     async with SipCaller(settings.host, settings.sip_port, caller_id=caller_id) as phone:
         leg = await phone.call("2000")
         yield leg
         await leg.hang_up()
-
-
-async def hears(leg: SipLeg, prompt: str, language: str) -> None:
-    sound = sound_of(prompt, language)
-    await until(lambda: sound in leg.audio)
 
 
 def sent(settings: Settings) -> list[dict[str, str]]:

@@ -20,13 +20,10 @@ from ivr.calls.tickets import (
     Returned,
     TakenByAnother,
     TicketDesk,
-    callable_from,
-    due_at,
     mask,
     new_reference,
-    part_of_day,
-    retry_at,
 )
+from ivr.calls.times import callable_from, due_at, part_of_day, retry_at
 from ivr.core.schedule import Schedule, Span
 from ivr.errors import UnknownTicket
 from tests.contracts.stories import CALLER, MINUTE, NOON, SHANGHAI, facts, intent

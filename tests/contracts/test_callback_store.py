@@ -27,7 +27,8 @@ from ivr.calls.ports import (
     UnansweredCall,
     UnansweredKind,
 )
-from ivr.calls.tickets import AGENT_LOST, LINE_ZONE
+from ivr.calls.tickets import AGENT_LOST
+from ivr.calls.times import LINE_ZONE
 from ivr.desk.people import Action, Fact
 from ivr.errors import UnknownTicket
 from tests.contracts.stories import CALLER, MINUTE, NOON, bring_to, dial, facts, intent, try_in_vain

@@ -14,7 +14,7 @@ from adapters.console.api.problems import Problem, responses
 from adapters.console.api.route import ONCE, SECURED, ProgramRoute, api_of, program
 from adapters.console.guard import allow, programs
 from ivr.calls.ports import Statement, StatementLine
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from ivr.desk.people import Role
 from ivr.desk.statements import LONGEST, Days
 from ivr.errors import UserError

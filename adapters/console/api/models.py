@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from ivr.calls.ports import Attempt, AttemptOutcome, AttemptState, Outcome, Ticket, TicketState, UnansweredKind
-from ivr.calls.tickets import LINE_ZONE, SHORTEST_TALK, mask
+from ivr.calls.tickets import SHORTEST_TALK, mask
+from ivr.calls.times import LINE_ZONE
 from ivr.desk.people import Account, Action, Fact, Role
 from ivr.desk.programs import Shown
 from ivr.desk.webhooks import TYPES, Webhook

@@ -1,7 +1,7 @@
 """One ticket as a program has seen it (RFC 9110, 8.8.3 and 13): `ETag` tells it apart, `If-None-Match` asks whether there is anything new,
 and `If-Match` changes it only while there is not.
 
-A tag is made of what is told and of nothing else, so that it gives away nothing that is masked.
+A tag is made of what is told and of nothing else, so that it gives away nothing that is masked; until when a claim holds is left out.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import re
@@ -187,3 +188,14 @@ def between(page: str, begin: str, end: str) -> str:
 def focusable(part: str) -> list[str]:
     """The tags of what the keyboard can come to."""
     return re.findall(r'<(?:a|button|summary|select|textarea|input(?! type="hidden"))\b[^>]*>', part)
+
+
+def of_person(there: Desk, name: str, role: Role = Role.AGENT) -> TestClient:
+    """The program of a new person."""
+    asyncio.run(there.gate.add(name, role, PASSWORD, "test"))
+    return there.program(asyncio.run(there.console.api.tokens.add(f"{name}.crm", "test", person=name)))
+
+
+def of_role(there: Desk, role: Role) -> TestClient:
+    """A program of its own."""
+    return there.program(asyncio.run(there.console.api.tokens.add(f"{role}.crm", "test", role=role)))

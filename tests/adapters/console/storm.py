@@ -28,7 +28,7 @@ from adapters.storage import tables as t
 from ivr.bootstrap.line import CONSOLE, ServiceProcess
 from ivr.bootstrap.people import at_gate
 from ivr.bootstrap.stores import open_store
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from ivr.config import Settings
 from ivr.desk.gate import Gate
 from ivr.desk.people import Account, AccountStore, Role

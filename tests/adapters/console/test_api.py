@@ -13,32 +13,11 @@ from starlette.testclient import TestClient
 from adapters.storage.recordings import wav
 from ivr.calls.ports import AttemptState, UnansweredCall, UnansweredKind
 from ivr.desk.people import Action, Role
-from tests.adapters.console.desk import NOON, PASSWORD, Desk
+from tests.adapters.console.desk import NOON, Desk, of_role
 from tests.contracts.stories import SPEECH, facts, intent
 
 CALLER, MASKED = "13900001008", "139****1008"
 TICKETS = "/api/v1/tickets"
-
-
-@pytest.fixture
-def ann(there: Desk) -> TestClient:
-    return of_person(there, "ann")
-
-
-@pytest.fixture
-def ben(there: Desk) -> TestClient:
-    return of_person(there, "ben")
-
-
-def of_person(there: Desk, name: str, role: Role = Role.AGENT) -> TestClient:
-    """The program of a new person."""
-    asyncio.run(there.gate.add(name, role, PASSWORD, "test"))
-    return there.program(asyncio.run(there.console.api.tokens.add(f"{name}.crm", "test", person=name)))
-
-
-def of_role(there: Desk, role: Role) -> TestClient:
-    """A program of its own."""
-    return there.program(asyncio.run(there.console.api.tokens.add(f"{role}.crm", "test", role=role)))
 
 
 def message(there: Desk, session: str = "s1", *, caller: str = CALLER, topic: str = "billing", at: dt.datetime = NOON) -> str:

@@ -9,21 +9,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from ivr.desk.people import Role
-from tests.adapters.console.desk import Desk
-from tests.adapters.console.test_api import CALLER, MASKED, TICKETS, message, of_person, of_role
+from tests.adapters.console.desk import Desk, of_person, of_role
+from tests.adapters.console.test_api import CALLER, MASKED, TICKETS, message
 
 THEIRS = "/tmf-api/troubleTicket/v4/troubleTicket"
 SIDES = [TICKETS, THEIRS]
-
-
-@pytest.fixture
-def ann(there: Desk) -> TestClient:
-    return of_person(there, "ann")
-
-
-@pytest.fixture
-def ben(there: Desk) -> TestClient:
-    return of_person(there, "ben")
 
 
 def problem(answer: Any) -> tuple[int, str, str]:
@@ -142,6 +132,22 @@ def test_a_ticket_that_is_given_away_at_the_same_moment_is_not_given_away_again(
     assert problem(late) == CHANGED
     assert late.json()["detail"] == f"ticket {reference} has been claimed or given away since: look at it again"
     assert ann.get(f"{TICKETS}/{reference}").json()["assignee"] == "ann"
+
+
+def test_who_was_overtaken_by_a_worker_of_the_same_token_is_told_so(there: Desk, ann: TestClient, monkeypatch: Any):
+    """Both had seen it free: one of them has it, and the other does not think so too."""
+    reference, programs = message(there), there.console.api.tickets
+    tag, claim = ann.get(f"{TICKETS}/{reference}").headers["etag"], programs.claim
+
+    async def overtaken(who: Any, *asked: Any) -> Any:
+        await there.tickets.claim(reference, "ann", there.clock.now)
+        return await claim(who, *asked)
+
+    monkeypatch.setattr(programs, "claim", overtaken)
+    late = ann.post(f"{TICKETS}/{reference}/claim", headers={"If-Match": tag})
+
+    assert problem(late) == CHANGED
+    assert late.json()["detail"] == f"ticket {reference} has been claimed or given away since: look at it again"
 
 
 def test_another_desk_changes_a_trouble_ticket_as_it_saw_it(there: Desk, ann: TestClient):

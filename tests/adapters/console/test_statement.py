@@ -10,7 +10,7 @@ import random
 import re
 
 from ivr.calls.ports import TicketState
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from tests.adapters.console.desk import NOON, Desk
 from tests.adapters.console.test_board import close, leave, rows, supervisor
 from tests.contracts.stories import facts, intent

@@ -13,8 +13,8 @@ from ivr.calls.ports import TicketState
 from ivr.desk.people import Role
 from ivr.desk.statements import Days
 from ivr.desk.webhooks import TYPES
-from tests.adapters.console.desk import NOON, Desk
-from tests.adapters.console.test_api import MASKED, message, of_person, of_role
+from tests.adapters.console.desk import NOON, Desk, of_person, of_role
+from tests.adapters.console.test_api import MASKED, message
 
 BASE = "/tmf-api/troubleTicket/v4"
 TICKETS = f"{BASE}/troubleTicket"

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, event, insert, text
 from adapters.storage import tables as t
 from adapters.storage.tickets import SqlTicketStore
 from ivr.calls.ports import TicketState
-from ivr.calls.tickets import LINE_ZONE
+from ivr.calls.times import LINE_ZONE
 from ivr.desk.board import DUE_NEXT, day_of
 from tests.contracts.stories import NOON
 from tests.databases import KINDS, new_database
