@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adapters.speech import audio
-from adapters.speech.listening import distance, error_rate, longest_gap, numbers_right, spoken_stretches, syllables
+from adapters.speech.listening import LATER, distance, error_rate, heard_with, longest_gap, numbers_right, spoken_stretches, syllables
 
 
 def test_mandarin_is_compared_by_sound_without_tones() -> None:
@@ -40,6 +40,27 @@ def test_a_call_is_cut_at_its_silences() -> None:
     assert [round(begins, 1) for begins, _ in stretches] == [0.9, 4.1]
     assert [round(len(piece) / audio.RATE, 1) for _, piece in stretches] == [1.4, 0.7]
     assert list(spoken_stretches(audio.silence(1.0))) == []
+
+
+class HardOfHearing:
+    """Understands what it hears when it begins so many samples after the beginning of the recording."""
+
+    def __init__(self, whole: int, begins: int) -> None:
+        self.whole, self.begins, self.listened = whole, begins, 0
+
+    def hear(self, alaw: bytes, language: str) -> str:
+        self.listened += 1
+        return "七点五个G" if self.whole - len(alaw) == self.begins else "吸点五个劲"
+
+
+def test_what_was_misheard_is_listened_to_again_from_a_little_later() -> None:
+    spoken = audio.to_alaw((0.3 * np.sin(np.arange(8000))).astype(np.float32))
+    ears = HardOfHearing(8000, 2 * LATER)
+
+    assert heard_with(ears, spoken, "zh-CN", lambda text: "七" in text) == "七点五个G"
+    assert ears.listened == 3
+
+    assert heard_with(ears, spoken, "zh-CN", lambda text: "三" in text) == "吸点五个劲"
 
 
 @pytest.mark.parametrize(
