@@ -154,8 +154,8 @@ def test_an_english_speaker_is_answered_in_english(bench: Bench, ears: Ears):
     audio = bench.do(greeting())
 
     first = next(part for _, part in spoken_stretches(audio, pause=0.3) if len(part) > 0)
-    heard = ears.hear(audio[: 14 * 8000], "en-US")
+    heard = heard_with(ears, audio[: 14 * 8000], "en-US", lambda text: "sixty six" in text.lower().replace("-", " "))
     assert first
-    assert "sixty-six" in heard.lower() or "sixty six" in heard.lower(), heard
+    assert "sixty six" in heard.lower().replace("-", " "), heard
     assert "data" in heard.lower(), heard
     assert error_rate(heard[:60], "Hello, and welcome to the self-service line. Your balance is", "en-US") < 0.5, heard
