@@ -19,6 +19,7 @@ NUMBER_PLAN = (
     r"1(?!349|740)[3-9]\d{9}",  # mobiles in China, satellites excepted
     r"0[1-9]\d{1,2}\d{7,8}",  # landlines with their area; 00 leads abroad
 )
+BROWSER = "browser"  # the trunk of a line that has none yet: calls back ring the telephone in the browser
 RECOGNISERS = ("auto", "vosk", "whisper", "none")
 
 
@@ -49,7 +50,7 @@ class Settings:
     piper_voices: Mapping[str, Path] = field(default_factory=dict)  # by language
     seal_recordings: bool = False  # encrypt them with the data key once their ticket is open
     seats: int = 60  # of those who answer callers; each has telephones of its own
-    trunk: str = ""  # the endpoint of pjsip_local.conf over which callers are called back; "": nobody is
+    trunk: str = BROWSER  # the endpoint of pjsip_local.conf over which callers are called back, or BROWSER; "": nobody is
     number_plan: tuple[str, ...] = NUMBER_PLAN  # who may be called back, as regular expressions of whole numbers
     own_numbers: tuple[str, ...] = ()  # under which the line is reached from outside; who is called back sees the first
     calling_hours: tuple[dt.time, dt.time] = (dt.time(8), dt.time(21))  # in Shanghai; nobody is rung up before or after
@@ -77,6 +78,7 @@ class Settings:
 
         home = Path(environment.get("IVR_HOME", REPOSITORY)).resolve()
         seats = _seats(number("IVR_SEATS", 60))
+        trunk = _trunk(environment.get("IVR_TRUNK", BROWSER))
         return cls(
             home=home,
             var=Path(environment.get("IVR_VAR", home / "var")).resolve(),
@@ -101,10 +103,10 @@ class Settings:
             piper_voices=_by_language("IVR_PIPER_VOICES", "voices", "one.onnx", environment.get("IVR_PIPER_VOICES", "")),
             seal_recordings=number("IVR_SEAL_RECORDINGS", 0) > 0,
             seats=seats,
-            trunk=_trunk(environment.get("IVR_TRUNK", "")),
+            trunk=trunk,
             number_plan=_number_plan(environment.get("IVR_NUMBER_PLAN", "")),
             own_numbers=_numbers("IVR_OWN_NUMBERS", environment.get("IVR_OWN_NUMBERS", "")),
-            calling_hours=_hours(environment.get("IVR_CALLING_HOURS", "08:00-21:00")),
+            calling_hours=_hours(environment.get("IVR_CALLING_HOURS", "00:00-24:00" if trunk == BROWSER else "08:00-21:00")),
             callbacks_an_hour=number("IVR_CALLBACKS_AN_HOUR", CALLS_OF_A_SEAT * seats),
             keep_days=number("IVR_KEEP_DAYS", 0),
             api_rate=max(number("IVR_API_RATE", 600), 1),
@@ -202,7 +204,7 @@ def _seats(seats: int) -> int:
 def _trunk(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{0,40}", name):
         raise SettingsError(f"IVR_TRUNK must be the name of an endpoint, of letters, digits, _ and -, not {name!r}")
-    return name
+    return "" if name == "none" else name
 
 
 def _number_plan(text: str) -> tuple[str, ...]:

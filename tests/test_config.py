@@ -10,7 +10,7 @@ import pytest
 from adapters.speech import whisper_transcriber
 from ivr.bootstrap.line import _as_environment
 from ivr.bootstrap.transcribing import why_not
-from ivr.config import Settings
+from ivr.config import BROWSER, Settings
 from ivr.errors import SettingsError
 
 
@@ -58,6 +58,17 @@ def test_a_wrong_setting_is_told_in_a_sentence(name: str, text: str, told: str):
         Settings.from_environment({name: text})
 
     assert str(wrong.value) == told
+
+
+def test_a_line_that_nobody_has_given_a_trunk_calls_back_in_the_browser_at_any_hour():
+    new, with_trunk = Settings.from_environment({}), Settings.from_environment({"IVR_TRUNK": "carrier"})
+
+    assert (new.trunk, new.calling_hours) == (BROWSER, (dt.time(0), dt.time.max))
+    assert with_trunk.calling_hours == (dt.time(8), dt.time(21))
+    for nobody in ("", "none"):
+        settings = Settings.from_environment({"IVR_TRUNK": nobody})
+        assert (settings.trunk, settings.calling_hours) == ("", (dt.time(8), dt.time(21)))
+        assert Settings.from_environment(_as_environment(settings)).trunk == ""
 
 
 def test_how_callers_are_called_back_reaches_every_process_of_the_line_as_it_was_set():

@@ -13,7 +13,7 @@ import hmac
 import json
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
 import structlog
 from fastapi import APIRouter, Form
@@ -34,10 +34,13 @@ log = structlog.get_logger("console")
 router = APIRouter(route_class=GuardedRoute)
 
 MOST_CALLS = 30  # a minute, by all telephones of this console
-MOST_SOCKETS = 20
+MOST_SOCKETS = 40  # a page that waits for calls back keeps one, and a call another
 KEEP_ALIVE = 15.0  # seconds; whatever stands between does not take a silent feed for a dead one
 LONGEST_MESSAGE = 16 * 1024
 _REQUEST = re.compile(r"(?:INVITE|ACK|BYE|CANCEL|UPDATE|INFO|OPTIONS|PRACK) sips?:\S{1,200} SIP/2\.0")  # what a call is made of
+_REGISTER = re.compile(r"REGISTER sips?:\S{1,200} SIP/2\.0")
+_PARTY = re.compile(r"^(from|f|to|t)[ \t]*:(.*)$", re.IGNORECASE)
+_ADDRESS = re.compile(r"\s*(?:<sips?:([\w-]+)@[^<>@\s]+>|sips?:([\w-]+)@[^<>@;\s]+)(?:;\S*)?\s*")
 _WAY = "X-Selfline-Way: browser"  # by which Asterisk knows what comes through here; see asterisk_conf/pjsip.conf
 
 
@@ -46,7 +49,7 @@ _WAY = "X-Selfline-Way: browser"  # by which Asterisk knows what comes through h
 async def phone(request: Request) -> Response:
     """The telephone and the trace."""
     telephone = request.app.state.console.telephone
-    return page(request, "phone.html", lines=telephone.lines(), callers=telephone.callers())
+    return page(request, "phone.html", lines=telephone.lines(), callers=telephone.callers(), rung=telephone.rung())
 
 
 @router.post("/phone/calls")
@@ -95,8 +98,9 @@ async def sip(socket: WebSocket) -> None:
         await socket.close(1013)
         return
     socket.app.state.sockets += 1
+    rung = socket.app.state.console.telephone.rung()
     try:
-        await hand_through(socket, marked)
+        await hand_through(socket, lambda message: marked(message, rung))
     finally:
         socket.app.state.sockets -= 1
 
@@ -136,16 +140,39 @@ class Pace:
         return True
 
 
-def marked(message: str) -> str:
-    """A SIP message with our header as its first, if it is a request. Raises ValueError for what is no SIP."""
+def marked(message: str, rung: Collection[str] = ()) -> str:
+    """A SIP message with our header as its first, if it is a request. Raises ValueError for what is no SIP.
+
+    A registration is let through for the numbers that may be `rung` here.
+    """
     first, end, rest = message.lstrip("\r\n").partition("\r\n")
     if not end or len(message) > LONGEST_MESSAGE:
         raise ValueError("no SIP")
     if first.startswith("SIP/2.0 "):
         return message
-    if not _REQUEST.fullmatch(first):
+    if _REGISTER.fullmatch(first):
+        if registers(rest) not in rung:
+            raise ValueError("nobody who is called back here")
+    elif not _REQUEST.fullmatch(first):
         raise ValueError("no SIP")
     return f"{first}\r\n{_WAY}\r\n{rest}"
+
+
+def parties(headers: str) -> dict[str, str]:
+    """Whom a SIP message is from and to, `f` and `t`, as it says it. Raises ValueError unless it is from one and to one."""
+    found = [match for line in headers.partition("\r\n\r\n")[0].split("\r\n") if (match := _PARTY.match(line))]
+    kinds = sorted(match[1][0].lower() for match in found)
+    if kinds != ["f", "t"]:
+        raise ValueError("a message is from one and to one")
+    return {match[1][0].lower(): match[2] for match in found}
+
+
+def registers(headers: str) -> str:
+    """The user as which a telephone registers itself. Raises ValueError when it is not itself."""
+    users = {found[1] or found[2] if (found := _ADDRESS.fullmatch(party)) else "" for party in parties(headers).values()}
+    if len(users) != 1 or "" in users:
+        raise ValueError("another telephone")
+    return users.pop()
 
 
 async def _hand_on(socket: WebSocket, asterisk: ClientConnection, check: Callable[[str], str]) -> None:

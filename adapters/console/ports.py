@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import enum
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -42,6 +43,9 @@ class Telephone(Protocol):
     def callers(self) -> Sequence[Caller]:
         """Who can call."""
 
+    def rung(self) -> Collection[str]:
+        """The numbers at which the telephone in the browser may be called back; none on a line that calls back elsewhere."""
+
     def allow(self, caller: str) -> str:
         """Let one call be placed by that caller; its name. Raises OSError."""
 
@@ -54,6 +58,14 @@ class Recordings(Protocol):
 
     async def wav(self, reference: str, number: int) -> bytes:
         """A message of a ticket, counted from 1, as a WAV file. Raises StoreFailed when it is not there."""
+
+
+class WayOut(enum.StrEnum):
+    """Where callers are called back."""
+
+    TRUNK = "trunk"  # on the telephone network
+    BROWSER = "browser"  # on the telephone in the browser, as long as there is no trunk
+    NOWHERE = "nowhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +125,4 @@ class Console:
     phone_key: str = field(repr=False)  # who shows it may use the telephone without signing in
     api: Api
     names: tuple[str, ...] = ()  # of this console, beside those of this machine
-    calls_out: bool = True  # whether there is a trunk on which callers are called back
+    calls_out: WayOut = WayOut.TRUNK

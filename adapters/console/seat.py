@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from adapters.console.guard import Denied, GuardedRoute, allow, only, visitor
 from adapters.console.pages import page
-from adapters.console.phone import LONGEST_MESSAGE, hand_through
+from adapters.console.phone import LONGEST_MESSAGE, hand_through, parties, registers
 from adapters.console.ports import Console, Registration
 from ivr.desk.people import ANSWERING, Action, Session
 
@@ -54,7 +54,6 @@ class Telephones:
 
 
 _REQUEST = re.compile(r"(REGISTER|ACK|BYE|CANCEL|UPDATE|INFO|OPTIONS|PRACK) sips?:\S{1,200} SIP/2\.0")
-_PARTY = re.compile(r"^(from|f|to|t)[ \t]*:(.*)$", re.IGNORECASE)
 _OURS = re.compile(r"^x-selfline", re.IGNORECASE | re.MULTILINE)
 
 
@@ -124,15 +123,11 @@ def of_seat(message: str, user: str) -> str:
     request = _REQUEST.fullmatch(first)
     if request is None:
         raise ValueError("no SIP")
-    parties = [found for line in rest.partition("\r\n\r\n")[0].split("\r\n") if (found := _PARTY.match(line))]
-    kinds = sorted(one[1][0].lower() for one in parties)
-    if kinds != ["f", "t"]:
-        raise ValueError("a message is from one and to one")
-    to = next(one[2] for one in parties if one[1][0].lower() == "t")
+    told = parties(rest)
     if request[1] == "REGISTER":
-        if not all(re.fullmatch(rf"\s*(?:<sips?:{user}@[^<>@\s]+>|sips?:{user}@[^<>@;\s]+)(?:;\S*)?\s*", one[2]) for one in parties):
+        if registers(rest) != user:
             raise ValueError("another seat")
-    elif request[1] != "CANCEL" and ";tag=" not in to:
+    elif request[1] != "CANCEL" and ";tag=" not in told["t"]:
         raise ValueError("this telephone is rung, and begins nothing")
     return message
 

@@ -12,12 +12,13 @@ import socket
 import string
 import sys
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.telephony.agi_verbs import EARS
 from adapters.telephony.seats import telephones
-from ivr.config import Settings
+from ivr.config import BROWSER, Settings
 from ivr.errors import SettingsError
 from ivr.speech import LANGUAGES
 
@@ -52,8 +53,11 @@ class _Template(string.Template):
     pattern = r"@(?: (?P<named>[a-z_]+)@ | (?P<escaped>(?!)) | (?P<braced>(?!)) | (?P<invalid>) )"  # type: ignore[assignment]
 
 
-def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rendered:
-    """Write `<var>/asterisk`, and secrets that are missing. Raises OSError, and SettingsError for a path that cannot be written down."""
+def render(settings: Settings, asterisk: Path, twin: Path | None = None, customers: Collection[str] = ()) -> Rendered:
+    """Write `<var>/asterisk`, and secrets that are missing. Raises OSError, and SettingsError for a path that cannot be written down.
+
+    `customers` are the numbers that are called back on the telephone in the browser.
+    """
     for path in (settings.home, settings.var):
         if not _PLAIN_PATH.fullmatch(str(path)):
             raise SettingsError(f"Asterisk's configuration cannot name the folder {path}: use letters, digits and / . _ + - only")
@@ -98,7 +102,9 @@ def render(settings: Settings, asterisk: Path, twin: Path | None = None) -> Rend
         "members": "\n".join(_QUEUE_MEMBER.format(seat) for seat in _seats(settings)),
         "seat_hints": "\n".join(_SEAT_HINT.format(seat) for seat in _seats(settings)),
         "trunk": settings.trunk or "none",
-        "to_trunk": f"@{settings.trunk or 'none'}",
+        "to_caller": _TO_BROWSER if settings.trunk == BROWSER else f"PJSIP/${{NUMBER}}@{settings.trunk or 'none'}",
+        "browser_aors": f"aors = {','.join(sorted(customers))}" if customers else "",
+        "customers": "\n".join(_CUSTOMER.format(number) for number in sorted(customers)),
         "callbacks": settings.callbacks,
         "line_number": next(iter(settings.own_numbers), settings.flow),
         "agent_rings": AGENT_RINGS,
@@ -221,6 +227,8 @@ def _write_private(path: Path, text: str, mode: int = 0o600) -> None:
     new.replace(path)
 
 
+_TO_BROWSER = "${PJSIP_DIAL_CONTACTS(browser,${NUMBER})}"
+_CUSTOMER = "[{0}](customer-aor)"
 _QUEUE_MEMBER = "member => Local/{0}@queue-seat/n,0,seat {0},hint:{0}@queue-seat"
 _SEAT_HINT = "exten = {0},hint,PJSIP/seat-{0}&PJSIP/seat-{0}-web"
 

@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -45,10 +46,11 @@ class AsteriskProcess:
     plain dialplan, so that the engine's latency can be measured beside Asterisk's own.
     """
 
-    def __init__(self, settings: Settings, asterisk: Path, *, twin: Path | None = None) -> None:
+    def __init__(self, settings: Settings, asterisk: Path, *, twin: Path | None = None, customers: Collection[str] = ()) -> None:
         self._settings = settings
         self._asterisk = asterisk
         self._twin = twin
+        self._customers = customers
         self._process: asyncio.subprocess.Process | None = None
         self._rendered: Rendered | None = None
 
@@ -77,7 +79,7 @@ class AsteriskProcess:
     async def start(self) -> None:
         """Write the configuration and start. Raises SettingsError when a folder cannot be written or a port is taken."""
         try:
-            self._rendered = await asyncio.to_thread(render, self._settings, self._asterisk, self._twin)
+            self._rendered = await asyncio.to_thread(render, self._settings, self._asterisk, self._twin, self._customers)
             if self.log.exists():
                 self.log.replace(self.log.with_name("messages.log.1"))  # the log of the run before, and what it died of
         except OSError as error:

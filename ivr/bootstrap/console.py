@@ -9,16 +9,15 @@ import os
 import socket
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from adapters.backoffice.subscribers import SUBSCRIBERS
 from adapters.console.app import make_app
 from adapters.console.phone import LONGEST_MESSAGE
-from adapters.console.ports import Caller, Console
+from adapters.console.ports import Caller, Console, WayOut
 from adapters.storage.journal_tail import JournalTail
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.versions import VersionStore
@@ -30,9 +29,10 @@ from ivr.bootstrap.engine import now
 from ivr.bootstrap.logs import configure_logging
 from ivr.bootstrap.people import people
 from ivr.bootstrap.programs import programs_side, sender
+from ivr.bootstrap.samples import callers, rung_in_browser
 from ivr.bootstrap.seats import SeatsOfPeople
 from ivr.bootstrap.stores import open_store
-from ivr.config import Settings
+from ivr.config import BROWSER, Settings
 from ivr.errors import SettingsError
 from ivr.tools.trace import Kind, Trace
 
@@ -44,24 +44,6 @@ OTHERS = 40  # browsers beside those of the seats
 REMEMBERED = 200  # calls whose trace can be had again
 
 _log = structlog.get_logger("console")
-
-# What each sample stands for, for who wants to hear it; adapters/backoffice/README.md has the figures.
-SAMPLES = {
-    "13900001008": ("普通账户", "an ordinary account"),
-    "13900001001": ("什么都用完了", "nothing left of anything"),
-    "13900001002": ("一分钱、一兆、一分钟", "one fen, one megabyte, one minute"),
-    "13900001003": ("欠费", "in debt"),
-    "13900001004": ("不限流量", "unlimited data"),
-    "13900001005": ("有三个流量包", "three data bundles"),
-    "13900001006": ("套餐不含流量", "a plan without data"),
-    "13900001007": ("欠费停机", "suspended for debt"),
-    "13900001009": ("说英语", "speaks English"),
-    "13900001010": ("六十五岁以上", "65 or older"),
-    "13900001011": ("流量快用完", "nearly out of data"),
-    "13900001012": ("金额很大", "large amounts"),
-}
-NO_SUBSCRIBER = Caller("13900001099", "不是本网用户", "not a subscriber")
-WITHHELD = Caller("", "（隐藏号码）", "(withholds the number)")
 
 
 class LineTelephone:
@@ -82,8 +64,10 @@ class LineTelephone:
         return (own, *published)
 
     def callers(self) -> Sequence[Caller]:
-        known = {person.number for person in SUBSCRIBERS}
-        return (*(Caller(number, *told) for number, told in SAMPLES.items() if number in known), NO_SUBSCRIBER, WITHHELD)
+        return callers()
+
+    def rung(self) -> Collection[str]:
+        return rung_in_browser(self._settings)
 
     def allow(self, caller: str) -> str:
         tail = JournalTail(self._settings.var / "journal")  # the call's entries come after this moment
@@ -164,7 +148,7 @@ async def _serve(settings: Settings) -> None:
                 secret(settings, "phone")[:20],
                 programs_side(settings, store, accounts, now),
                 (settings.console_host, *settings.console_names),
-                calls_out=bool(settings.trunk),
+                calls_out=WayOut.NOWHERE if not settings.trunk else WayOut.BROWSER if settings.trunk == BROWSER else WayOut.TRUNK,
             )
             settings.console_heartbeat.touch()
             beside = [asyncio.create_task(_beat(settings)), asyncio.create_task(sender(settings, store, now).run(), name="webhooks")]

@@ -20,6 +20,7 @@ from adapters.telephony.asterisk_process import AsteriskProcess, end_with_parent
 from ivr.bootstrap.engine import now
 from ivr.bootstrap.people import prepare_desk
 from ivr.bootstrap.publishing import publish_first
+from ivr.bootstrap.samples import rung_in_browser
 from ivr.bootstrap.sounds import prepare_sounds
 from ivr.config import Settings
 from ivr.errors import SettingsError
@@ -195,7 +196,9 @@ class Line:
                 self.first_password = await asyncio.to_thread(prepare_desk, self.settings)
             publish_first(self.settings, now, tell)
             prepare_sounds(self.settings)
-            self._asterisk = AsteriskProcess(self.settings, self._program or find_asterisk(self.settings), twin=self._twin)
+            self._asterisk = AsteriskProcess(
+                self.settings, self._program or find_asterisk(self.settings), twin=self._twin, customers=rung_in_browser(self.settings)
+            )
             await self._asterisk.start()
             starting = [
                 self._asterisk.wait_ready(),

@@ -49,7 +49,7 @@ TIMES_ASKED = 2
 PATIENCE = dt.timedelta(seconds=8)  # for the agent's key
 
 UNDER_WAY = (AttemptState.SENT, AttemptState.RINGING, AttemptState.BRIDGED)
-NOT_DIALLED = {"NOENGINE": ENGINE_AWAY, "NOTRUNK": "no_trunk"}
+NOT_DIALLED = {"NOENGINE": ENGINE_AWAY, "NOTRUNK": "no_trunk", "NOPAGE": "no_page"}
 AGENTS = {"NOTELEPHONE": "no_telephone", "BUSY": "busy", "NOANSWER": "no_answer"}
 BY_CAUSE = {
     1: AttemptOutcome.INVALID_NUMBER,

@@ -141,6 +141,13 @@ async def calling_back(
             yield CallingBack(line, customer)
 
 
+@contextlib.asynccontextmanager
+async def without_trunk(var: Path) -> AsyncIterator[Office]:
+    """A line as it comes, with its console: who is called back is rung in the browser."""
+    async with Line(dataclasses.replace(settings_for(var), own_numbers=(PUBLIC,)), asterisk=asterisk_program(), console=True) as line:
+        yield Office(line)
+
+
 def lay_trunk(settings: Settings, port: int) -> None:
     """A trunk that leads to a port of this machine."""
     etc = settings.asterisk / "etc"

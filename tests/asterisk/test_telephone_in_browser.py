@@ -6,39 +6,28 @@ The whole of an agent's work is here too: a ticket on the desk in one tab, the t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import re
-import shutil
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pytest
-from playwright.async_api import BrowserContext, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import expect
 
-from adapters.speech.audio import from_alaw
-from adapters.telephony.sip_leg import SipLeg
 from ivr.bootstrap.console import address
 from ivr.bootstrap.desk import audit, history, statement
 from ivr.bootstrap.engine import now
 from ivr.calls.ports import AttemptOutcome, AttemptState, TicketState
 from tests.adapters.telephony.asterisk_line import tone
-from tests.asterisk.calling_back import CUSTOMER, CallingBack, calling_back
+from tests.asterisk.agents_browser import AUDIBLE, CHROMIUM, PATIENCE, forget_level, hears, loudest, pages_of, ready, state
+from tests.asterisk.calling_back import CUSTOMER, calling_back
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.asterisk,
     pytest.mark.skipif(CHROMIUM is None, reason="this machine has no Chromium; ask for: apt-get install chromium"),
 ]
 
-PASSWORD = "correct-horse-7"
-FLAGS = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--allow-loopback-in-peer-connection"]
-AUDIBLE = re.compile(r"0\.(?:0[3-9]|[1-9])|1")
 AS_LOUD_AS_SAID = re.compile(r"0\.1[2-6]")  # of a tone of 0.14, as the tests make them
-PATIENCE = 30_000  # milliseconds
 KEEP_WAYS = """window.ways = [];
 window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...told) { super(...told); ways.push(this); }
@@ -52,80 +41,6 @@ KEEP_FOUND = """() => {
   const all = window.open.bind(window);
   window.open = (...told) => (window.found = all(...told));
 }"""
-
-
-@dataclass
-class Pages:
-    """The tabs of one person's browser, and everything that went wrong in them."""
-
-    there: CallingBack
-    context: BrowserContext
-    folder: Path
-    troubles: list[str] = field(default_factory=list)
-
-    async def signed_in(self, name: str, path: str) -> Page:
-        """The page that they come to."""
-        page = await self.context.new_page()
-        await page.goto(address(self.there.settings, f"/sign-in?next={path}"))
-        await page.fill("input[name=name]", name)
-        await page.fill("input[name=password]", PASSWORD)
-        await page.press("input[name=password]", "Enter")
-        await expect(page).to_have_url(address(self.there.settings, path))
-        return page
-
-    async def picture(self, page: Page, name: str) -> None:
-        await page.screenshot(path=self.folder / f"{name}.png", full_page=True)
-
-    def watch(self, page: Page) -> None:
-        """Hear what goes wrong in a tab, from its beginning."""
-        page.set_default_timeout(PATIENCE)
-        page.on("console", self._said)
-        page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        page.on("request", lambda request: self.troubles.append("CSP") if "/csp-report" in request.url else None)
-
-    def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.troubles.append(message.text)
-
-
-@contextlib.asynccontextmanager
-async def pages_of(there: CallingBack, name: str, folder: Path) -> AsyncIterator[Pages]:
-    """The browser of somebody new at the desk. It must have nothing to complain of."""
-    await there.person(name, PASSWORD)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, "--no-sandbox"])
-        context = await browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 900})
-        pages = Pages(there, context, folder)
-        context.on("page", pages.watch)
-        yield pages
-        await browser.close()
-    assert pages.troubles == []
-
-
-async def state(telephone: Page, name: str) -> None:
-    """Wait until the telephone in the page has that state."""
-    await expect(telephone.locator("#seat")).to_have_attribute("data-state", name, timeout=PATIENCE)
-
-
-async def hears(telephone: Page, level: re.Pattern[str]) -> None:
-    """Wait until the page has been that loud."""
-    await expect(telephone.locator("#seat-level")).to_have_attribute("data-peak", level, timeout=PATIENCE)
-
-
-async def ready(page: Page, path: str) -> None:
-    """That page is there and listens to its keys."""
-    await expect(page).to_have_url(re.compile(re.escape(path) + "$"), timeout=PATIENCE)
-    await expect(page.locator("html[data-keys=ready]")).to_be_attached()
-
-
-async def forget_level(telephone: Page) -> None:
-    await telephone.evaluate("document.getElementById('seat-level').dataset.peak = '0'")
-
-
-def loudest(leg: SipLeg, after: float) -> float:
-    """How loud it was at that telephone after that moment, of 1."""
-    heard = b"".join(packet.alaw for packet in leg.timeline if packet.at > after)
-    return float(np.abs(from_alaw(heard)).max(initial=0.0))
 
 
 def test_an_agent_at_the_page_is_rung_presses_1_and_talks_to_the_customer(tmp_path: Path):

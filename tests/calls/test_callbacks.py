@@ -393,6 +393,7 @@ def noted(*words: str) -> list[CallNote]:
         (["rings", "picked_up", "end AGENT 16"], Ended(AttemptOutcome.AGENT_FAILED, "hung_up")),
         (["rings", "picked_up", "end NOENGINE 0"], Ended(AttemptOutcome.NOT_PLACED, "engine_away")),
         (["rings", "picked_up", "end NOTRUNK 0"], Ended(AttemptOutcome.NOT_PLACED, "no_trunk")),
+        (["rings", "picked_up", "end NOPAGE 0"], Ended(AttemptOutcome.NOT_PLACED, "no_page")),
         (["picked_up", "dials", "end BUSY 17"], Ended(AttemptOutcome.BUSY, "17")),
         (["picked_up", "dials", "end NOANSWER 0"], Ended(AttemptOutcome.NO_ANSWER, "0")),
         (["picked_up", "dials", "end CHANUNAVAIL 21"], Ended(AttemptOutcome.REJECTED, "21")),

@@ -96,7 +96,7 @@
     by("seat-who").textContent = incoming.remote_identity.uri.user || "";
     say("ringing");
     enable(true, false);
-    ring();
+    bell = telephoneSound.ring(sound);
     incoming.on("peerconnection", ({ peerconnection }) => {
       peerconnection.addEventListener("track", (event) => hear(incoming, event.streams[0] || new MediaStream([event.track])));
     });
@@ -143,19 +143,6 @@
   }
 
   // --- sound ---
-
-  function ring() {
-    const [tone, volume] = [sound.createOscillator(), sound.createGain()];
-    tone.frequency.value = 440;
-    volume.gain.value = 0;
-    for (let second = 0; second < 60; second += 4) {
-      volume.gain.setValueAtTime(0.1, sound.currentTime + second);
-      volume.gain.setValueAtTime(0, sound.currentTime + second + 1);
-    }
-    tone.connect(volume).connect(sound.destination);
-    tone.start();
-    bell = tone;
-  }
 
   function quiet() {
     if (bell) {

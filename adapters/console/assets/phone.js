@@ -1,4 +1,5 @@
 // The telephone: asks the console for a call, places it by SIP over WebSocket, presses keys, and shows what the flow does meanwhile.
+// On a line without a trunk it is called back as well, as long as its page is open.
 "use strict";
 
 (() => {
@@ -8,18 +9,28 @@
   const word = (key) => home.dataset["word" + key.split("_").map((part) => part[0].toUpperCase() + part.slice(1)).join("")];
   const keys = [...by("keypad").querySelectorAll("button")];
   const sip = { user: "sip:browser@selfline.invalid", domain: "selfline.invalid" };
+  const title = document.title;
 
   let agent = null; // JsSIP's; there while a call is
+  let waiting = null; // another of JsSIP's, which is rung
   let session = null;
   let feed = null;
   let microphone = null;
   let sound = null; // the AudioContext
+  let bell = null;
   let began = 0;
   let ticking = 0;
 
   function say(key) {
     by("status").textContent = word(key);
     home.dataset.state = key;
+    document.title = key === "ringing" ? `☎ ${word(key)} · ${title}` : title;
+    by("answer").hidden = key !== "ringing";
+    by("call").hidden = key === "ringing";
+  }
+
+  function wayToConsole() {
+    return new JsSIP.WebSocketInterface(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/phone/sip`);
   }
 
   function note(key) {
@@ -41,11 +52,8 @@
     note("");
     say("starting");
     enable(true, false);
-    by("pressed").textContent = "";
-    by("level").dataset.peak = "0";
-    sound = sound || new AudioContext();
-    sound.resume();
-    microphone = await telephoneSound.microphone(sound, () => note(window.isSecureContext ? "no_microphone" : "insecure"));
+    forget();
+    await listen();
     let allowed;
     try {
       const form = new URLSearchParams({ caller: by("caller").value });
@@ -58,9 +66,7 @@
       return over("no_console");
     }
     watch(allowed.trace);
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new JsSIP.WebSocketInterface(`${scheme}://${location.host}/phone/sip`);
-    agent = new JsSIP.UA({ sockets: [socket], uri: sip.user, register: false, session_timers: false });
+    agent = new JsSIP.UA({ sockets: [wayToConsole()], uri: sip.user, register: false, session_timers: false });
     agent.on("connected", () => place(allowed.call));
     agent.on("disconnected", () => session || over("no_console"));
     agent.start();
@@ -76,24 +82,107 @@
       extraHeaders: [`X-Selfline-Call: ${name}`],
       pcConfig: { iceServers: [] },
     });
-    const [own, way] = [session, session.connection];
+    session.on("ended", () => over("ended"));
+    session.on("failed", (event) => over(event.cause === JsSIP.C.causes.CANCELED ? "ended" : "unanswered"));
+    follow(session, session.connection);
+  }
+
+  // Until the sound of a call goes both ways, and what is heard of it.
+  function follow(own, way) {
     way.addEventListener("track", (event) => hear(own, event.streams[0] || new MediaStream([event.track])));
     let answered = false;
     const look = () => {
       if (way.connectionState === "failed") {
         note("no_media");
       }
-      if (session && answered && way.connectionState === "connected" && home.dataset.state !== "talking") {
+      if (session === own && answered && way.connectionState === "connected" && home.dataset.state !== "talking") {
         talk(); // not before the sound goes both ways: a key pressed earlier would be lost
       }
     };
     way.addEventListener("connectionstatechange", look);
-    session.on("accepted", () => {
+    own.on("accepted", () => {
       answered = true;
       look();
     });
-    session.on("ended", () => over("ended"));
-    session.on("failed", (event) => over(event.cause === JsSIP.C.causes.CANCELED ? "ended" : "unanswered"));
+  }
+
+  function forget() {
+    by("pressed").textContent = by("clock").textContent = "";
+    by("level").dataset.peak = "0";
+  }
+
+  async function listen() {
+    sound = sound || new AudioContext();
+    sound.resume();
+    microphone = await telephoneSound.microphone(sound, () => note(window.isSecureContext ? "no_microphone" : "insecure"));
+  }
+
+  // --- called back ---
+
+  function waitToBeRung() {
+    const number = by("caller").value;
+    if (waiting) {
+      waiting.stop();
+      waiting = null;
+    }
+    if (!by("rung")) {
+      return;
+    }
+    by("rung").textContent = "";
+    if (!home.dataset.rung.split(" ").includes(number)) {
+      return;
+    }
+    const own = (waiting = new JsSIP.UA({
+      sockets: [wayToConsole()],
+      uri: `sip:${number}@${sip.domain}`,
+      register: true,
+      register_expires: 120,
+      session_timers: false,
+    }));
+    const tell = (key) => waiting === own && (by("rung").textContent = word(key));
+    own.on("registered", () => tell("rung_here"));
+    own.on("registrationFailed", () => tell("rung_away"));
+    own.on("disconnected", () => tell("rung_away"));
+    own.on("newRTCSession", (event) => event.originator === "remote" && rung(event.session));
+    own.start();
+  }
+
+  function rung(incoming) {
+    if (by("line").disabled) {
+      incoming.terminate({ status_code: 486 }); // it calls, or is called already
+      return;
+    }
+    session = incoming;
+    note("");
+    forget();
+    enable(true, false);
+    say("ringing");
+    by("who").textContent = incoming.remote_identity.uri.user || "";
+    by("answer").focus();
+    sound = sound || new AudioContext();
+    bell = telephoneSound.ring(sound);
+    incoming.on("peerconnection", ({ peerconnection }) => follow(incoming, peerconnection));
+    incoming.on("ended", () => over("ended"));
+    incoming.on("failed", () => over("ended"));
+  }
+
+  async function answer() {
+    const own = session;
+    by("answer").hidden = true;
+    quiet();
+    await listen();
+    if (session === own) {
+      own.answer({ mediaStream: microphone, pcConfig: { iceServers: [] } });
+    } else {
+      microphone.getTracks().forEach((track) => track.stop()); // it was hung up meanwhile
+    }
+  }
+
+  function quiet() {
+    if (bell) {
+      bell.stop();
+      bell = null;
+    }
   }
 
   function talk() {
@@ -106,7 +195,9 @@
 
   function over(key) {
     clearInterval(ticking);
+    quiet();
     say(key);
+    by("who").textContent = "";
     enable(false, false);
     by("mute").setAttribute("aria-pressed", "false");
     const [gone, watched] = [agent, feed];
@@ -207,7 +298,15 @@
       call();
     }
   });
-  by("hang-up").addEventListener("click", () => (session && !session.isEnded() ? session.terminate() : over("ended")));
+  by("caller").addEventListener("change", waitToBeRung);
+  by("answer").addEventListener("click", answer);
+  by("hang-up").addEventListener("click", () => {
+    if (session && !session.isEnded()) {
+      session.terminate(home.dataset.state === "ringing" ? { status_code: 603 } : {}); // declined
+    } else {
+      over("ended");
+    }
+  });
   by("mute").addEventListener("click", () => {
     const muted = by("mute").getAttribute("aria-pressed") === "true";
     session[muted ? "unmute" : "mute"]({ audio: true });
@@ -221,4 +320,5 @@
   });
   say("idle");
   enable(false, false);
+  waitToBeRung();
 })();

@@ -1,4 +1,4 @@
-// What both telephones do with sound: the microphone, silence where there is none, and the level of what is heard.
+// What both telephones do with sound: the microphone, silence where there is none, the level of what is heard, and ringing.
 "use strict";
 
 const telephoneSound = (() => {
@@ -36,5 +36,19 @@ const telephoneSound = (() => {
     look();
   }
 
-  return { microphone, level };
+  // Rings for a minute; what is returned stops it.
+  function ring(sound) {
+    const [tone, volume] = [sound.createOscillator(), sound.createGain()];
+    tone.frequency.value = 440;
+    volume.gain.value = 0;
+    for (let second = 0; second < 60; second += 4) {
+      volume.gain.setValueAtTime(0.1, sound.currentTime + second);
+      volume.gain.setValueAtTime(0, sound.currentTime + second + 1);
+    }
+    tone.connect(volume).connect(sound.destination);
+    tone.start();
+    return tone;
+  }
+
+  return { microphone, level, ring };
 })();

@@ -25,6 +25,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "这条线路还没有外呼中继（IVR_TRUNK），不能由线路回拨：请用自己的电话拨打，再写明结果办结。",
         "This line has no trunk (IVR_TRUNK) and cannot call back: dial with your own telephone, then write what came of it and close.",
     ),
+    "seat_to_browser": (
+        "还没有外呼中继（IVR_TRUNK）：回拨会在浏览器里振铃，请以用户的号码打开",
+        "No trunk yet (IVR_TRUNK): calls back ring in the browser. Open, with the caller's number,",
+    ),
     "seat_now_none": ("您没有坐席话机。", "You have no seat."),
     "seat_now_unknown": ("现在看不到您的话机是否在线。", "Whether your telephone is on line cannot be seen just now."),
     "seat_now_away": ("您的话机未上线，回拨前请先上线。", "Your telephone is off line. Bring it on line before you call back."),

@@ -42,5 +42,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Browsers allow a microphone on https and on this machine's own address only.",
     ),
     "busy": ("试打太多，请稍后再试。", "Too many calls. Try again in a moment."),
+    "ringing": ("来电", "It rings"),
+    "rung_here": ("本机在线：工单回电会在这里振铃。", "On line: whoever calls this number back rings here."),
+    "rung_away": ("连不上线路，回电暂时不会在这里振铃。", "The line cannot be reached: calls back do not ring here just now."),
     "milliseconds": ("毫秒", "ms"),
 }

@@ -19,6 +19,7 @@ from sqlalchemy import event
 from adapters.console.app import make_app
 from adapters.console.desk import Outlines, Rows
 from adapters.console.pages import part
+from adapters.console.ports import WayOut
 from adapters.console.texts import TEXTS
 from ivr.calls.ports import (
     AttemptOutcome,
@@ -267,7 +268,7 @@ def test_the_claim_shows_the_caller_and_the_look_is_written_down_first(there: De
 
 
 def test_a_line_without_a_way_out_says_so_before_anybody_tries_to_call_back(there: Desk):
-    there.app = make_app(dataclasses.replace(there.console, calls_out=False))
+    there.app = make_app(dataclasses.replace(there.console, calls_out=WayOut.NOWHERE))
     reference = leave(there)
     browser = at_desk(there)
     browser.open(f"/tickets/{reference}")

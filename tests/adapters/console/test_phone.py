@@ -124,10 +124,44 @@ def test_sip_goes_on_with_our_mark_and_comes_back_as_it_is(there: Desk):
 
 
 def test_what_is_no_part_of_a_call_ends_the_way(there: Desk):
-    registration, too_long = "REGISTER sip:selfline.invalid SIP/2.0\r\n\r\n", "x" * (LONGEST_MESSAGE + 1) + "\r\n"
-    for message in (registration, too_long, "GET / HTTP/1.1\r\n\r\n", "INVITE sip:1 SIP/2.0", "INVITE sip:1 2 SIP/2.0\r\n"):
+    too_long = "x" * (LONGEST_MESSAGE + 1) + "\r\n"
+    for message in (too_long, "GET / HTTP/1.1\r\n\r\n", "INVITE sip:1 SIP/2.0", "INVITE sip:1 2 SIP/2.0\r\n"):
         with pytest.raises(ValueError, match="no SIP"):
             marked(message)
+
+
+def registration(sender: str, user: str, more: str = "") -> str:
+    return f"REGISTER sip:selfline.invalid SIP/2.0\r\nTo: {user}\r\nFrom: {sender};tag=1\r\n{more}\r\n"
+
+
+@pytest.mark.parametrize("written", ["<sip:13900001008@selfline.invalid>", "sip:13900001008@selfline.invalid"])
+def test_a_page_registers_as_a_number_that_is_called_back_in_the_browser(written: str):
+    message = registration(written, written)
+
+    assert marked(message, {"13900001008"}).startswith("REGISTER sip:selfline.invalid SIP/2.0\r\nX-Selfline-Way: browser\r\n")
+    with pytest.raises(ValueError, match="nobody who is called back here"):
+        marked(message)  # a line with a trunk: a page must not take a customer's call
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        registration("<sip:13900001008@x>", "<sip:13900001009@x>"),
+        registration("<sip:13900001009@x>", "<sip:13900001008@x>"),
+        registration("<sip:13900001009@x>", "<sip:13900001009@x>"),
+        registration("<sip:seat-01@x>", "<sip:seat-01@x>"),
+        registration("<sip:13900001008@x>", "<sip:13900001008@x>", "t: <sip:seat-01@x>\r\n"),
+        registration("13900001008", "13900001008"),
+        "REGISTER sip:selfline.invalid SIP/2.0\r\n\r\n",
+    ],
+)
+def test_nobody_registers_as_somebody_else(message: str):
+    with pytest.raises(ValueError, match=r"nobody who is called back here|another telephone|from one and to one"):
+        marked(message, {"13900001008"})
+
+
+def test_the_page_is_told_whether_it_is_called_back(there: Desk):
+    assert 'data-rung="13900001008"' in telephone(there).open("/phone")[1]
 
 
 @given(st.text(max_size=200), st.text(max_size=50))

@@ -86,7 +86,7 @@ def test_a_registration_of_ones_own_and_what_belongs_to_a_call_go_through_as_the
     ],
 )
 def test_another_seat_and_whatever_begins_something_does_not(message: str):
-    with pytest.raises(ValueError, match=r"SIP|seat|begins|from one"):
+    with pytest.raises(ValueError, match=r"SIP|seat|another telephone|begins|from one"):
         of_seat(message, USER)
 
 

@@ -20,7 +20,7 @@ import pytest
 from adapters.telephony.asterisk_config import render, secret
 from adapters.telephony.asterisk_process import AsteriskProcess
 from adapters.telephony.sip_caller import SipCaller
-from ivr.config import Settings
+from ivr.config import BROWSER, Settings
 from ivr.errors import ChannelFailed, SettingsError
 from tests.adapters.telephony.asterisk_line import Engine, Session, asterisk_program, line, settings_for, tone, until
 
@@ -104,6 +104,19 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_folder_with_a_name_that_the_dialplan_would_read_otherwise_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="use letters, digits and"):
         render(settings_for(tmp_path / "a,${b}"), asterisk_program())
+
+
+def test_a_page_can_be_rung_only_as_long_as_there_is_no_trunk(tmp_path: Path) -> None:
+    told = {}
+    for trunk, customers in ((BROWSER, ("13900001008",)), ("carrier", ())):
+        settings = dataclasses.replace(settings_for(tmp_path / trunk), trunk=trunk)
+        etc = render(settings, asterisk_program(), customers=customers).main.parent
+        told[trunk] = [(etc / name).read_text(encoding="utf-8") for name in ("pjsip.conf", "extensions.conf")]
+
+    assert "aors = 13900001008\n" in told[BROWSER][0]
+    assert "Set(WAY=${PJSIP_DIAL_CONTACTS(browser,${NUMBER})})" in told[BROWSER][1]
+    assert "13900001008" not in told["carrier"][0]
+    assert "Set(WAY=PJSIP/${NUMBER}@carrier)" in told["carrier"][1]
 
 
 def test_secrets_are_made_once_and_for_this_user_only(tmp_path: Path) -> None:
