@@ -225,7 +225,7 @@ def test_the_statement_sums_up_every_promise_of_a_time(tmp_path: Path, reference
     tickets(tmp_path, "close", reference, "--agent", "ann", "--note", "done")
     closed = tickets(tmp_path, *MARCH)[1]
     assert "kept      已回电          1  100.0 %\n" in closed
-    assert "of the kept, 1 late, 0 unreachable with proof\n" in closed
+    assert "of the kept, 1 late, 0 unreachable with proof, 1 closed without a talk on this line\n" in closed
     assert "promised  承诺回电        0        -\n" in tickets(tmp_path, "statement", "--from", "2026-04-01", "--to", "2026-04-01")[1]
 
 
@@ -247,7 +247,7 @@ def test_the_statement_is_there_for_excel_and_for_programs(tmp_path: Path, refer
 
     lines = table.splitlines()
     assert lines[0].startswith("\ufeff受理编号 reference,状态 standing,类别 topic,")
-    assert lines[1] == f"{reference},已超时,callback,1008611,2026-03-05 12:00,2026-03-05 14:00,,是,,0"
+    assert lines[1] == f"{reference},已超时,callback,1008611,2026-03-05 12:00,2026-03-05 14:00,,是,,0,否"
     assert (known["promised"], known["overdue"], known["missing"]) == (1, 1, [])
     assert known["tickets"][0]["reference"] == reference
 

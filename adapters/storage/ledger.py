@@ -20,7 +20,9 @@ class Ledger(TicketRows):
         def work(connection: Connection) -> Statement:
             within = t.ticket.c.created_at >= since, t.ticket.c.created_at < until
             nothing = t.ticket.c.state.in_((TicketState.CAPTURING, TicketState.ABANDONED))
-            query = select(t.ticket, t.resolution.c.outcome).outerjoin(t.resolution, t.resolution.c.ticket_id == t.ticket.c.id)
+            query = select(t.ticket, t.resolution.c.outcome, t.resolution.c.by_exception).outerjoin(
+                t.resolution, t.resolution.c.ticket_id == t.ticket.c.id
+            )
             rows = connection.execute(query.where(*within, ~nothing).order_by(t.ticket.c.created_at, t.ticket.c.id)).all()
             abandoned = select(func.count()).where(*within, t.ticket.c.state == TicketState.ABANDONED)
             kinds = select(t.unanswered.c.kind, func.count()).where(t.unanswered.c.at >= since, t.unanswered.c.at < until)
@@ -48,6 +50,7 @@ def _line(row: Row[Any], at: dt.datetime) -> StatementLine:
         resolved_at=row.resolved_at,
         outcome=row.outcome or "",
         attempts=row.attempts,
+        without_talk=state is TicketState.RESOLVED and bool(row.by_exception),
     )
 
 

@@ -20,8 +20,10 @@ def as_text(statement: Statement, first: dt.date, last: dt.date) -> str:
     unreachable = sum(line.outcome == "unreachable" for line in statement.lines)
     lines = [f"Promises of {first} to {last} (Shanghai)  来电必复"]
     lines += [f"{_padded(name, 20)} {count:>6}  {percent(count, statement.promised):>7}" for name, count in rows]
-    if late or unreachable:
-        lines.append(f"of the kept, {late} late, {unreachable} unreachable with proof")
+    if late or unreachable or statement.without_talk:
+        lines.append(
+            f"of the kept, {late} late, {unreachable} unreachable with proof, {statement.without_talk} closed without a talk on this line"
+        )
     calls = ", ".join(f"{kind} {count}" for kind, count in sorted(statement.calls.items()))
     lines.append(f"beside it: {statement.abandoned} begun and abandoned" + (f"; calls that nobody answered: {calls}" if calls else ""))
     lines += [
@@ -65,6 +67,7 @@ def _as_object(line: StatementLine) -> dict[str, object]:
         "late": line.late,
         "outcome": line.outcome,
         "attempts": line.attempts,
+        "without_talk": line.without_talk,
     }
 
 

@@ -50,6 +50,7 @@ _OF_STATEMENT = (
     ("是否超时", "late"),
     ("结果", "outcome"),
     ("外呼次数", "attempts"),
+    ("未通话办结", "closed without a talk"),
 )
 _OF_TICKETS = (
     ("受理编号", "reference"),
@@ -100,6 +101,7 @@ def statement_sheet(statement: Statement) -> str:
             line.late,
             line.outcome,
             line.attempts,
+            line.without_talk,
         )
         for line in statement.lines
     )

@@ -616,6 +616,22 @@ def test_the_statement_sums_to_all_that_was_promised_and_names_what_is_missing(s
     asyncio.run(story())
 
 
+def test_the_statement_tells_how_many_of_the_kept_were_closed_without_a_talk(store: SqlTicketStore, outbox: TextOutbox):
+    async def story() -> None:
+        silent = await bring_to(store, TicketState.RESOLVED, outbox, "a")
+        talked = await bring_to(store, TicketState.TALKING, outbox, "b")
+        await store.attempt_ended("cb-2-1", AttemptOutcome.ANSWERED, NOON + MINUTE, bridged=MINUTE)
+        ticket = await ticket_of(store, talked)
+        assert await store.resolve(talked, "li", ticket.claim_token, "he is content", NOON + MINUTE)
+
+        statement = await store.statement(NOON - HOUR, NOON + HOUR, NOON + HOUR, {})
+
+        assert {line.reference: line.without_talk for line in statement.lines} == {silent: True, talked: False}
+        assert (statement.count("kept"), statement.without_talk) == (2, 1)
+
+    asyncio.run(story())
+
+
 # --- what pages ask for -------------------------------------------------------------------------------------------
 
 

@@ -107,4 +107,5 @@ def _line(line: StatementLine) -> m.StatementLineTold:
         late=line.late,
         outcome=line.outcome,
         attempts=line.attempts,
+        without_talk=line.without_talk,
     )

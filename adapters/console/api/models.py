@@ -178,6 +178,7 @@ class StatementLineTold(BaseModel):
     late: bool
     outcome: str
     attempts: int
+    without_talk: bool = Field(description="closed, and no call of the line's own shows that the caller was talked to")
 
 
 class StatementTold(BaseModel):

@@ -188,6 +188,7 @@ class StatementLine:
     resolved_at: dt.datetime | None
     outcome: str
     attempts: int
+    without_talk: bool = False  # closed, and no call of the line's own shows that the caller was talked to
 
     @property
     def late(self) -> bool:
@@ -212,6 +213,11 @@ class Statement:
     def count(self, standing: str) -> int:
         """How many are kept, open or overdue."""
         return sum(line.standing == standing for line in self.lines)
+
+    @property
+    def without_talk(self) -> int:
+        """How many of the kept were closed without a talk that the line has seen; a supervisor looks at each."""
+        return sum(line.without_talk for line in self.lines)
 
 
 class TicketStore(Protocol):

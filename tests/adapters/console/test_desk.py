@@ -214,14 +214,16 @@ def test_those_who_wait_for_another_try_have_a_list_of_their_own(there: Desk):
     assert "14:15" in page
 
 
-def call_in_vain(there: Desk, reference: str, outcome: AttemptOutcome = AttemptOutcome.NO_ANSWER) -> None:
+def call_in_vain(
+    there: Desk, reference: str, outcome: AttemptOutcome = AttemptOutcome.NO_ANSWER, bridged: dt.timedelta = dt.timedelta(0)
+) -> None:
     async def story() -> None:
         ticket = await there.tickets.claim(reference, "agent", there.clock.now)
         assert ticket is not None
         attempt = await there.tickets.begin_attempt(reference, "agent", ticket.claim_token, there.clock.now)
         channel = getattr(attempt, "channel_id", "")
         await there.tickets.attempt_went_on(channel, AttemptState.SENT, there.clock.now)
-        assert await there.tickets.attempt_ended(channel, outcome, there.clock.now)
+        assert await there.tickets.attempt_ended(channel, outcome, there.clock.now, bridged=bridged)
 
     asyncio.run(story())
 
@@ -434,6 +436,19 @@ def test_a_claim_that_comes_second_is_told_who_was_faster(there: Desk):
     assert TEXTS["told_taken"][0] in page
     assert "somebody" in page
     assert ticket_of(there, reference).assignee == "somebody"
+
+
+def test_an_outcome_is_chosen_beforehand_only_after_a_talk_that_the_line_has_seen(there: Desk):
+    browser, reference = claimed(there)
+    before = browser.open(f"/tickets/{reference}")[1]
+    call_in_vain(there, reference, AttemptOutcome.ANSWERED, bridged=dt.timedelta(seconds=30))
+
+    after = browser.open(f"/tickets/{reference}")[1]
+
+    assert before.count('name="outcome"') == 4
+    assert 'value="answered" required>' in before
+    assert 'value="answered" required checked>' in after
+    assert after.count(" checked>") == 1
 
 
 def test_a_ticket_is_closed_with_a_note_and_an_outcome_once(there: Desk):
