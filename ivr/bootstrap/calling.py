@@ -16,6 +16,7 @@ from adapters.telephony.sip_caller import CallRefused, CallUnanswered, SipCaller
 from adapters.telephony.sip_leg import SipLeg
 from ivr.bootstrap.calls import story
 from ivr.bootstrap.engine import now
+from ivr.bootstrap.first_call import message
 from ivr.calls.journal import mask
 from ivr.config import Settings
 from ivr.errors import ChannelFailed, UserError
@@ -34,12 +35,13 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Dialling:
-    """What a caller is going to do: whom to call as whom, the groups of keys, and how long the call may last."""
+    """What a caller is going to do: whom to call as whom, the groups of keys, whether to say a message after them, for how long at most."""
 
     number: str
     groups: tuple[str, ...] = ()
     caller: str = "13900001008"
     seconds: float = 120.0
+    message: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9]{1,32}", self.number):
@@ -89,7 +91,7 @@ def _knock(settings: Settings) -> None:
 
 
 async def _talk(leg: SipLeg, dialling: Dialling, tell: Tell) -> None:
-    """Listen, press a group of keys, listen again, until there are no more, the line hangs up, or the time is up."""
+    """Listen, press a group of keys, listen again, until there are no more, the line hangs up, or the time is up; say the message."""
     left = list(dialling.groups)
 
     def told(sentence: str) -> None:
@@ -104,6 +106,10 @@ async def _talk(leg: SipLeg, dialling: Dialling, tell: Tell) -> None:
                     await leg.send_keys(left[0])
                     told(f"the caller presses {left.pop(0)}")
                 await _until_silent(leg)
+            if dialling.message and leg.ended_by is None:
+                told("the caller says a message")
+                leg.say(await asyncio.to_thread(message))
+                await leg.wait_said()
         told("the line hangs up" if leg.ended_by else "the caller hangs up")
     except TimeoutError:
         told(f"the call has lasted {dialling.seconds:g} s: the caller hangs up")

@@ -41,7 +41,7 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
     def warn(sentence: str) -> None:
         tell(f"! {sentence}")
 
-    await line.start(tell=warn)
+    await line.start(tell=tell)
     watch = asyncio.create_task(line.watch(warn))
     edits = asyncio.create_task(tell_edits(settings, warn))
     try:
@@ -114,7 +114,7 @@ def _tell_what_next(settings: Settings, tell: Tell) -> None:
     tell(f"the line stays up. Open {phone_address(settings)} and call it from your browser,")
     tell(f"or dial {_address(settings)} with a softphone on this machine: no account, G.711, and as its own number one of the")
     tell("sample subscribers, 13900001001 and up (adapters/backoffice/README.md tells who they are).")
-    tell(f'call:     {_ivr(settings)} call {settings.flow} --keys "2 5"  calls it without a softphone, and tells what happened')
+    tell(f'call:     {_ivr(settings)} call {settings.flow} --keys "2 5" --message  calls it without a softphone, and tells what happened')
     if others := [line for line in VersionStore(settings.versions).lines() if line != settings.flow]:
         tell(f"lines:    {', '.join(others)}  answered too: dial it instead of {settings.flow}")
     tell(f"desk:     {address(settings, '/desk')}  the message waits there for an agent; add one first:")

@@ -17,7 +17,6 @@ from adapters.backoffice.embedded import EmbeddedBackOffice
 from adapters.backoffice.subscribers import SUBSCRIBERS
 from adapters.speech import audio
 from adapters.speech.listening import distance, syllables
-from adapters.speech.pack_voice import read_packs
 from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
 from ivr.bootstrap.desk import at_desk_now
@@ -102,10 +101,8 @@ async def place_call(settings: Settings, tell: Tell, *, patient: bool = False) -
 
 
 def message() -> bytes:
-    """Something to leave as a message: a few of the line's own recordings, said by the caller."""
-    pack = read_packs(Settings.from_environment({}).home / "prompts" / "audio", ("zh-CN",))["zh-CN"]
-    pieces = [recording.path.read_bytes() for recording in list(pack.recordings.values()) if 1.0 < recording.seconds < 4.0][:3]
-    return b"".join(piece + audio.silence(0.2) for piece in pieces)
+    """Something to leave as a message, said by somebody who is not the line: see docs/prompts.md."""
+    return (Settings.from_environment({}).home / "prompts" / "samples" / "message.zh-CN.alaw").read_bytes()
 
 
 def save_wave(path: Path, alaw: bytes) -> None:

@@ -91,7 +91,7 @@ def publish_first(settings: Settings, clock: Clock, tell: Tell) -> None:
                 if path == own:
                     raise
                 tell(f"flows/{path.name} has errors and is left out (ivr lint flows/{path.name})")
-        tell(f"nothing had been published yet, so what lies in flows/ was, as it is: {', '.join(store.lines())}")
+        tell(f"published for the first time, as they lie in flows/: {', '.join(store.lines())}")
     elif store.service(settings.flow) is None:
         cure = f"ivr publish flows/{own.name}" if own.exists() else f"there are: {', '.join(store.lines())}"
         raise SettingsError(f"IVR_FLOW is {settings.flow!r}, but no such line has been published; {cure}")

@@ -41,19 +41,21 @@ def run(once: bool, no_call: bool) -> None:
 @click.command()
 @click.argument("number")
 @click.option("--keys", default="", metavar="KEYS", help="What to press: groups with blanks between, each when the line has fallen silent.")
+@click.option("--message", is_flag=True, help="After that, say the message of the first call, and hang up.")
 @click.option("--from", "caller", default="13900001008", show_default=True, help="Who calls; `anonymous` withholds the number.")
 @click.option("--seconds", type=click.FloatRange(1, 3600), default=120, show_default=True, help="How long the call may last.")
-def call(number: str, keys: str, caller: str, seconds: float) -> None:
+def call(number: str, keys: str, message: bool, caller: str, seconds: float) -> None:
     """Call NUMBER on the line that runs here, as a softphone would, and tell why the call went the way it did.
 
     \b
-    ivr call 1008611 --keys "2 5"          2, listen until the line is silent, 5
-    ivr call 1008611 --keys "25"           both at once, as one who knows the menu
-    The caller hangs up when the line falls silent after the last key.
+    ivr call 1008611 --keys "2 3"              2, listen until the line is silent, 3
+    ivr call 1008611 --keys "23"               both at once, as one who knows the menu
+    ivr call 1008611 --keys "2 5" --message    and leave a message, which becomes a ticket
+    The caller hangs up when the line falls silent after the last key, or has said the message.
     """
     from ivr.bootstrap.calling import Dialling, call_line
 
-    dialling = Dialling(number, tuple(keys.split()), caller, seconds)
+    dialling = Dialling(number, tuple(keys.split()), caller, seconds, message=message)
     told = asyncio.run(call_line(read_settings(), dialling, click.echo))
     click.echo()
     for line in told:

@@ -55,6 +55,14 @@ def test_keys_are_pressed_when_the_line_falls_silent_and_the_call_is_told(small:
     assert "over: self_served" in story
 
 
+def test_a_message_is_left_and_becomes_a_ticket(small: Bench):
+    told, story = call(small, Dialling("2000", ("2",), caller="13900001011", message=True))
+
+    assert told == ["the line answers", "the caller presses 2", "the caller says a message", "the caller hangs up"]
+    assert "takes a message about callback" in story
+    assert re.search(r"promised: ticket \d{6}", story)
+
+
 def test_a_line_that_hangs_up_first_ends_the_call(small: Bench):
     told, story = call(small, Dialling("2000", ("2", "#", "1", "1"), caller="13900001010"))
 

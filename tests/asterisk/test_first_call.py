@@ -33,7 +33,7 @@ USED = words(SpokenValue(Kind.VOLUME, 15 * 1024**3 // 2), "zh-CN")
 GREETING = f"您好，欢迎致电自助查询专线。您的账户余额是{BALANCE}，本月还剩流量{LEFT}。"
 MENU = "查话费请按一，查流量和通话请按二，查账单请按三，英语服务请按四，留言请按五。重听请按九，人工服务请按零。"
 USAGE = f"本月已用流量{USED}，还剩{LEFT}。已用通话一百二十五分钟，还剩七十五分钟。"
-MESSAGE = "七十七元七十三元七十八元"  # what `first_call.message` is made of
+MESSAGE = "你好，我想问一下，我上个月的话费为什么这么多，麻烦给我回个电话，谢谢。"  # what is said in `first_call.message`
 LEAVE = "请在提示音后留言，说完请按井号键，或直接挂机。"
 
 

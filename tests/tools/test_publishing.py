@@ -322,7 +322,7 @@ def test_at_the_first_start_what_lies_there_is_published_and_drafts_with_errors_
 
     assert told == [
         "flows/3000.yaml has errors and is left out (ivr lint flows/3000.yaml)",
-        "nothing had been published yet, so what lies in flows/ was, as it is: 2000",
+        "published for the first time, as they lie in flows/: 2000",
     ]
     assert VersionStore(project.versions).version("2000", 1).checked.startswith("published at the first start")
     edit(project, "留言请按二", "请按二留言")
