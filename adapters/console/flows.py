@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +17,9 @@ from ivr.desk.statements import percent
 from ivr.errors import UserError
 
 router = APIRouter(route_class=GuardedRoute)
+
+_WIDTH = re.compile(r'viewBox="0(?:\.0+)? 0(?:\.0+)? ([\d.]+) ')
+_START = re.compile(r'<text[^>]* x="([\d.]+)"[^>]*>☎<')
 
 
 @router.get("/flows")
@@ -38,7 +43,9 @@ async def flow(request: Request, line: str, version: int = 0) -> Response:
     if shown is None:
         raise Denied(404, "not_found")
     picture, trouble = await _picture(request, line, shown.number)
-    return page(request, "flow.html", line=published, shown=shown, picture=picture, trouble=trouble, percent=percent, **IN_WORDS)
+    return page(
+        request, "flow.html", line=published, shown=shown, picture=picture, trouble=trouble, start_of=start_of, percent=percent, **IN_WORDS
+    )
 
 
 @router.get("/flows/{line}/{number}/picture")
@@ -49,6 +56,12 @@ async def picture(request: Request, line: str, number: int) -> Response:
     if found is None or not found.svg:
         raise Denied(404, "not_found")
     return Response(found.svg, media_type="image/svg+xml")
+
+
+def start_of(svg: str) -> float:
+    """How far from the left of the picture a call begins, 0 to 1; 0.5 where that cannot be seen."""
+    box, start = _WIDTH.search(svg), _START.search(svg)
+    return round(float(start[1]) / float(box[1]), 3) if box and start and float(box[1]) else 0.5
 
 
 def _first(line: PublishedLine) -> VersionLine | None:

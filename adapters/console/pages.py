@@ -14,6 +14,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from adapters.console.fact_words import in_words
 from adapters.console.texts import LANGUAGES, TEXTS, beside, words
 from adapters.console.visitors import Cookies, Visitor
 
@@ -52,6 +53,7 @@ def _written(template: str, language: str, **values: Any) -> str:
         texts=lambda keys: {key: TEXTS[key] for key in keys},
         named=lambda key, name: beside(key, language) if key in TEXTS else name,
         asset=asset_address,
+        told_fact=lambda told: in_words(told, language),
         moment=shown_moment,
         near=near_moment,
         span=shown_span,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.console.flows import start_of
 from adapters.storage.versions import VersionStore
 from ivr.bootstrap.flow_pictures import TodaysTraffic
 from ivr.bootstrap.publishing import publish_first
@@ -99,6 +100,17 @@ def test_the_picture_is_an_image_of_our_own(published: Desk):
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
     assert "×2" in answer.text
     assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_a_wide_picture_begins_where_the_call_does(published: Desk):
+    browser = supervisor(published, "operator")
+    drawn = browser.client.get("/flows/1008611/1/picture").text
+    beginning = re.search(r'data-start="(0\.\d+)"', browser.open("/flows/1008611")[1])
+
+    assert beginning is not None
+    assert float(beginning[1]) == start_of(drawn)
+    assert start_of('<svg viewBox="0.00 0.00 200.00 44.00"><text text-anchor="middle" x="150" y="-14.3">☎</text></svg>') == 0.75
+    assert start_of("<svg></svg>") == 0.5
 
 
 def test_without_graphviz_the_table_has_it_all(published: Desk, monkeypatch: pytest.MonkeyPatch):

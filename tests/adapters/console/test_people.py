@@ -87,3 +87,26 @@ def test_everything_that_is_written_down_has_words(there: Desk):
 
     assert status == 200
     assert all(TEXTS[f"fact_{action}"][0] in html for action in Action)
+
+
+@pytest.mark.parametrize(
+    ("told", "zh"),
+    [
+        ("ticket 729059", "工单 729059"),
+        ("ticket 729059 message 2", "工单 729059 第 2 条留言"),
+        ("ticket 729059, message 2", "工单 729059 第 2 条留言"),
+        ("ticket 729059: wrong", "工单 729059：有问题"),
+        ("closed tickets 729059 118580", "已办结工单 729059 118580"),
+        ("tickets of 2026-03-01 to 2026-03-31", "2026-03-01 至 2026-03-31 的工单"),
+        ("ann (agent)", "ann（坐席）"),
+        ("command line (root)", "命令行（root）"),
+        ("installation", "安装"),
+        ("seat-01", "seat-01"),
+    ],
+)
+def test_what_is_written_down_is_told_in_the_language_of_the_page(there: Desk, told: str, zh: str):
+    asyncio.run(there.gate.write_down(told, Action.LOOKED_AT, told, ""))
+    browser = supervisor(there, "admin")
+
+    assert browser.open("/facts")[1].count(f"<td>{zh}</td>") == 2
+    assert browser.open("/facts?language=en")[1].count(f"<td>{told}</td>") == 2
