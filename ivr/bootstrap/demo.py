@@ -21,7 +21,7 @@ from ivr.bootstrap.people import FIRST_ADMIN
 from ivr.bootstrap.serving import flow_of_version
 from ivr.bootstrap.versions import unpublished
 from ivr.bootstrap.voices import tell_voices
-from ivr.config import Settings
+from ivr.config import BROWSER, Settings
 from ivr.errors import SelflineError
 
 EARS_PATIENCE = 15.0  # seconds
@@ -119,6 +119,8 @@ def _tell_what_next(settings: Settings, tell: Tell) -> None:
         tell(f"lines:    {', '.join(others)}  answered too: dial it instead of {settings.flow}")
     tell(f"desk:     {address(settings, '/desk')}  the message waits there for an agent; add one first:")
     tell(f"          {_ivr(settings)} console users add ann --role agent")
+    if settings.trunk == BROWSER:
+        tell("          n takes the next caller, d calls back: the telephone in your browser rings, for there is no trunk yet")
     tell(f"tickets:  {_ivr(settings)} tickets list      then  {_ivr(settings)} tickets claim REFERENCE")
     tell(f"why:      {_ivr(settings)} why               tells why the last call went the way it did")
     tell(f"publish:  {_ivr(settings)} publish           lets callers meet what you have edited under flows/")
