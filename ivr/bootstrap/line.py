@@ -50,6 +50,24 @@ EARS = Service("ears", "ears", "the ears", b'"ears_ready"', EARS_HUNG_AFTER)
 CONSOLE = Service("console", "console --quiet", "the console", b'"console_ready"', HUNG_AFTER)
 
 
+class Pulse:
+    """Whether a process hangs: it has shown no life for too long.
+
+    Time by which whoever looks comes late is not held against it: a machine that is too busy for the one is for the other.
+    """
+
+    def __init__(self, hung_after: float) -> None:
+        self._hung_after = hung_after
+        self._beat: float | None = None
+        self._late = 0.0
+
+    def hung(self, beat: float | None, at: float, late: float) -> bool:
+        """Looked at, so many seconds late; its last sign of life was at `beat` (None: it has not begun to show any)."""
+        self._late = self._late + max(late, 0.0) if beat == self._beat else 0.0
+        self._beat = beat
+        return beat is not None and at - beat - self._late > self._hung_after
+
+
 class ServiceProcess:
     """A part of the line as a child process: `ivr <verb>`, its log in `<var>/log/<name>.log`, its signs of life in a file."""
 
@@ -112,20 +130,23 @@ class ServiceProcess:
         """Its exit status, once it has ended. One that shows no life for too long is ended here."""
         assert self._process is not None
         ended = asyncio.ensure_future(self._process.wait())
+        pulse, step, looked = Pulse(self._service.hung_after), self._service.hung_after / 8, time.monotonic()
         try:
-            while not (await asyncio.wait((ended,), timeout=self._service.hung_after / 8))[0]:
-                if self._seconds_without_life() > self._service.hung_after:
+            while not (await asyncio.wait((ended,), timeout=step))[0]:
+                late, looked = time.monotonic() - looked - step, time.monotonic()
+                if pulse.hung(self._beat(), time.time(), late):
                     with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
                         self._process.kill()
             return ended.result()
         finally:
             ended.cancel()
 
-    def _seconds_without_life(self) -> float:
+    def _beat(self) -> float | None:
+        """When it last showed life."""
         try:
-            return time.time() - (self._settings.var / f"{self._service.name}.heartbeat").stat().st_mtime
+            return (self._settings.var / f"{self._service.name}.heartbeat").stat().st_mtime
         except FileNotFoundError:
-            return 0.0
+            return None
 
     async def stop(self) -> None:
         """Tell it to finish, wait a little, then make it."""
