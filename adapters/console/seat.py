@@ -64,6 +64,14 @@ async def telephone(request: Request) -> Response:
     return page(request, "telephone.html")
 
 
+@router.get("/desk/telephone/ticket")
+@allow(ANSWERERS)
+async def about(request: Request) -> Response:
+    """What the telephone rings for, when it is a call back of one's own; nothing else is known of a call."""
+    console: Console = request.app.state.console
+    return page(request, "seat_ticket.html", ticket=await console.desk.called_now(visitor(request).name))
+
+
 @router.post("/desk/telephone")
 @allow(ANSWERERS)
 async def register(request: Request) -> Response:

@@ -264,6 +264,11 @@ class CallbackDesk:
             at=now,
         )
 
+    async def called_now(self, agent: str) -> TicketLine | None:
+        """The ticket about which this agent's telephone rings, or about which they talk, masked; None when no call back is under way."""
+        found = await self._store.listed((TicketState.DIALING, TicketState.TALKING), 1, agent)
+        return line_of(found[0], self._clock()) if found else None
+
     async def has_agents(self) -> bool:
         """Whether there is an account that answers callers."""
         return any(account.role is Role.AGENT and not account.closed for account in await self._people.accounts())

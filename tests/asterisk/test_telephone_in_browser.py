@@ -131,6 +131,8 @@ def test_an_agent_works_on_a_ticket_in_one_tab_and_talks_on_the_telephone_in_ano
             await pages.picture(desk, "5-rings")
             await ready(desk, f"/tickets/{reference}")
             await desk.keyboard.press("t")
+            await expect(telephone.locator("#seat-ticket a")).to_have_text(re.compile(reference))
+            await expect(telephone.locator("#seat-ticket")).to_contain_text("139****1008")
             await pages.picture(telephone, "6-rings")
             await state(telephone, "ringing")  # still: it was brought forward, and not loaded anew
             await telephone.keyboard.press("Enter")
@@ -154,6 +156,7 @@ def test_an_agent_works_on_a_ticket_in_one_tab_and_talks_on_the_telephone_in_ano
             assert loudest(customer, heard) > 0.03  # the browser's microphone here is one that beeps
             await customer.hang_up()
             await state(telephone, "ready")
+            await expect(telephone.locator("#seat-ticket")).to_have_text("")
             await expect(desk.locator(".attempt.answered")).to_contain_text("请写明处理结果，然后办结。", timeout=PATIENCE)
             await expect(desk.locator("#tries")).to_contain_text("已接通", timeout=PATIENCE)
             await pages.picture(desk, "10-over")

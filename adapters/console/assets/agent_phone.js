@@ -95,6 +95,7 @@
     session = incoming;
     by("seat-who").textContent = incoming.remote_identity.uri.user || "";
     say("ringing");
+    by("seat-ticket").dispatchEvent(new Event("rung")); // htmx asks what it is about
     enable(true, false);
     bell = telephoneSound.ring(sound);
     incoming.on("peerconnection", ({ peerconnection }) => {
@@ -123,6 +124,7 @@
     quiet();
     session = null;
     by("seat-who").textContent = "";
+    by("seat-ticket").replaceChildren();
     enable(false, false);
     say(agent && agent.isRegistered() ? "ready" : "away");
   }

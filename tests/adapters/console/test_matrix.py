@@ -56,6 +56,7 @@ WHO_GETS_IN = {
     ("POST", "/people/{name}/closed"): {ADMIN},
     ("WS", "/phone/sip"): {PHONE} | STAFF,
     ("GET", "/desk/telephone"): {AGENT, SUPERVISOR},
+    ("GET", "/desk/telephone/ticket"): {AGENT, SUPERVISOR},
     ("POST", "/desk/telephone"): {AGENT, SUPERVISOR},
     ("POST", "/account/telephone"): {AGENT, SUPERVISOR},
     ("WS", "/desk/sip"): {AGENT, SUPERVISOR},

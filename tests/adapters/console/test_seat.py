@@ -99,6 +99,25 @@ def test_whatever_is_sent_is_let_through_unchanged_or_not_at_all(text: str, firs
         assert not message.startswith("SIP/2.0 200 OK\r\n")
 
 
+def test_the_page_of_a_telephone_that_rings_is_told_which_ticket_of_ones_own_it_is_about(there: Desk):
+    reference = waiting(there)
+    mine, other = there.browser(), there.browser()
+    mine.sign_in("agent")
+    other.sign_in("supervisor")
+    nothing = mine.open("/desk/telephone/ticket")[1].strip()
+    ticket = asyncio.run(there.tickets.claim(reference, "agent", there.clock.now))
+    assert ticket is not None
+    asyncio.run(there.tickets.begin_attempt(reference, "agent", ticket.claim_token, there.clock.now))
+
+    told = mine.open("/desk/telephone/ticket")[1]
+
+    assert nothing == ""
+    assert f'href="/tickets/{reference}"' in told
+    assert "139****1008" in told
+    assert "13900001008" not in told
+    assert other.open("/desk/telephone/ticket")[1].strip() == ""
+
+
 def test_who_answers_callers_is_told_what_their_own_telephones_register_with_and_that_is_written_down(there: Desk):
     browser = there.browser()
     browser.sign_in("agent")
