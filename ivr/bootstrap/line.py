@@ -18,6 +18,7 @@ from typing import Self
 
 from adapters.telephony.asterisk_process import AsteriskProcess, end_with_parent, find_asterisk
 from ivr.bootstrap.engine import now
+from ivr.bootstrap.life import Silence, threads_of
 from ivr.bootstrap.people import prepare_desk
 from ivr.bootstrap.publishing import publish_first
 from ivr.bootstrap.samples import rung_in_browser
@@ -48,24 +49,6 @@ class Service:
 ENGINE = Service("engine", "serve", "the engine", b'"engine_ready"', HUNG_AFTER)
 EARS = Service("ears", "ears", "the ears", b'"ears_ready"', EARS_HUNG_AFTER)
 CONSOLE = Service("console", "console --quiet", "the console", b'"console_ready"', HUNG_AFTER)
-
-
-class Pulse:
-    """Whether a process hangs: it has shown no life for too long.
-
-    Time by which whoever looks comes late is not held against it: a machine that is too busy for the one is for the other.
-    """
-
-    def __init__(self, hung_after: float) -> None:
-        self._hung_after = hung_after
-        self._beat: float | None = None
-        self._late = 0.0
-
-    def hung(self, beat: float | None, at: float, late: float) -> bool:
-        """Looked at, so many seconds late; its last sign of life was at `beat` (None: it has not begun to show any)."""
-        self._late = self._late + max(late, 0.0) if beat == self._beat else 0.0
-        self._beat = beat
-        return beat is not None and at - beat - self._late > self._hung_after
 
 
 class ServiceProcess:
@@ -127,26 +110,26 @@ class ServiceProcess:
         self._ready = True
 
     async def wait_ended(self) -> int:
-        """Its exit status, once it has ended. One that shows no life for too long is ended here."""
+        """Its exit status, once it has ended. One that shows no life for too long, though it had a core to do so, is ended here."""
         assert self._process is not None
         ended = asyncio.ensure_future(self._process.wait())
-        pulse, step, looked = Pulse(self._service.hung_after), self._service.hung_after / 8, time.monotonic()
+        every = self._service.hung_after / 8
+        silence = Silence(gap=2 * every)
         try:
-            while not (await asyncio.wait((ended,), timeout=step))[0]:
-                late, looked = time.monotonic() - looked - step, time.monotonic()
-                if pulse.hung(self._beat(), time.time(), late):
+            while not (await asyncio.wait((ended,), timeout=every))[0]:
+                seconds = silence.after(time.monotonic(), self._last_sign(), threads_of(self._process.pid))
+                if seconds > self._service.hung_after:
                     with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
                         self._process.kill()
             return ended.result()
         finally:
             ended.cancel()
 
-    def _beat(self) -> float | None:
-        """When it last showed life."""
+    def _last_sign(self) -> int:
         try:
-            return (self._settings.var / f"{self._service.name}.heartbeat").stat().st_mtime
+            return (self._settings.var / f"{self._service.name}.heartbeat").stat().st_mtime_ns
         except FileNotFoundError:
-            return None
+            return 0
 
     async def stop(self) -> None:
         """Tell it to finish, wait a little, then make it."""
