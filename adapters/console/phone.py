@@ -27,6 +27,7 @@ from websockets.typing import Subprotocol
 from adapters.console.guard import PUBLIC, TELEPHONE, TELEPHONE_FEED, Denied, GuardedRoute, allow, visitor
 from adapters.console.pages import page
 from adapters.console.ports import Console
+from adapters.console.sip_messages import LONGEST_MESSAGE, begins, opened, registers, sender
 from adapters.console.visitors import Cookies
 from ivr.desk.people import Action
 
@@ -36,11 +37,9 @@ router = APIRouter(route_class=GuardedRoute)
 MOST_CALLS = 30  # a minute, by all telephones of this console
 MOST_SOCKETS = 40  # a page that waits for calls back keeps one, and a call another
 KEEP_ALIVE = 15.0  # seconds; whatever stands between does not take a silent feed for a dead one
-LONGEST_MESSAGE = 16 * 1024
 _REQUEST = re.compile(r"(?:INVITE|ACK|BYE|CANCEL|UPDATE|INFO|OPTIONS|PRACK) sips?:\S{1,200} SIP/2\.0")  # what a call is made of
 _REGISTER = re.compile(r"REGISTER sips?:\S{1,200} SIP/2\.0")
-_PARTY = re.compile(r"^(from|f|to|t)[ \t]*:(.*)$", re.IGNORECASE)
-_ADDRESS = re.compile(r"\s*(?:<sips?:([\w-]+)@[^<>@\s]+>|sips?:([\w-]+)@[^<>@;\s]+)(?:;\S*)?\s*")
+CALLING = "browser"  # the user as which a page calls; whose number it calls from, the console tells
 _WAY = "X-Selfline-Way: browser"  # by which Asterisk knows what comes through here; see asterisk_conf/pjsip.conf
 
 
@@ -145,9 +144,7 @@ def marked(message: str, rung: Collection[str] = ()) -> str:
 
     A registration is let through for the numbers that may be `rung` here.
     """
-    first, end, rest = message.lstrip("\r\n").partition("\r\n")
-    if not end or len(message) > LONGEST_MESSAGE:
-        raise ValueError("no SIP")
+    first, rest = opened(message)
     if first.startswith("SIP/2.0 "):
         return message
     if _REGISTER.fullmatch(first):
@@ -155,24 +152,9 @@ def marked(message: str, rung: Collection[str] = ()) -> str:
             raise ValueError("nobody who is called back here")
     elif not _REQUEST.fullmatch(first):
         raise ValueError("no SIP")
+    elif begins(rest) and sender(rest) != CALLING:
+        raise ValueError("another telephone")  # Asterisk takes who calls for what it knows under that name
     return f"{first}\r\n{_WAY}\r\n{rest}"
-
-
-def parties(headers: str) -> dict[str, str]:
-    """Whom a SIP message is from and to, `f` and `t`, as it says it. Raises ValueError unless it is from one and to one."""
-    found = [match for line in headers.partition("\r\n\r\n")[0].split("\r\n") if (match := _PARTY.match(line))]
-    kinds = sorted(match[1][0].lower() for match in found)
-    if kinds != ["f", "t"]:
-        raise ValueError("a message is from one and to one")
-    return {match[1][0].lower(): match[2] for match in found}
-
-
-def registers(headers: str) -> str:
-    """The user as which a telephone registers itself. Raises ValueError when it is not itself."""
-    users = {found[1] or found[2] if (found := _ADDRESS.fullmatch(party)) else "" for party in parties(headers).values()}
-    if len(users) != 1 or "" in users:
-        raise ValueError("another telephone")
-    return users.pop()
 
 
 async def _hand_on(socket: WebSocket, asterisk: ClientConnection, check: Callable[[str], str]) -> None:

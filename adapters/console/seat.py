@@ -19,8 +19,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from adapters.console.guard import Denied, GuardedRoute, allow, only, visitor
 from adapters.console.pages import page
-from adapters.console.phone import LONGEST_MESSAGE, hand_through, parties, registers
+from adapters.console.phone import hand_through
 from adapters.console.ports import Console, Registration
+from adapters.console.sip_messages import begins, opened, registers
 from ivr.desk.people import ANSWERING, Action, Session
 
 router = APIRouter(route_class=GuardedRoute)
@@ -123,19 +124,18 @@ async def _gone(console: Console, name: str, user: str) -> None:
 
 def of_seat(message: str, user: str) -> str:
     """The same SIP message, if it is of that seat's telephone: a registration of its own, or part of a call. Raises ValueError."""
-    first, end, rest = message.lstrip("\r\n").partition("\r\n")
-    if not end or len(message) > LONGEST_MESSAGE or "\0" in message or _OURS.search(rest):
+    first, rest = opened(message)
+    if _OURS.search(rest):
         raise ValueError("no SIP")
     if first.startswith("SIP/2.0 "):
         return message
     request = _REQUEST.fullmatch(first)
     if request is None:
         raise ValueError("no SIP")
-    told = parties(rest)
     if request[1] == "REGISTER":
         if registers(rest) != user:
             raise ValueError("another seat")
-    elif request[1] != "CANCEL" and ";tag=" not in told["t"]:
+    elif request[1] != "CANCEL" and begins(rest):
         raise ValueError("this telephone is rung, and begins nothing")
     return message
 

@@ -16,8 +16,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from adapters.console.app import make_app
-from adapters.console.phone import LONGEST_MESSAGE
 from adapters.console.ports import Caller, Console, WayOut
+from adapters.console.sip_messages import LONGEST_MESSAGE
 from adapters.storage.journal_tail import JournalTail
 from adapters.storage.tickets import SqlTicketStore
 from adapters.storage.versions import VersionStore

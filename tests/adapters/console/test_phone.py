@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, serve
 
-from adapters.console.phone import LONGEST_MESSAGE, MOST_CALLS, Pace, _events, marked
+from adapters.console.phone import MOST_CALLS, Pace, _events, marked
+from adapters.console.sip_messages import LONGEST_MESSAGE
 from ivr.desk.people import Action
 from tests.adapters.console.desk import HOST, PHONE_KEY, SOCKET, Browser, Desk
 
 OURS = {"origin": HOST}
-INVITE = "INVITE sip:1008611@selfline.invalid SIP/2.0\r\nFrom: <sip:browser@selfline.invalid>\r\n\r\n"
+INVITE = "INVITE sip:1008611@selfline.invalid SIP/2.0\r\nFrom: <sip:browser@selfline.invalid>\r\nTo: <sip:1008611@selfline.invalid>\r\n\r\n"
 
 
 def telephone(desk: Desk) -> Browser:
@@ -99,12 +100,13 @@ def _refusal(browser: Browser, headers: Mapping[str, str]) -> int:
     return closed.value.code
 
 
-def test_sip_goes_on_with_our_mark_and_comes_back_as_it_is(there: Desk):
+def through(there: Desk, message: str) -> tuple[str, list[str]]:
+    """What the page hears when it sends that to an Asterisk that tries everything ("" when its way is closed), and what Asterisk hears."""
     heard: list[str] = []
 
     async def asterisk(connection: ServerConnection) -> None:
-        async for message in connection:
-            heard.append(str(message))
+        async for one in connection:
+            heard.append(str(one))
             await connection.send("SIP/2.0 100 Trying\r\n\r\n")
 
     async def call() -> str:
@@ -116,11 +118,33 @@ def test_sip_goes_on_with_our_mark_and_comes_back_as_it_is(there: Desk):
     def talk(browser: Browser) -> str:
         with browser.client.websocket_connect(f"{SOCKET}/phone/sip", subprotocols=["sip"], headers=OURS) as socket:
             socket.send_text("\r\n\r\n")  # keeps the way open, and is not handed on
-            socket.send_text(INVITE)
-            return socket.receive_text()
+            socket.send_text(message)
+            try:
+                return socket.receive_text()
+            except WebSocketDisconnect:
+                return ""
 
-    assert asyncio.run(call()) == "SIP/2.0 100 Trying\r\n\r\n"
+    return asyncio.run(call()), heard
+
+
+def test_sip_goes_on_with_our_mark_and_comes_back_as_it_is(there: Desk):
+    answer, heard = through(there, INVITE)
+
+    assert answer == "SIP/2.0 100 Trying\r\n\r\n"
     assert heard == [INVITE.replace("SIP/2.0\r\n", "SIP/2.0\r\nX-Selfline-Way: browser\r\n")]
+
+
+def test_on_a_line_with_a_trunk_no_page_registers_as_one_of_its_customers(there: Desk):
+    message = registration("<sip:13900001008@x>", "<sip:13900001008@x>")
+    waits, heard = through(there, message)
+    there.telephone.numbers = ()
+
+    refused, nothing = through(there, message)
+
+    assert (waits, len(heard)) == ("SIP/2.0 100 Trying\r\n\r\n", 1)
+    assert (refused, nothing) == ("", [])
+    assert 'data-rung=""' in telephone(there).open("/phone")[1]
+    assert 'id="rung"' not in telephone(there).open("/phone")[1]
 
 
 def test_what_is_no_part_of_a_call_ends_the_way(there: Desk):
@@ -158,6 +182,16 @@ def test_a_page_registers_as_a_number_that_is_called_back_in_the_browser(written
 def test_nobody_registers_as_somebody_else(message: str):
     with pytest.raises(ValueError, match=r"nobody who is called back here|another telephone|from one and to one"):
         marked(message, {"13900001008"})
+
+
+@pytest.mark.parametrize("sender", ["<sip:callers@x>", "<sip:carrier@x>", "<sip:seat-01@x>", "<sip:13900001008@x>", "browser"])
+def test_nobody_calls_under_a_name_that_asterisk_knows_as_somebody_else(sender: str):
+    call = "{} sip:1008611@x SIP/2.0\r\nFrom: {};tag=1\r\nTo: <sip:1008611@x{}\r\n\r\n"
+
+    for of_no_call in (">", ";tag=2>", '>;x=";tag=2"'):
+        with pytest.raises(ValueError, match="another telephone"):
+            marked(call.format("INVITE", sender, of_no_call), {"13900001008"})
+    assert marked(call.format("BYE", sender, ">;tag=2"))  # of a call that there is
 
 
 def test_the_page_is_told_whether_it_is_called_back(there: Desk):

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, serve
 
-from adapters.console.phone import LONGEST_MESSAGE
 from adapters.console.seat import of_seat
+from adapters.console.sip_messages import LONGEST_MESSAGE
 from adapters.telephony.asterisk_config import secret
 from adapters.telephony.seats import password_of
 from ivr.desk.people import Action
@@ -79,6 +79,7 @@ def test_a_registration_of_ones_own_and_what_belongs_to_a_call_go_through_as_the
         sip("REFER sip:a@b SIP/2.0", to="<sip:a@b>;tag=c"),
         sip(BYE, to="<sip:a@b>"),
         sip("OPTIONS sip:a@b SIP/2.0"),
+        sip("OPTIONS sip:a@b SIP/2.0", to="<sip:a@b;tag=c>"),
         "hello",
         "",
         "REGISTER sip:a SIP/2.0\r\n\r\n",
