@@ -22,8 +22,9 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from adapters.console.audio import begins, in_parts, peaks, wav
 from adapters.console.guard import Denied, GuardedRoute, Rule, allow, only, visitor
 from adapters.console.pages import language_of, page, part
-from adapters.console.ports import Console
+from adapters.console.ports import Console, WayOut
 from adapters.console.texts.desk import TOLD
+from ivr.calls.number_plan import national
 from ivr.calls.ports import Attempt, AttemptOutcome, Outcome, Refused
 from ivr.calls.tickets import (
     CallUnderWay,
@@ -166,7 +167,7 @@ async def ticket(request: Request, reference: str, told: str = "") -> Response:
         settled=SETTLED,
         dialling=_dialling(sheet),
         telephone=await _telephone(request) if sheet.hold in (Hold.FREE, Hold.MINE) else SeatNow.UNKNOWN,
-        calls_out=_console(request).calls_out,
+        calls_out=_way_out(_console(request), sheet),
         longest_note=LONGEST_NOTE,
         told=told if told in TOLD else "",
     )
@@ -354,6 +355,12 @@ async def _look(request: Request, reference: str, what: str) -> None:
 async def _telephone(request: Request) -> SeatNow:
     """How one's own telephones are: a call back rings them first."""
     return await _console(request).seats.now(_who(request).name)
+
+
+def _way_out(console: Console, sheet: Sheet) -> WayOut:
+    """Where this caller is called back: a page rings for the numbers only that it can be opened with."""
+    elsewhere = sheet.hold is Hold.MINE and national(sheet.details.caller) not in console.telephone.rung()
+    return WayOut.NOWHERE if console.calls_out is WayOut.BROWSER and elsewhere else console.calls_out
 
 
 async def _players(request: Request, sheet: Sheet) -> Mapping[int, str]:

@@ -40,6 +40,7 @@ from adapters.telephony.fastagi_server import FastAgiServer
 from ivr.bootstrap.auditing import audit_all
 from ivr.bootstrap.logs import configure_logging
 from ivr.bootstrap.publishing import publish_first
+from ivr.bootstrap.samples import rung_in_browser
 from ivr.bootstrap.serving import ServedLines
 from ivr.bootstrap.sounds import Whisper, published_home
 from ivr.bootstrap.stores import open_store
@@ -55,7 +56,7 @@ from ivr.calls.recovery import Recovery
 from ivr.calls.texts import TextService
 from ivr.calls.times import LINE_ZONE, due_at
 from ivr.calls.unanswered import UnansweredCalls
-from ivr.config import Settings
+from ivr.config import BROWSER, Settings
 from ivr.core.events import CallStarted
 from ivr.core.flow import LOUDER, SLOWER, Flow
 from ivr.errors import SettingsError, StoreFailed, UserError
@@ -219,6 +220,7 @@ class Engine:
             next(iter(settings.own_numbers), ""),
             settings.calling_hours,
             settings.seats,
+            reached=rung_in_browser(settings) if settings.trunk == BROWSER else None,
         )
         return Callbacks(
             self._store,

@@ -79,7 +79,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Whom the line may call, and how. `own` are its numbers of now; the caller sees `shown`, or the number they had dialled."""
+    """Whom the line may call, and how. `own` are its numbers of now; the caller sees `shown`, or the number they had dialled.
+
+    Without a way out to anybody, `reached` are the only numbers that can be rung.
+    """
 
     plan: NumberPlan
     own: Callable[[], Collection[str]] = tuple
@@ -87,6 +90,7 @@ class Rules:
     shown: str = ""
     hours: CallingHours = CALLING_HOURS
     at_once: int = 60
+    reached: Collection[str] | None = None
 
 
 class Callbacks:
@@ -170,7 +174,9 @@ class Callbacks:
             return "no_trunk"
         if callable_from(now := self._clock(), self._rules.hours) != now:
             return "hours"
-        return "" if self._number(one) else "number_plan"
+        if (number := self._number(one)) is None:
+            return "number_plan"
+        return "" if self._rules.reached is None or number in self._rules.reached else "no_trunk"
 
     def _number(self, one: LiveAttempt) -> str | None:
         return self._rules.plan.dialled(one.caller_id, (*self._rules.own(), one.dialled))

@@ -14,6 +14,14 @@ _WHOLE = re.compile(r"0|1[3-9]")  # how a number begins that is dialled as it is
 _DIGITS = re.compile(r"[0-9]{3,20}")
 
 
+def national(number: str) -> str:
+    """The number of a caller ID as it is dialled in China."""
+    if not (country := _COUNTRY.match(number)):
+        return number
+    rest = number[country.end() :]
+    return rest if _WHOLE.match(rest) else f"0{rest}"
+
+
 class NumberPlan:
     """The list: regular expressions of whole numbers, and the numbers of the line itself."""
 
@@ -23,10 +31,7 @@ class NumberPlan:
 
     def dialled(self, number: str, own: Iterable[str] = ()) -> str | None:
         """The digits to dial for a caller ID; None when it must not be dialled. `own` are more numbers of the line."""
-        national = number
-        if country := _COUNTRY.match(number):
-            rest = number[country.end() :]
-            national = rest if _WHOLE.match(rest) else f"0{rest}"
-        if not _DIGITS.fullmatch(national) or national in self._own or national in frozenset(own):
+        digits = national(number)
+        if not _DIGITS.fullmatch(digits) or digits in self._own or digits in frozenset(own):
             return None
-        return national if any(pattern.fullmatch(national) for pattern in self._patterns) else None
+        return digits if any(pattern.fullmatch(digits) for pattern in self._patterns) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ pytestmark = [
 ]
 
 ANOTHER = "13900001009"
+NO_SAMPLE = "13900002001"
 
 
 async def is_now(customer: Page, name: str) -> None:
@@ -43,6 +45,17 @@ async def leaves_a_message(pages: Pages) -> Page:
     await customer.click("#hang-up")
     await expect(customer.locator("#trace .over")).to_be_visible()
     return customer
+
+
+async def closes(desk: Page, reference: str) -> None:
+    """With the keyboard."""
+    await desk.bring_to_front()
+    await ready(desk, f"/tickets/{reference}")
+    await desk.keyboard.press("x")
+    await desk.keyboard.type("已告知余额。")
+    for key in ("Tab", "ArrowDown", "ArrowUp", "Tab", "Enter"):  # the first of the outcomes
+        await desk.keyboard.press(key)
+    await expect(desk.locator(".told[role=status]")).to_contain_text("工单已办结")
 
 
 async def on_line(pages: Pages) -> Page:
@@ -72,7 +85,7 @@ def test_a_newcomer_calls_is_called_back_and_talks_to_themselves_in_one_browser(
             desk = await pages.context.new_page()
             await desk.goto(address(there.settings, "/desk"))
             await ready(desk, "/desk")
-            await expect(desk.locator("#to-browser")).to_contain_text("回拨会在浏览器里振铃")
+            await expect(desk.locator("#to-browser")).to_contain_text("回拨在“试打电话”页（/phone）振铃")
             await pages.picture(desk, "2-list")
             await desk.keyboard.press("n")
             await expect(desk.locator(".number")).to_have_text(CUSTOMER, timeout=PATIENCE)
@@ -85,6 +98,9 @@ def test_a_newcomer_calls_is_called_back_and_talks_to_themselves_in_one_browser(
             await is_now(customer, "ringing")
             await expect(customer.locator("#who")).to_have_text("037110086")
             assert "来电" in await customer.title()
+            await expect(customer.locator("#answer")).to_have_text(re.compile("接听"))
+            await expect(customer.locator("#decline")).to_have_text(re.compile("拒接"))
+            await expect(customer.locator("#here")).to_be_hidden()  # what is left of the call to the line
             await pages.picture(customer, "4-rings")
             await customer.set_viewport_size({"width": 390, "height": 844})
             await pages.picture(customer, "5-rings-narrow")
@@ -102,11 +118,12 @@ def test_a_newcomer_calls_is_called_back_and_talks_to_themselves_in_one_browser(
             assert ended.outcome is AttemptOutcome.ANSWERED
 
             await expect(desk.locator(".attempt.answered")).to_be_visible(timeout=PATIENCE)
-            await there.desk("close", reference, "ann", "已告知余额。")
+            await closes(desk, reference)
             today = now().replace(hour=0, minute=0, second=0, microsecond=0)
             made = await asyncio.to_thread(statement, there.settings, today, today + dt.timedelta(days=1))
             assert (made.promised, made.count("kept"), made.missing) == (1, 1, ())
-            assert (await there.show(reference)).line.state is TicketState.RESOLVED
+            shown = await there.show(reference)
+            assert (shown.line.state, shown.note) == (TicketState.RESOLVED, "已告知余额。")
             assert await asyncio.to_thread(audit, there.settings) == ()
             kinds = [event.kind for event in await asyncio.to_thread(history, there.settings, reference)]
             assert kinds.count("attempt_planned") == 1
@@ -128,8 +145,19 @@ def test_who_declines_is_not_reached_and_without_such_a_page_nobody_is_rung(tmp_
             await there.call(declined, "ann")
             await put_through(telephone)
             await is_now(customer, "ringing")
-            await customer.click("#hang-up")
+            await customer.click("#decline")
             assert (await there.ended(declined)).outcome is AttemptOutcome.REJECTED
+            await is_now(customer, "ended")
+
+            await customer.click("#call")
+            await is_now(customer, "talking")
+            await state(telephone, "ready")
+            busy = await there.ticket("ann")
+            await there.call(busy, "ann")
+            await put_through(telephone)
+            assert (await there.ended(busy)).outcome is AttemptOutcome.BUSY
+            await expect(customer.locator("#telephone")).to_have_attribute("data-state", "talking")
+            await customer.click("#hang-up")
             await is_now(customer, "ended")
 
             await customer.select_option("#caller", ANOTHER)
@@ -142,14 +170,34 @@ def test_who_declines_is_not_reached_and_without_such_a_page_nobody_is_rung(tmp_
             assert (ended.outcome, ended.cause) == (AttemptOutcome.NOT_PLACED, "no_page")
             page = await pages.context.new_page()
             await page.goto(address(there.settings, f"/tickets/{nobody}"))
-            await expect(page.locator("#tries")).to_contain_text("没有以该号码打开的浏览器电话（/phone）")
+            await expect(page.locator("#tries")).to_contain_text("请先以该号码打开“试打电话”页（/phone），再回拨")
 
+            stranger = await there.ticket("ann", NO_SAMPLE)
+            await there.call(stranger, "ann")
+            ended = await there.ended(stranger)
+            assert (ended.outcome, ended.cause) == (AttemptOutcome.NOT_PLACED, "no_trunk")
+            await page.goto(address(there.settings, f"/tickets/{stranger}"))
+            await expect(page.locator("#no-trunk")).to_contain_text("不能由线路回拨：请用自己的电话拨打")
+            await pages.picture(page, "stranger")
+
+            await customer.set_viewport_size({"width": 390, "height": 844})
+            await customer.get_by_text("English", exact=True).click()
+            await customer.select_option("#caller", ANOTHER)
+            await expect(customer.locator("#rung")).to_have_text("On line: whoever calls this number back rings here.")
             english = await there.ticket("ann", ANOTHER, "en-US")
+            await page.set_viewport_size({"width": 390, "height": 844})
+            await page.goto(address(there.settings, f"/tickets/{english}"))
+            await expect(page.locator("#to-browser")).to_contain_text(
+                "calls back ring on the telephone page (/phone). Keep it open with the caller's number."
+            )
+            await pages.picture(page, "english-ticket")
             await state(telephone, "ready")
             await there.call(english, "ann")
             await put_through(telephone)
             await is_now(customer, "ringing")
-            await customer.click("#hang-up")
+            await expect(customer.locator("#decline")).to_have_text(re.compile("Decline"))
+            await pages.picture(customer, "english-rings")
+            await customer.click("#decline")
             assert (await there.ended(english)).outcome is AttemptOutcome.REJECTED
             await customer.select_option("#caller", "")
             await expect(customer.locator("#rung")).to_have_text("")

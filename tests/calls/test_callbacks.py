@@ -112,6 +112,7 @@ def test_what_is_planned_is_placed_once_at_the_agents_seat(office: Office):
     ("caller", "rules", "later", "cause"),
     [
         (CALLER, {"trunk": ""}, SECOND, "no_trunk"),
+        (CALLER, {"trunk": "browser", "reached": {"13900001009"}}, SECOND, "no_trunk"),
         ("0044207946000", {}, SECOND, "number_plan"),
         ("037110086", {"plan": NumberPlan(NUMBER_PLAN, ["037110086"])}, SECOND, "number_plan"),
         (CALLER, {"own": lambda: {CALLER}}, SECOND, "number_plan"),

@@ -25,8 +25,8 @@
     by("status").textContent = word(key);
     home.dataset.state = key;
     document.title = key === "ringing" ? `☎ ${word(key)} · ${title}` : title;
-    by("answer").hidden = key !== "ringing";
-    by("call").hidden = key === "ringing";
+    by("answer").hidden = by("decline").hidden = key !== "ringing";
+    by("call").hidden = by("hang-up").hidden = key === "ringing";
   }
 
   function wayToConsole() {
@@ -158,8 +158,10 @@
     enable(true, false);
     say("ringing");
     by("who").textContent = incoming.remote_identity.uri.user || "";
+    by("here").hidden = true; // the flow has no part in this call
     by("answer").focus();
     sound = sound || new AudioContext();
+    sound.resume();
     bell = telephoneSound.ring(sound);
     incoming.on("peerconnection", ({ peerconnection }) => follow(incoming, peerconnection));
     incoming.on("ended", () => over("ended"));
@@ -168,6 +170,9 @@
 
   async function answer() {
     const own = session;
+    if (by("answer").hidden) {
+      return;
+    }
     by("answer").hidden = true;
     quiet();
     await listen();
@@ -300,13 +305,8 @@
   });
   by("caller").addEventListener("change", waitToBeRung);
   by("answer").addEventListener("click", answer);
-  by("hang-up").addEventListener("click", () => {
-    if (session && !session.isEnded()) {
-      session.terminate(home.dataset.state === "ringing" ? { status_code: 603 } : {}); // declined
-    } else {
-      over("ended");
-    }
-  });
+  by("decline").addEventListener("click", () => session.terminate({ status_code: 603 }));
+  by("hang-up").addEventListener("click", () => (session && !session.isEnded() ? session.terminate() : over("ended")));
   by("mute").addEventListener("click", () => {
     const muted = by("mute").getAttribute("aria-pressed") === "true";
     session[muted ? "unmute" : "mute"]({ audio: true });
@@ -314,6 +314,9 @@
   });
   keys.forEach((key) => key.addEventListener("click", () => press(key.dataset.key)));
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target === document.body) {
+      answer(); // elsewhere it presses the button that has the focus
+    }
     if (!event.ctrlKey && !event.altKey && !event.metaKey && !event.repeat && event.target.tagName !== "SELECT" && press(event.key)) {
       event.preventDefault();
     }

@@ -221,8 +221,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "cause_engine_away": ("线路没有运行，请用自己的电话回拨", "the line does not run: use a telephone of your own"),
     "cause_no_trunk": ("没有外呼线路，请用自己的电话回拨", "no trunk to call out: use a telephone of your own"),
     "cause_no_page": (
-        "这条线路还没有外呼中继，也没有以该号码打开的浏览器电话（/phone）",
-        "this line has no trunk yet, and no telephone in the browser (/phone) is open with that number",
+        "这条线路还没有外呼中继：请先以该号码打开“试打电话”页（/phone），再回拨",
+        "this line has no trunk yet: open the telephone page (/phone) with that number, then call back",
     ),
     "cause_no_telephone": ("您的电话没有注册", "your telephone is not registered"),
     "cause_agent_lost": ("坐席电话中断，工单已退回队列最前", "the agent's telephone was lost: the ticket is back at the front of the list"),

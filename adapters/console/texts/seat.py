@@ -26,8 +26,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This line has no trunk (IVR_TRUNK) and cannot call back: dial with your own telephone, then write what came of it and close.",
     ),
     "seat_to_browser": (
-        "还没有外呼中继（IVR_TRUNK）：回拨会在浏览器里振铃，请以用户的号码打开",
-        "No trunk yet (IVR_TRUNK): calls back ring in the browser. Open, with the caller's number,",
+        "还没有外呼中继（IVR_TRUNK）：回拨在“试打电话”页（/phone）振铃，请让它以用户的号码开着。",
+        "No trunk yet (IVR_TRUNK): calls back ring on the telephone page (/phone). Keep it open with the caller's number.",
     ),
     "seat_now_none": ("您没有坐席话机。", "You have no seat."),
     "seat_now_unknown": ("现在看不到您的话机是否在线。", "Whether your telephone is on line cannot be seen just now."),

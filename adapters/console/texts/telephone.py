@@ -12,6 +12,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "calling_as": ("用谁的号码呼叫", "Calling as"),
     "call": ("呼叫", "Call"),
     "hang_up": ("挂断", "Hang up"),
+    "decline": ("拒接", "Decline"),
     "mute": ("静音", "Mute"),
     "keypad": ("拨号键盘", "Keypad"),
     "keypad_help": ("也可以直接用电脑键盘按 0-9、*、#。", "The computer's own 0-9, * and # work too."),

@@ -281,6 +281,24 @@ def test_a_line_without_a_way_out_says_so_before_anybody_tries_to_call_back(ther
         assert "data-seat" not in page
 
 
+def test_on_a_line_without_a_trunk_a_ticket_says_where_the_caller_is_rung_and_whom_no_page_can_be_opened_with(there: Desk):
+    there.app = make_app(dataclasses.replace(there.console, calls_out=WayOut.BROWSER))
+    reference = leave(there)
+    browser = at_desk(there)
+    browser.open(f"/tickets/{reference}")
+    browser.send(f"/tickets/{reference}/claim")
+
+    sample = browser.open(f"/tickets/{reference}")[1]
+    there.telephone.numbers = ("13900001009",)
+    somebody, everybody = browser.open(f"/tickets/{reference}")[1], browser.open("/desk")[1]
+
+    assert "回拨在“试打电话”页（/phone）振铃" in sample
+    assert "不能由线路回拨" not in sample
+    assert "回拨在“试打电话”页（/phone）振铃" not in somebody
+    assert "不能由线路回拨：请用自己的电话拨打" in somebody
+    assert "回拨在“试打电话”页（/phone）振铃" in everybody
+
+
 def test_a_page_that_looks_again_by_itself_is_written_down_once(there: Desk):
     reference = leave(there)
     browser = at_desk(there)
