@@ -41,7 +41,7 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
     def warn(sentence: str) -> None:
         tell(f"! {sentence}")
 
-    await line.start(tell=tell)
+    await line.start(tell=tell, warn=warn)
     watch = asyncio.create_task(line.watch(warn))
     edits = asyncio.create_task(tell_edits(settings, warn))
     try:

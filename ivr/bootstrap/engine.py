@@ -132,7 +132,12 @@ class Engine:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        publish_first(settings, now, lambda sentence: _log.warning("first_publication", told=sentence))
+        publish_first(
+            settings,
+            now,
+            tell=lambda sentence: _log.info("first_publication", told=sentence),
+            warn=lambda sentence: _log.warning("first_publication", told=sentence),
+        )
         settings.var.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._versions = VersionStore(settings.versions)
         self._recordings = _Recordings(settings)

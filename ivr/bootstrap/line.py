@@ -190,7 +190,7 @@ class Line:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.stop()
 
-    async def start(self, *, engine: bool = True, tell: Tell = lambda sentence: None) -> None:
+    async def start(self, *, engine: bool = True, tell: Tell = lambda sentence: None, warn: Tell = lambda sentence: None) -> None:
         """Bring the line up, with a first publication where there was none.
 
         Raises SettingsError or another UserError, with nothing left running."""
@@ -198,7 +198,7 @@ class Line:
         try:
             if self.console is not None:
                 self.first_password = await asyncio.to_thread(prepare_desk, self.settings)
-            publish_first(self.settings, now, tell)
+            publish_first(self.settings, now, tell, warn)
             prepare_sounds(self.settings)
             self._asterisk = AsteriskProcess(
                 self.settings, self._program or find_asterisk(self.settings), twin=self._twin, customers=rung_in_browser(self.settings)

@@ -72,8 +72,10 @@ def roll_back(settings: Settings, line: str, number: int | None, tell: Tell) -> 
     _tell_service(settings, store, line, wanted, "rollback", tell)
 
 
-def publish_first(settings: Settings, clock: Clock, tell: Tell) -> None:
-    """When nothing has been published yet, publish what lies in flows/, linted only; a flow with errors is told and left out.
+def publish_first(settings: Settings, clock: Clock, tell: Tell, warn: Tell | None = None) -> None:
+    """When nothing has been published yet, publish what lies in flows/, linted only; a flow with errors is left out.
+
+    That it is left out is told to `warn`, which is `tell` unless given.
 
     Raises UserError with the problems of the line's own flow, SettingsError when the line has none.
     """
@@ -90,7 +92,7 @@ def publish_first(settings: Settings, clock: Clock, tell: Tell) -> None:
             except UserError:
                 if path == own:
                     raise
-                tell(f"flows/{path.name} has errors and is left out (ivr lint flows/{path.name})")
+                (warn or tell)(f"flows/{path.name} has errors and is left out (ivr lint flows/{path.name})")
         tell(f"published for the first time, as they lie in flows/: {', '.join(store.lines())}")
     elif store.service(settings.flow) is None:
         cure = f"ivr publish flows/{own.name}" if own.exists() else f"there are: {', '.join(store.lines())}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,6 +43,7 @@ def run_line(settings: Settings) -> subprocess.Popen[str]:
     environment = {
         **os.environ,
         "PYTHONPATH": str(HOME),
+        "IVR_HOME": str(settings.home),
         "IVR_VAR": str(settings.var),
         "IVR_ASTERISK": str(asterisk_program()),
         "IVR_SIP_PORT": str(settings.sip_port),
@@ -89,6 +92,25 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
     assert status in (0, 1)
     assert processes_of(settings.var) == []
     print(f"up after {up_after:.1f} s")
+
+
+def test_the_first_publication_is_good_news_and_a_draft_with_errors_is_not(tmp_path: Path):
+    home = tmp_path / "home"
+    shutil.copytree(HOME / "flows", home / "flows")
+    for folder in ("prompts", "asterisk_conf"):
+        (home / folder).symlink_to(HOME / folder)
+    (home / "flows" / "3000.yaml").write_text("selfline: 1\nline: [", encoding="utf-8")
+    settings = dataclasses.replace(settings_for(tmp_path / "line"), home=home)
+
+    with run_line(settings) as running:
+        said = said_until(running, "answers at")
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=30)
+
+    assert "published for the first time, as they lie in flows/: 10086, 1008611\n" in said
+    assert [line for line in said if line.startswith("!")] == [
+        "! flows/3000.yaml has errors and is left out (ivr lint flows/3000.yaml)\n"
+    ]
 
 
 def test_a_line_that_is_killed_leaves_no_process_that_is_in_the_way_of_the_next(tmp_path: Path):
