@@ -46,6 +46,7 @@ _REASONS = {
     "outbox": "短信箱不可用",
     "number": "号码不能收短信",
 }
+_ENDS = (".", "!", "?")  # of sentences, in languages that put a space behind them
 _HOURS = {"open": Told("营业", "open"), "closed": Told("非营业", "closed"), "holiday": Told("节假日", "closed for a holiday")}
 _LIMITS = {
     "duration": Told("通话时间已到上限", "the call has lasted as long as it may"),
@@ -194,8 +195,11 @@ def manner_in_words(*, slower: bool, louder: bool) -> Told:
 
 
 def words_of(utterance: Entry | None) -> str:
-    """What is said or written."""
-    return "".join(map(str, (utterance or {}).get("parts") or ()))
+    """What is said or written; where a language has spaces, one parts a sentence from the next."""
+    said = ""
+    for part in map(str, (utterance or {}).get("parts") or ()):
+        said += f" {part}" if said.endswith(_ENDS) and (part[:1].isalnum() or part.startswith("<")) else part
+    return said
 
 
 def _started(event: Entry) -> Told:

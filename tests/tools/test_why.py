@@ -91,6 +91,17 @@ def test_an_event_of_a_later_version_is_named_not_refused():
     ]
 
 
+def test_sentences_of_several_prompts_stand_apart_where_the_language_has_spaces():
+    def said(*parts: str) -> str:
+        asked = {"type": "AskDigits", "utterance": {"language": "en-US", "parts": parts}}
+        return list(tell([{"at": NOON.isoformat(), "event": {"type": "PromptPlayed"}, "notes": [], "command": asked}]))[-1].strip()
+
+    told = said("Welcome.", "Your balance is ", "<money>", ".", "<text>", " is new.", " Open at ", "<time>", ".", "Press one.")
+
+    assert told == "says   Welcome. Your balance is <money>. <text> is new. Open at <time>. Press one."
+    assert said("您好。", "您的余额是", "<money>", "。", "查话费请按一。") == "says   您好。您的余额是<money>。查话费请按一。"
+
+
 def test_what_is_new_to_a_call_has_its_words():
     notes = [
         {"type": "NodeEntered", "node": "desk", "mark": "flows/t.yaml:9:3"},
