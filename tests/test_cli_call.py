@@ -17,7 +17,10 @@ def test_where_no_line_runs_the_caller_is_told_how_to_start_one(tmp_path: Path):
     called = ivr("call", "1008611", IVR_VAR=str(tmp_path), IVR_SIP_PORT=str(port))
 
     assert (called.returncode, called.stdout) == (1, "")
-    assert called.stderr == f"ivr: no line runs at 127.0.0.1:{port}; start it with make run\n"
+    assert (
+        called.stderr
+        == f"ivr: no line runs at 127.0.0.1:{port}; start it with make run, or set IVR_SIP_PORT to the port of one that does\n"
+    )
 
 
 def test_where_something_else_has_the_port_nobody_answers(tmp_path: Path):

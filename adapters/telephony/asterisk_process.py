@@ -204,6 +204,7 @@ class _Port:
         if reason.errno == errno.EADDRINUSE:
             raise SettingsError(
                 f"{name} port {self._port} of {self._host} is in use; end the program that has it, or set {self._setting} to another port"
+                " (if it is another line, all of its ports are: docs/operations.md, Two lines on one machine)"
             )
         raise SettingsError(f"{name} port {self._port} of {self._host} cannot be used: {reason.strerror}; see IVR_HOST and {self._setting}")
 

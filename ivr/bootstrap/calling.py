@@ -85,7 +85,9 @@ def _knock(settings: Settings) -> None:
             probe.send(b"\r\n\r\n")
             probe.recv(64)
         except ConnectionRefusedError:
-            raise UserError(f"no line runs at {_address(settings)}; start it with make run") from None
+            raise UserError(
+                f"no line runs at {_address(settings)}; start it with make run, or set IVR_SIP_PORT to the port of one that does"
+            ) from None
         except TimeoutError:
             return
 

@@ -25,6 +25,12 @@ from ivr.config import BROWSER, Settings
 from ivr.errors import SelflineError
 
 EARS_PATIENCE = 15.0  # seconds
+ADDRESSES = (
+    ("IVR_HOST", "host"),
+    ("IVR_SIP_PORT", "sip_port"),
+    ("IVR_CONSOLE_HOST", "console_host"),
+    ("IVR_CONSOLE_PORT", "console_port"),
+)  # what commands beside the line must know of it
 LOOK_EVERY = 2.0  # seconds between two looks for edited flows
 
 
@@ -49,6 +55,8 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
         password = f"  sign in as {FIRST_ADMIN}, password {line.first_password} (told this once)" if line.first_password else ""
         tell(f"console:   {address(settings)}{password}")
         tell(f"the line is up after {time.monotonic() - begun:.1f} s and answers at {_address(settings)}")
+        if changed := _changed(settings):
+            tell(f"in another terminal, before the commands below: export {changed}")
         tell(tell_voices(settings))
         stop = asyncio.create_task(told.wait())
         status = 0
@@ -101,6 +109,12 @@ def _stamps(settings: Settings) -> Mapping[str, int]:
 
 def _address(settings: Settings) -> str:
     return f"sip:{settings.flow}@{settings.host}:{settings.sip_port}"
+
+
+def _changed(settings: Settings) -> str:
+    """Where the line is not where other commands look for it, as a shell is told."""
+    usual = Settings(home=settings.home, var=settings.var)
+    return " ".join(f"{name}={getattr(settings, field)}" for name, field in ADDRESSES if getattr(settings, field) != getattr(usual, field))
 
 
 def _ivr(settings: Settings) -> str:

@@ -86,12 +86,25 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
     assert (
         told.index(f"telephone: http://127.0.0.1:{settings.console_port}/phone/") < told.index("console:   http") < told.index("answers at")
     )
+    assert (
+        "in another terminal, before the commands below: "
+        f"export IVR_SIP_PORT={settings.sip_port} IVR_CONSOLE_PORT={settings.console_port}\n" in said
+    )
     assert told.count("sign in as admin, password ") == 1
     assert "the voice: recordings; texts without one: pyttsx3\n" in said
     assert said[-1] == "stopped: Asterisk, the engine and the console have ended\n"
     assert status in (0, 1)
     assert processes_of(settings.var) == []
     print(f"up after {up_after:.1f} s")
+
+
+def test_a_line_that_is_killed_leaves_no_process_that_is_in_the_way_of_the_next(tmp_path: Path):
+    settings = settings_for(tmp_path / "line")
+    with run_line(settings) as running:
+        said_until(running, "calling 1008611")
+        running.kill()
+
+    asyncio.run(until(lambda: processes_of(settings.var) == [], 30))
 
 
 def test_the_first_publication_is_good_news_and_a_draft_with_errors_is_not(tmp_path: Path):
@@ -108,18 +121,7 @@ def test_the_first_publication_is_good_news_and_a_draft_with_errors_is_not(tmp_p
         running.communicate(timeout=30)
 
     assert "published for the first time, as they lie in flows/: 10086, 1008611\n" in said
-    assert [line for line in said if line.startswith("!")] == [
-        "! flows/3000.yaml has errors and is left out (ivr lint flows/3000.yaml)\n"
-    ]
-
-
-def test_a_line_that_is_killed_leaves_no_process_that_is_in_the_way_of_the_next(tmp_path: Path):
-    settings = settings_for(tmp_path / "line")
-    with run_line(settings) as running:
-        said_until(running, "calling 1008611")
-        running.kill()
-
-    asyncio.run(until(lambda: processes_of(settings.var) == [], 30))
+    assert [line for line in said if line.startswith("!")] == ["! flows/3000.yaml has errors and is left out (ivr lint flows/3000.yaml)\n"]
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def test_a_sip_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> N
 
     assert str(problem.value) == (
         f"UDP port {settings.sip_port} of 127.0.0.1 is in use; end the program that has it, or set IVR_SIP_PORT to another port"
+        " (if it is another line, all of its ports are: docs/operations.md, Two lines on one machine)"
     )
 
 
@@ -88,6 +89,7 @@ def test_an_ami_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> 
 
     assert str(problem.value) == (
         f"TCP port {settings.ami_port} of 127.0.0.1 is in use; end the program that has it, or set IVR_AMI_PORT to another port"
+        " (if it is another line, all of its ports are: docs/operations.md, Two lines on one machine)"
     )
 
 
