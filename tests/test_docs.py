@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
 from adapters.backoffice.signatures import SIGNATURES
+from ivr.cli import verbs
 from ivr.tools.conversations import read_script
 from ivr.tools.flowtest import run
 from ivr.tools.say import say
@@ -66,6 +69,29 @@ def test_the_words_in_the_readme_are_those_that_are_said(line: str):
     _, _, kind, value, *language = shlex.split(command)
 
     assert say(kind, value, language[-1] if language else "zh-CN", dt.date(2026, 3, 5)) == words.strip()
+
+
+@pytest.mark.parametrize(
+    "command", sorted({found for path in DOCUMENTS for found in re.findall(r"`(?:\.venv/bin/)?ivr ([a-z][^`]*)`", path.read_text("utf-8"))})
+)
+def test_a_command_in_the_documents_is_one_with_these_options(command: str):
+    parsed: click.Command = verbs
+    arguments = [re.sub(r"[\[\]]", "", word) for word in shlex.split(command.partition(">")[0])]
+    while isinstance(parsed, click.Group) and arguments:
+        name = arguments.pop(0)
+        assert name in parsed.commands
+        parsed = parsed.commands[name]
+
+    _, left, _ = parsed.make_parser(click.Context(parsed)).parse_args(arguments)
+    assert left == []
+
+
+def test_a_terminal_finds_the_command_after_what_the_readme_says():
+    activate = next(iter(re.findall(r"`(\. [^`]*activate)`", (HOME / "README.md").read_text(encoding="utf-8"))))
+
+    found = subprocess.run(["sh", "-c", f"{activate} && command -v ivr"], cwd=HOME, capture_output=True, text=True, check=True)
+
+    assert found.stdout == f"{HOME / '.venv/bin/ivr'}\n"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
