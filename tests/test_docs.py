@@ -125,3 +125,12 @@ def test_every_rule_of_the_language_names_its_test():
 @pytest.mark.parametrize("flow", [block for block in blocks(HOME / "docs" / "flows.md", "yaml") if block.startswith("selfline:")])
 def test_a_whole_flow_in_the_guide_loads_without_a_word(flow: str):
     assert [str(problem) for problem in load(flow).problems] == []
+
+
+def test_make_help_names_what_a_newcomer_needs_before_what_only_developers_do():
+    told = subprocess.run(["make", "--no-print-directory", "help"], cwd=HOME, capture_output=True, text=True, check=True).stdout
+
+    headings = [line for line in told.splitlines() if line and not line.startswith(" ")]
+    assert headings == ["to use it", "to change it", "to measure it, for longer than the tests do"]
+    assert told.index("  run ") < told.index("  demo ") < told.index("to change it") < told.index("  test ") < told.index("  lint ")
+    assert max(map(len, told.splitlines())) <= 120

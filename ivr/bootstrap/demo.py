@@ -51,7 +51,7 @@ async def run_line(settings: Settings, tell: Tell, *, once: bool = False, call: 
     watch = asyncio.create_task(line.watch(warn))
     edits = asyncio.create_task(tell_edits(settings, warn))
     try:
-        tell(f"telephone: {phone_address(settings)}  hear the line in your browser: keypad, and beside it what the flow does")
+        tell(f"telephone: {phone_address(settings)}  hear the line in your browser")
         password = f"  sign in as {FIRST_ADMIN}, password {line.first_password} (told this once)" if line.first_password else ""
         tell(f"console:   {address(settings)}{password}")
         tell(f"the line is up after {time.monotonic() - begun:.1f} s and answers at {_address(settings)}")
@@ -124,21 +124,19 @@ def _ivr(settings: Settings) -> str:
 
 
 def _tell_what_next(settings: Settings, tell: Tell) -> None:
+    ivr, others = _ivr(settings), [line for line in VersionStore(settings.versions).lines() if line != settings.flow]
+    also = f", or {', '.join(others)}" if others else ""
     tell("")
-    tell(f"the line stays up. Open {phone_address(settings)} and call it from your browser,")
-    tell(f"or dial {_address(settings)} with a softphone on this machine: no account, G.711, and as its own number one of the")
-    tell("sample subscribers, 13900001001 and up (adapters/backoffice/README.md tells who they are).")
-    tell(f'call:     {_ivr(settings)} call {settings.flow} --keys "2 5" --message  calls it without a softphone, and tells what happened')
-    if others := [line for line in VersionStore(settings.versions).lines() if line != settings.flow]:
-        tell(f"lines:    {', '.join(others)}  answered too: dial it instead of {settings.flow}")
-    tell(f"desk:     {address(settings, '/desk')}  the message waits there for an agent; add one first:")
-    tell(f"          {_ivr(settings)} console users add ann --role agent")
+    tell("the line stays up until Ctrl-C. What to do next:")
+    tell(f"1 hear it      {phone_address(settings)}  dial {settings.flow}{also}")
+    tell(f'               or without a browser: {ivr} call {settings.flow} --keys "2 5" --message')
+    tell(f"2 be an agent  {ivr} console users add ann --role agent  prints a password for {address(settings, '/desk')}")
     if settings.trunk == BROWSER:
-        tell("          n takes the next caller, d calls back: the telephone in your browser rings, for there is no trunk yet")
-    tell(f"tickets:  {_ivr(settings)} tickets list      then  {_ivr(settings)} tickets claim REFERENCE")
-    tell(f"why:      {_ivr(settings)} why               tells why the last call went the way it did")
-    tell(f"publish:  {_ivr(settings)} publish           lets callers meet what you have edited under flows/")
-    tell("stop:     Ctrl-C")
+        tell("               n takes the next caller, d calls back: the telephone in your browser rings, for there is no trunk yet")
+    tell(f"3 watch        {ivr} console users add bea --role supervisor  prints one for {address(settings, '/board')}")
+    tell(f"               {ivr} why  tells why the last call went the way it did")
+    tell(f"4 change it    edit a file under flows/, then {ivr} publish")
+    tell("README.md tells the rest: softphones, tickets at the command line, how to write a flow")
 
 
 async def _first_call(settings: Settings, tell: Tell) -> bool:

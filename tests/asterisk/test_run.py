@@ -38,7 +38,7 @@ def processes_of(var: Path) -> list[str]:
     return found
 
 
-def run_line(settings: Settings) -> subprocess.Popen[str]:
+def run_line(settings: Settings, *options: str) -> subprocess.Popen[str]:
     """`ivr run`, as in a terminal."""
     environment = {
         **os.environ,
@@ -55,7 +55,7 @@ def run_line(settings: Settings) -> subprocess.Popen[str]:
         "PYTHONUNBUFFERED": "1",
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "ivr.cli", "run"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        [sys.executable, "-m", "ivr.cli", "run", *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     )
 
 
@@ -96,6 +96,24 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path):
     assert status in (0, 1)
     assert processes_of(settings.var) == []
     print(f"up after {up_after:.1f} s")
+
+
+def test_the_last_words_tell_what_to_do_next_in_the_order_in_which_it_makes_sense(tmp_path: Path):
+    settings = settings_for(tmp_path / "line")
+    with run_line(settings, "--no-call") as running:
+        said = said_until(running, "README.md tells the rest")
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=30)
+
+    next_steps = said[said.index("the line stays up until Ctrl-C. What to do next:\n") :]
+    console, ivr = f"http://127.0.0.1:{settings.console_port}", f"IVR_VAR={settings.var} .venv/bin/ivr"
+    assert len(next_steps) <= 9
+    assert [line[:14].strip() for line in next_steps if line[0].isdigit()] == ["1 hear it", "2 be an agent", "3 watch", "4 change it"]
+    told = "".join(next_steps)
+    assert f"{console}/phone/" in told
+    assert f'{ivr} call 1008611 --keys "2 5" --message\n' in told
+    assert f"{ivr} console users add ann --role agent  prints a password for {console}/desk\n" in told
+    assert f"{ivr} console users add bea --role supervisor  prints one for {console}/board\n" in told
 
 
 def test_a_line_that_is_killed_leaves_no_process_that_is_in_the_way_of_the_next(tmp_path: Path):
