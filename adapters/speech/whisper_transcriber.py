@@ -1,17 +1,18 @@
 """Whisper writes down messages: any language, found out by itself. Runs in the process of `transcribing_worker`, never beside calls.
 
-Where nobody speaks, Whisper writes all the same, often its own instructions. So silences are cut out before it hears a message, and what
-it takes for silence itself is left out afterwards.
+Where nobody speaks, or a noise is as loud as who does, Whisper writes all the same, often its own instructions. So silences are cut out
+before it hears a message, and its instructions and what it takes for silence itself are left out afterwards.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from adapters.speech import audio
-from adapters.speech.ears import Ears, Segment
+from adapters.speech.ears import Ears, Segment, without_echo
 from adapters.speech.listening import spoken_stretches
 from ivr.calls.ports import Transcript
 
@@ -41,7 +42,8 @@ class WhisperTranscriber:
         """What is said in it, in `language` unless another one is clearly heard."""
         parts = list(_parts(alaw))
         spoken = self._language(parts[0], language) if parts else language
-        heard = [one for part in parts for one in self._ears.segments(part, _code(spoken)) if _is_speech(one)]
+        written = (_said(one) for part in parts for one in self._ears.segments(part, _code(spoken)))
+        heard = [one for one in written if _is_speech(one)]
         return Transcript(_text(heard), spoken, _confidence(heard), ENGINE)
 
     def _language(self, alaw: bytes, expected: str) -> str:
@@ -67,6 +69,12 @@ def _parts(alaw: bytes) -> Iterator[bytes]:
         part += (audio.silence(_GAP) if part else b"") + stretch
     if part:
         yield part
+
+
+def _said(segment: Segment) -> Segment:
+    """It without the recogniser's instructions; spaces around the words stay, for they part segments."""
+    said = without_echo(segment.text)
+    return segment if said == segment.text.strip() else replace(segment, text=said)
 
 
 def _is_speech(segment: Segment) -> bool:

@@ -213,6 +213,26 @@ def test_whisper_hears_a_mandarin_message_in_a_process_that_takes_what_calls_lea
 
 
 @pytest.mark.listening
+@pytest.mark.parametrize("loudness", [0.1, 0.2, 0.4])
+def test_of_a_message_that_drowns_in_noise_an_agent_reads_nothing_that_the_recogniser_was_told(tmp_path: Path, loudness: float):
+    said = audio.from_alaw((HOME / "prompts" / "samples" / "message.zh-CN.alaw").read_bytes())
+    noise = np.random.default_rng(0).standard_normal(len(said)).astype(np.float32)
+    drowned = left(tmp_path / "drowned.alaw", audio.to_alaw(np.clip(said + loudness * noise, -1, 1)))
+
+    async def story() -> Transcript:
+        process = by_whisper()
+        try:
+            return await process.hear(drowned, "zh-CN", 300.0)
+        finally:
+            await process.rest()
+
+    heard = asyncio.run(story())
+
+    assert not re.search("普通话|简|句子", heard.text), heard.text
+    assert heard.text or heard.confidence == 0.0
+
+
+@pytest.mark.listening
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 def test_vosk_hears_a_message_with_the_model_it_was_given(tmp_path: Path):
     """The model is a real one, the speaker a machine that it hardly understands: but what is written is Korean."""
