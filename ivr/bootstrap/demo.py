@@ -132,7 +132,7 @@ def _tell_what_next(settings: Settings, tell: Tell) -> None:
     tell(f'               or without a browser: {ivr} call {settings.flow} --keys "2 5" --message')
     tell(f"2 be an agent  {ivr} console users add ann --role agent  prints a password for {address(settings, '/desk')}")
     if settings.trunk == BROWSER:
-        tell("               n takes the next caller, d calls back: the telephone in your browser rings, for there is no trunk yet")
+        tell("               n takes the next caller, t opens your telephone, d calls back: the one of step 1 rings (no trunk yet)")
     tell(f"3 watch        {ivr} console users add bea --role supervisor  prints one for {address(settings, '/board')}")
     tell(f"               {ivr} why  tells why the last call went the way it did")
     tell(f"4 change it    edit a file under flows/, then {ivr} publish")

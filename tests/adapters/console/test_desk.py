@@ -271,10 +271,7 @@ def test_the_claim_shows_the_caller_and_the_look_is_written_down_first(there: De
 
 def test_a_line_without_a_way_out_says_so_before_anybody_tries_to_call_back(there: Desk):
     there.app = make_app(dataclasses.replace(there.console, calls_out=WayOut.NOWHERE))
-    reference = leave(there)
-    browser = at_desk(there)
-    browser.open(f"/tickets/{reference}")
-    browser.send(f"/tickets/{reference}/claim")
+    browser, reference = claimed(there)
 
     for page in (browser.open("/desk")[1], browser.open(f"/tickets/{reference}")[1]):
         assert "这条线路还没有外呼中继（IVR_TRUNK），不能由线路回拨：请用自己的电话拨打，再写明结果办结。" in page
@@ -283,10 +280,7 @@ def test_a_line_without_a_way_out_says_so_before_anybody_tries_to_call_back(ther
 
 def test_on_a_line_without_a_trunk_a_ticket_says_where_the_caller_is_rung_and_whom_no_page_can_be_opened_with(there: Desk):
     there.app = make_app(dataclasses.replace(there.console, calls_out=WayOut.BROWSER))
-    reference = leave(there)
-    browser = at_desk(there)
-    browser.open(f"/tickets/{reference}")
-    browser.send(f"/tickets/{reference}/claim")
+    browser, reference = claimed(there)
 
     sample = browser.open(f"/tickets/{reference}")[1]
     there.telephone.numbers = ("13900001009",)
