@@ -26,7 +26,6 @@ from ivr.errors import VoiceFailed
 
 _ESPEAK_VOICES: Final = {"zh-CN": "sit/cmn-latn-pinyin", "en-US": "gmw/en-us"}
 _WORDS_PER_MINUTE: Final = 150
-_MOST_RUNS: Final = 4
 _LONGEST_RUN: Final = 10  # seconds, whoever is left to notice
 
 
@@ -47,11 +46,7 @@ def missing_of_pyttsx3() -> str | None:
 
 
 class Pyttsx3Speaker:
-    """pyttsx3 within its process.
-
-    A text is said until two runs agree, the first two at the same time: about once in a thousand runs on a busy machine, pyttsx3
-    2.99 loses the speed.
-    """
+    """pyttsx3 within its process."""
 
     def __init__(self) -> None:
         try:
@@ -63,20 +58,13 @@ class Pyttsx3Speaker:
         """See `engine_worker.Speaker`."""
         voice = _ESPEAK_VOICES[language]
         with tempfile.TemporaryDirectory(prefix="ivr-voice-") as folder:
-            paths = [Path(folder) / f"{run}.wav" for run in range(_MOST_RUNS)]
-            runs = [_begin(text, voice, path) for path in paths[:2]]
-            said: dict[bytes, Path] = {}
-            for run, path in enumerate(paths):
-                _end(runs[run] if run < len(runs) else _begin(text, voice, path))
-                content = path.read_bytes() if path.is_file() else b""
-                if content in said:
-                    return _speech(path)
-                said[content] = path
-        raise VoiceFailed("espeak-ng said something else each time")
+            path = Path(folder) / "said.wav"
+            _run(text, voice, path)
+            return _speech(path)
 
 
-def _begin(text: str, voice: str, path: Path) -> int:
-    """A process that says it into the file; its number."""
+def _run(text: str, voice: str, path: Path) -> None:
+    """Say it into the file, in a process of its own."""
     process = os.fork()
     if not process:
         why: str | None = "it broke"
@@ -85,10 +73,6 @@ def _begin(text: str, voice: str, path: Path) -> int:
             why = main(voice, _WORDS_PER_MINUTE, str(path), text)
         finally:
             os._exit(0 if why is None else 1)
-    return process
-
-
-def _end(process: int) -> None:
     _, status = os.waitpid(process, 0)
     if status:
         raise VoiceFailed("espeak-ng could not say it")

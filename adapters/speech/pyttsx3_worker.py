@@ -15,6 +15,7 @@ def main(voice: str, words_per_minute: int, path: str, text: str) -> str | None:
     """Say the text into the file; None, or what went wrong."""
     try:
         import pyttsx3
+        from pyttsx3.drivers import _espeak
 
         engine = pyttsx3.init("espeak")
     except Exception as error:
@@ -23,6 +24,8 @@ def main(voice: str, words_per_minute: int, path: str, text: str) -> str | None:
         return f"espeak-ng has no voice {voice}"
     engine.setProperty("voice", voice)
     engine.setProperty("rate", words_per_minute)
+    engine.proxy.setBusy(False)  # sets both now; pyttsx3 2.99 would do it in its loop, and cancel espeak-ng's own thread at that:
+    _espeak.Synchronize()  # once in 500 texts on busy cores it spoke at another speed
     finished = threading.Event()
     engine.connect("finished-utterance", lambda name, completed: finished.set())
     engine.save_to_file(text, path)
