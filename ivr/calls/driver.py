@@ -15,8 +15,19 @@ from ivr.calls.sealing import Sealing
 from ivr.calls.texts import TextService, is_mobile
 from ivr.calls.unanswered import UnansweredCalls
 from ivr.core.commands import Command, Lookup, SendText, TakeMessage, Transfer
-from ivr.core.events import BUSY, CALLBACK, CallerHungUp, CallStarted, CommandFailed, Event, LookupAnswered, TextQueued, TransferEnded
-from ivr.core.flow import ChecksHours, Flow, TransfersCall
+from ivr.core.events import (
+    BUSY,
+    CALLBACK,
+    CallerHungUp,
+    CallStarted,
+    CommandFailed,
+    Event,
+    LookupAnswered,
+    MessageNotKept,
+    TextQueued,
+    TransferEnded,
+)
+from ivr.core.flow import Flow
 from ivr.core.interpreter import Step, advance
 from ivr.core.notes import HoursChecked, LanguageChosen, MannerChosen
 from ivr.core.state import CallState, Disposition
@@ -93,7 +104,11 @@ class _Call:
     async def account_for(self, state: CallState) -> None:
         """A caller who wanted a person and had none, or whom nothing served for failures, and who left no message, is called back."""
         if self._noted is not None and self._services.unanswered is not None:
-            kind = self._wish or (UnansweredKind.FAILED if state.failures and not (state.served or state.transferred) else None)
+            kind = self._wish
+            if kind is None and state.failures and not (state.served or state.transferred):
+                kind = UnansweredKind.FAILED
+            elif kind is None and state.awaits_person:
+                kind = UnansweredKind.ABANDONED  # while the caller was told about being put through
             if self._promised:
                 await self._services.unanswered.over(replace(self._noted, topic=CALLBACK, language=state.language), UnansweredKind.BUSY)
             else:
@@ -126,7 +141,7 @@ class _Call:
                 self._chosen = replace(self._chosen, language=note.language)
             elif isinstance(note, MannerChosen):
                 self._chosen = replace(self._chosen, slower=note.slower, louder=note.louder)
-            elif isinstance(note, HoursChecked) and _closed_to_callers(flow, note):
+            elif isinstance(note, HoursChecked) and note.state != "open" and step.state.awaits_person:
                 self._wish = self._wish or UnansweredKind.NO_ANSWER
         if self._chosen != before and self._services.callers is not None:
             self._services.callers.remember(self._started.caller_id, self._chosen, self._services.clock())
@@ -136,13 +151,19 @@ class _Call:
             case Lookup():
                 return await (self._look_up_quietly(command) if state.hung_up else self._look_up(command))
             case TakeMessage():
-                return await self._services.capture.take(self._channel, self._intent(command), command)
+                return await self._take_message(command)
             case SendText():
                 return await self._send_text(command, state)
             case Transfer():
                 return await self._transfer(command, state)
             case _:
                 return await self._channel.perform(command)
+
+    async def _take_message(self, command: TakeMessage) -> Event:
+        event = await self._services.capture.take(self._channel, self._intent(command), command)
+        if isinstance(event, MessageNotKept) and event.reason != "too_short":
+            self._wish = self._wish or UnansweredKind.FAILED  # a full disk takes no message, but the number is known
+        return event
 
     async def _transfer(self, command: Transfer, state: CallState) -> Event:
         event: Event = await self._channel.perform(command)
@@ -270,9 +291,3 @@ def _seen(work: asyncio.Future[object]) -> None:
     """A look-up may fail after the caller has gone, and nobody is left to be told."""
     if not work.cancelled():
         work.exception()
-
-
-def _closed_to_callers(flow: Flow, note: HoursChecked) -> bool:
-    """Whether the caller would have been put through to a person had it been open."""
-    node = flow.nodes[note.node]
-    return isinstance(node, ChecksHours) and note.target != node.open and isinstance(flow.nodes[node.open], TransfersCall)

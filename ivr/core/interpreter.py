@@ -220,8 +220,8 @@ def _queues(turn: Turn) -> bool:
 def _transferred(turn: Turn, event: TransferEnded) -> None:
     node = turn.node
     assert isinstance(node, TransfersCall)
-    turn.set(transferred=turn.state.transferred or event.answered)
     if event.answered:
+        turn.set(transferred=True, awaits_person=False)
         turn.go(node.then)
     elif event.reason == CALLBACK and node.queueing is not None:
         turn.say(_promised(turn, event.reference, node.queueing))
@@ -253,7 +253,11 @@ def _enter(turn: Turn, target: Target) -> None:
             _speak_then_work(turn, barge_in=False)
         case LookUp():
             _speak_then_work(turn)
-        case TakesMessage() | TransfersCall():
+        case TransfersCall():
+            turn.set(awaits_person=True)
+            turn.say(node.prompts)
+            _speak_then_work(turn)
+        case TakesMessage():
             turn.say(node.prompts)
             _speak_then_work(turn)
         case HangsUp():
@@ -310,6 +314,8 @@ def _check_hours(turn: Turn, node: ChecksHours) -> None:
         turn.assign(node.variable, {"opens_on": opens.date(), "opens_at": opens.time()})
         state = "closed" if holiday_at(node.schedule, turn.at) is None else "holiday"
         target = node.closed if state == "closed" else node.holiday
+        if target != node.open and isinstance(turn.flow.nodes[node.open], TransfersCall):
+            turn.set(awaits_person=True)
     turn.note(facts.HoursChecked(node.name, node.hours, state, target))
     turn.go(target)
 

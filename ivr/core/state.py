@@ -73,6 +73,7 @@ class CallState:
     rejected: int = 0  # failed tries of the whole call, where the flow limits them
     limited: bool = False  # a limit was exceeded, which happens once
     served: bool = False  # a value from the account has been spoken
+    awaits_person: bool = False  # was to be put through, and nobody has answered
     transferred: bool = False
     hung_up: bool = False
     failures: int = 0
@@ -92,7 +93,8 @@ class CallState:
             return Disposition.TRANSFERRED
         if self.failures:
             return Disposition.FAILED
-        return Disposition.SELF_SERVED if self.served else Disposition.ABANDONED
+        wanted_more = self.awaits_person or self.messages  # a person, or to leave a message, and there was none of it
+        return Disposition.SELF_SERVED if self.served and not wanted_more else Disposition.ABANDONED
 
 
 _values = attrgetter(*(one.name for one in fields(CallState)))

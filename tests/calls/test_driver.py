@@ -337,6 +337,31 @@ def test_a_caller_who_asked_for_a_person_in_vain_is_called_back(script: tuple[Li
     assert (world.spool.noted_calls(), world.unanswered.busy) == ((), set())
 
 
+def test_a_caller_who_hangs_up_while_told_about_being_put_through_is_called_back():
+    world = World()
+    told = compiled(
+        """
+  hello: {menu: <<Main.>>, choices: {1: person}, exhausted: bye}
+  person: {transfer: agents, announce: <<Connecting you.>>, then: bye, unanswered: bye}
+"""
+    )
+
+    assert hold(world, world.channel(press("1"), HANG_UP), told) is Disposition.ABANDONED
+
+    assert [call.kind for call in only_ticket(world).calls] == [UnansweredKind.ABANDONED]
+
+
+def test_a_caller_whose_message_cannot_be_taken_is_called_back():
+    world = World()
+    world.spool.free = 0
+    channel = world.channel(press("1"), ENTER, ENTER, Released(NOON))
+
+    assert hold(world, channel) is Disposition.ABANDONED
+
+    assert heard(channel)[-1] == "Full. Goodbye."
+    assert [call.kind for call in only_ticket(world).calls] == [UnansweredKind.FAILED]
+
+
 @pytest.mark.parametrize(
     "script",
     [

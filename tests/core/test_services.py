@@ -232,7 +232,7 @@ def test_a_message_without_a_reference_yet_is_promised_without_one(served: Phone
 def test_no_message_no_promise(served: Phone, reason: str, heard: str):
     assert served.presses("1").listens().leaves_none(reason).hears == f"{heard} Goodbye."
     assert served.state.references == ()
-    assert served.state.disposition is Disposition.SELF_SERVED
+    assert served.state.disposition is Disposition.ABANDONED
 
 
 @pytest.mark.parametrize("kept", [True, False])
@@ -241,7 +241,7 @@ def test_hanging_up_ends_a_message_and_the_call(served: Phone, kept: bool):
     served = served.leaves_a_message(hung_up=True) if kept else served.leaves_none(hung_up=True)
 
     assert served.command is None
-    assert served.state.disposition is (Disposition.TICKET_OPENED if kept else Disposition.SELF_SERVED)
+    assert served.state.disposition is (Disposition.TICKET_OPENED if kept else Disposition.ABANDONED)
 
 
 def test_a_recording_that_breaks_leads_to_on_failure(served: Phone):
@@ -273,7 +273,7 @@ def test_a_transfer_that_is_answered_ends_well(served: Phone):
 
 def test_a_transfer_that_nobody_answers_offers_a_message(served: Phone):
     assert served.presses("2").listens().talked(answered=False).hears == "All busy. Speak after the tone."
-    assert served.state.disposition is Disposition.SELF_SERVED
+    assert served.state.disposition is Disposition.ABANDONED  # if it ended now, whatever it was served with before
 
 
 QUEUE = compiled(

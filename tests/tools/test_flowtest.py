@@ -124,7 +124,7 @@ def test_a_ticket_that_was_not_expected_is_told(quick_line: Flow, steps: str, ti
         (["press: '5'", "message_saved"], Disposition.TICKET_OPENED),
         (["line_fails", "line_fails", "leave_message"], Disposition.TICKET_OPENED),
         (["press: '0'", "line_fails", "line_fails", "leave_nothing"], Disposition.FAILED),
-        (["press: '0'", "hang_up"], Disposition.SELF_SERVED),
+        (["press: '0'", "hang_up"], Disposition.ABANDONED),
     ],
 )
 def test_what_can_happen_to_a_call(quick_line: Flow, steps: list[str], ends: Disposition):
