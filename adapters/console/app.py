@@ -20,6 +20,7 @@ from adapters.console.guard import Denied, GuardedRoute, GuardedSocket, must_be_
 from adapters.console.pages import page
 from adapters.console.ports import Console
 from adapters.console.shield import Shield
+from adapters.console.shown import Notes, Outlines, Rows
 from ivr.errors import StoreFailed, UnknownTicket
 
 log = structlog.get_logger("console")
@@ -50,9 +51,9 @@ def make_pages(console: Console) -> FastAPI:
     app.state.reports = app.state.sockets = 0
     app.state.pace = phone.Pace()
     app.state.telephones = seat.Telephones()
-    app.state.notes = desk.Notes()
-    app.state.outlines = desk.Outlines()
-    app.state.rows = desk.Rows()
+    app.state.notes = Notes()
+    app.state.outlines = Outlines()
+    app.state.rows = Rows()
     app.router.route_class = GuardedRoute
     for part in PARTS:
         app.router.routes.extend(part.routes)

@@ -10,19 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 
 from fastapi import APIRouter, Form
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from adapters.console.audio import begins, in_parts, peaks, wav
+from adapters.console.audio import begins, in_parts, wav
 from adapters.console.guard import Denied, GuardedRoute, Rule, allow, only, visitor
-from adapters.console.pages import language_of, page, part
+from adapters.console.pages import language_of, page
 from adapters.console.ports import Console, WayOut
+from adapters.console.shown import Notes, Outlines, Rows
 from adapters.console.texts.desk import TOLD
 from ivr.calls.number_plan import national
 from ivr.calls.ports import Attempt, AttemptOutcome, Outcome, Refused
@@ -40,7 +39,7 @@ from ivr.calls.tickets import (
     Settled,
     TakenByAnother,
 )
-from ivr.desk.callbacks import ANSWERERS, CallbackDesk, Filter, Hold, Listed, NotOpen, OutOfDate, Queue, Sheet
+from ivr.desk.callbacks import ANSWERERS, CallbackDesk, Filter, Hold, NotOpen, OutOfDate, Sheet
 from ivr.desk.people import Action, Session
 from ivr.desk.seats import SeatNow
 from ivr.errors import StoreFailed, UnknownTicket
@@ -52,62 +51,7 @@ DESK_FEED = Rule("desk feed", frozenset(ANSWERERS), active=False)
 OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.UNREACHABLE)
 SETTLED = (AttemptOutcome.ANSWERED, AttemptOutcome.NO_ANSWER, AttemptOutcome.BUSY, AttemptOutcome.VOICEMAIL)
 LONGEST_NOTE = 2000
-_REMEMBERED = 2000
 _MANY = 200
-_READINGS = 6  # of the list, whose rows are kept written: the three filters in both languages
-
-
-class Notes:
-    """What has been written down lately, so that a page which looks again by itself does not fill the audit."""
-
-    def __init__(self) -> None:
-        self._latest: OrderedDict[tuple[str, ...], None] = OrderedDict()
-
-    def is_new(self, *what: str) -> bool:
-        """Whether it has not been written down; from now on it has."""
-        known = what in self._latest
-        self._latest[what] = None
-        self._latest.move_to_end(what)
-        while len(self._latest) > _REMEMBERED:
-            self._latest.popitem(last=False)
-        return not known
-
-
-class Outlines:
-    """The outlines of messages that pages have shown: a page that refreshes does not read and unseal the recording again."""
-
-    def __init__(self) -> None:
-        self._latest: OrderedDict[str, str] = OrderedDict()
-
-    async def of(self, message: str, audio: Callable[[], Awaitable[bytes]]) -> str:
-        """The outline of a message by its key, as JSON. Raises what `audio` raises."""
-        if message not in self._latest:
-            self._latest[message] = json.dumps(await asyncio.to_thread(peaks, await audio()))
-        self._latest.move_to_end(message)
-        while len(self._latest) > _MANY:
-            self._latest.popitem(last=False)
-        return self._latest[message]
-
-
-class Rows:
-    """The rows of the list as they are written: once for everybody who sees the same reading of it in the same language."""
-
-    def __init__(self, write: Callable[..., Markup] = part) -> None:
-        self._write = write
-        self._latest: OrderedDict[tuple[int, str], tuple[Queue, Mapping[str, Markup]]] = OrderedDict()
-
-    def of(self, queue: Queue, seen: Sequence[Listed], language: str) -> Markup:
-        """Those rows of the list that somebody sees."""
-        key = (id(queue), language)
-        if key not in self._latest:  # the queue is kept with its rows, so that no other one has its id
-            self._latest[key] = queue, self._written(queue, language)
-        while len(self._latest) > _READINGS:
-            self._latest.popitem(last=False)
-        _, rows = self._latest[key]
-        return Markup("").join(rows[one.line.reference] for one in seen)
-
-    def _written(self, queue: Queue, language: str) -> Mapping[str, Markup]:
-        return {one.line.reference: self._write("desk_row.html", language, queue=queue, one=one) for one in queue.listed}
 
 
 @router.get("/desk")
@@ -163,6 +107,7 @@ async def ticket(request: Request, reference: str, told: str = "") -> Response:
         sheet=sheet,
         ticket=sheet.details.line,
         players=await _players(request, sheet),
+        heard={one for one in range(1, len(sheet.details.messages) + 1) if _notes(request).knows("heard", who.key, reference, str(one))},
         outcomes=OUTCOMES,
         settled=SETTLED,
         dialling=_dialling(sheet),

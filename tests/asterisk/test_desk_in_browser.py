@@ -27,7 +27,16 @@ from ivr.bootstrap.engine import now
 from ivr.bootstrap.line import CONSOLE, ServiceProcess
 from ivr.bootstrap.people import at_gate, prepare_desk
 from ivr.bootstrap.stores import run_errand
-from ivr.calls.ports import MessageIntent, Ticket, Transcript, UnansweredCall, UnansweredKind
+from ivr.calls.ports import (
+    Attempt,
+    AttemptOutcome,
+    AttemptState,
+    MessageIntent,
+    Ticket,
+    Transcript,
+    UnansweredCall,
+    UnansweredKind,
+)
 from ivr.calls.times import LINE_ZONE
 from ivr.config import Settings
 from ivr.desk.gate import Gate
@@ -351,6 +360,58 @@ def test_an_agent_whose_claim_is_lost_keeps_the_words_that_were_typed(pages: Pag
     expect(ann.locator("#lost")).to_be_visible(timeout=5000)
     expect(ann.locator("#note")).to_have_value("刚写到一半")
     expect(ann.locator("#close button")).to_be_disabled()
+
+
+def test_who_closes_without_having_played_the_message_is_asked_once(pages: Pages, tmp_path: Path):
+    settings = pages.settings
+    reference = leave(settings, "unplayed", "13900001006", words="请回电")
+    ann = pages.of("ann")
+    ann.goto(address(settings, f"/tickets/{reference}"))
+    ready(ann, f"/tickets/{reference}")
+    ann.keyboard.press("c")
+    expect(ann.locator("#account-title + div dl")).to_be_visible()
+    ann.locator("#note").fill("已用自己的电话答复")
+    ann.locator("#close [value=answered]").check()
+
+    ann.click("#close button")
+
+    expect(ann.locator("#unheard")).to_contain_text("留言还没有听过")
+    ann.screenshot(path=tmp_path / "unheard.png", full_page=True)
+    assert ticket_of(settings, reference).state == "claimed"
+    ann.click("#close button")
+    expect(ann.locator(".told[role=status]")).to_contain_text("工单已办结")
+    assert ticket_of(settings, reference).note == "已用自己的电话答复"
+
+
+def test_after_a_talk_the_outcome_is_chosen_by_itself_and_a_choice_is_left_alone(pages: Pages):
+    settings = pages.settings
+    ann = pages.of("ann")
+
+    def talked(key: str, caller: str, choice: str = "") -> None:
+        reference = leave(settings, key, caller)
+        ann.goto(address(settings, f"/tickets/{reference}"))
+        ready(ann, f"/tickets/{reference}")
+        ann.keyboard.press("c")
+        expect(ann.locator("#account-title + div dl")).to_be_visible()
+        assert ann.locator("#close [name=outcome]:checked").count() == 0
+        if choice:
+            ann.locator(f"#close [value={choice}]").check()
+        errand(settings, lambda store: talk(store, reference))
+        expect(ann.locator(".attempt.answered")).to_be_visible(timeout=5000)
+
+    talked("talked-1", "13900001007")
+    expect(ann.locator("#close [value=answered]")).to_be_checked()
+    talked("talked-2", "13900001009", "not_needed")
+    expect(ann.locator("#close [value=not_needed]")).to_be_checked()
+
+
+async def talk(store: SqlTicketStore, reference: str) -> None:
+    """A call back of half a minute, as the engine keeps it."""
+    token = (await store.ticket(reference)).claim_token
+    attempt = await store.begin_attempt(reference, "ann", token, now())
+    assert isinstance(attempt, Attempt)
+    await store.attempt_went_on(attempt.channel_id, AttemptState.SENT, now())
+    assert await store.attempt_ended(attempt.channel_id, AttemptOutcome.ANSWERED, now(), bridged=dt.timedelta(seconds=30))
 
 
 def test_a_new_message_and_its_words_appear_by_themselves(pages: Pages):

@@ -84,6 +84,9 @@
     } else {
       players();
     }
+    if (now.talked && !before.talked && !one("#close [name=outcome]:checked")) {
+      one("#close [name=outcome]").checked = true;
+    }
     before = { ...now };
   });
 
@@ -171,6 +174,7 @@
     sound.addEventListener("play", () => {
       all(".player").forEach((other) => other !== home && other.wave && other.wave.pause());
       playing(true);
+      home.dataset.heard = "yes";
       trouble.hidden = true;
     });
     sound.addEventListener("pause", () => playing(false));
@@ -205,6 +209,16 @@
     home.wave.setPlaybackRate(Number(chosen.dataset.speed), true);
     all("[data-speed]", home).forEach((speed) => speed.setAttribute("aria-pressed", String(speed === chosen)));
   }
+
+  // --- the end ---
+
+  one("#close")?.addEventListener("submit", (event) => {
+    const unheard = all(".player").some((home) => !home.dataset.heard);
+    if (unheard && !one("#state").dataset.talked && one("#unheard").hidden) {
+      event.preventDefault(); // closed all the same when it is asked for again
+      one("#unheard").hidden = false;
+    }
+  });
 
   // --- keys ---
 

@@ -17,9 +17,9 @@ from markupsafe import Markup
 from sqlalchemy import event
 
 from adapters.console.app import make_app
-from adapters.console.desk import Outlines, Rows
 from adapters.console.pages import part
 from adapters.console.ports import WayOut
+from adapters.console.shown import Outlines, Rows
 from adapters.console.texts import TEXTS
 from ivr.calls.ports import (
     AttemptOutcome,
@@ -461,6 +461,16 @@ def test_an_outcome_is_chosen_beforehand_only_after_a_talk_that_the_line_has_see
     assert 'value="answered" required>' in before
     assert 'value="answered" required checked>' in after
     assert after.count(" checked>") == 1
+
+
+def test_a_message_that_this_person_has_played_is_known_to_be_heard(there: Desk):
+    browser, reference = claimed(there)
+    before = browser.open(f"/tickets/{reference}")[1]
+    browser.client.get(audio_of(reference))
+
+    after = browser.open(f"/tickets/{reference}")[1]
+
+    assert ('data-heard=""' in before, 'data-heard="yes"' in after) == (True, True)
 
 
 def test_a_ticket_is_closed_with_a_note_and_an_outcome_once(there: Desk):
