@@ -479,7 +479,13 @@ def test_every_page_of_the_desk_fits_a_narrow_screen(pages: Pages, tmp_path: Pat
     expect(ann.locator(".path")).to_be_visible()
     widths.append(overflow(ann))
     ann.screenshot(path=tmp_path / "narrow-ticket.png", full_page=True)
+    expect(ann.locator("header nav")).to_be_hidden()
+    ann.locator("#menu").focus()
+    ann.keyboard.press("Space")
+    ann.screenshot(path=tmp_path / "narrow-menu.png")
+    widths.append(overflow(ann))
 
-    assert widths == [0, 0, 0]
+    assert widths == [0, 0, 0, 0]
+    assert [place.get_attribute("href") for place in ann.locator("header nav a:visible").all()][:2] == ["/phone", "/desk"]
     first = "这张工单由您处理。" if pages.language == "zh-CN" else "This ticket is yours."
     assert ann.inner_text(".standing").startswith(first)

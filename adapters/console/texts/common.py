@@ -11,6 +11,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "facts_intro": ("谁在什么时候登录、查看了什么、改动了什么。", "Who signed in, looked at what and changed what, and when."),
     "other_language": ("English", "中文"),
     "skip": ("跳到正文", "Skip to content"),
+    "menu": ("菜单", "Menu"),
     # refusals
     "not_found": ("没有这个页面。", "There is no such page."),
     "not_allowed": ("您的角色不能打开这个页面。", "Your role may not open this page."),
