@@ -108,7 +108,7 @@ async def hand_through(socket: WebSocket, check: Callable[[str], str]) -> None:
     """Hand on what comes, as `check` lets it through (it raises ValueError for what it does not), until either end has gone."""
     console: Console = socket.app.state.console
     try:
-        async with connect(
+        asterisk = await connect(
             console.telephone.socket,
             subprotocols=[Subprotocol("sip")],
             max_size=4 * LONGEST_MESSAGE,
@@ -116,9 +116,15 @@ async def hand_through(socket: WebSocket, check: Callable[[str], str]) -> None:
             proxy=None,
             open_timeout=5,
             close_timeout=1,
-        ) as asterisk:
+        )
+        try:
             await socket.accept(subprotocol="sip")
             await _hand_on(socket, asterisk, check)
+        finally:
+            try:
+                await asterisk.close()
+            finally:
+                asterisk.transport.abort()  # nothing stays open, though it be cut off while it says goodbye
     except (OSError, WebSocketException, TimeoutError) as error:
         log.warning("asterisk_socket", reason=type(error).__name__)
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):

@@ -17,6 +17,7 @@ from adapters.telephony.sip_caller import SipCaller
 from adapters.telephony.sip_leg import SipLeg
 from ivr.bootstrap.first_call import message
 from ivr.bootstrap.line import Line, keep_up
+from ivr.calls.ports import UnansweredKind
 from ivr.calls.tickets import TicketDetails
 from ivr.config import Settings
 from tests.adapters.telephony.asterisk_line import asterisk_program, settings_for, until
@@ -238,8 +239,8 @@ def test_the_watch_goes_on_when_the_system_refuses_a_new_process(monkeypatch: py
     ]
 
 
-def test_without_room_on_the_disk_the_caller_is_told_and_nothing_is_promised(tmp_path: Path):
-    """No beep, no recording, no ticket: only the truth."""
+def test_without_room_on_the_disk_the_caller_is_told_that_and_is_called_back(tmp_path: Path):
+    """No beep, no recording, no promise: only the truth. The number is known all the same."""
 
     async def scenario() -> tuple[int, list[str], tuple[TicketDetails, ...]]:
         async with line(tmp_path, {"IVR_MIN_FREE_MB": "999999999"}) as up, call(up.settings) as leg:
@@ -255,4 +256,5 @@ def test_without_room_on_the_disk_the_caller_is_told_and_nothing_is_promised(tmp
 
     assert told > 8000
     assert recordings == []
-    assert found == ()
+    [ticket] = found
+    assert ([call.kind for call in ticket.calls], ticket.messages) == ([UnansweredKind.FAILED], ())

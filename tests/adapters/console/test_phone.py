@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.websockets import WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.utils import accept_key
 
 from adapters.console.phone import MOST_CALLS, Pace, _events, marked
 from adapters.console.sip_messages import LONGEST_MESSAGE
@@ -132,6 +135,36 @@ def test_sip_goes_on_with_our_mark_and_comes_back_as_it_is(there: Desk):
 
     assert answer == "SIP/2.0 100 Trying\r\n\r\n"
     assert heard == [INVITE.replace("SIP/2.0\r\n", "SIP/2.0\r\nX-Selfline-Way: browser\r\n")]
+
+
+def test_no_way_stays_open_when_the_page_goes_while_asterisk_says_nothing(there: Desk):
+    """An Asterisk that hangs: it does not answer the goodbye, and the console is cut off while it waits for that."""
+    ended = asyncio.Event()
+
+    async def asterisk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        key = re.search(rb"(?i)sec-websocket-key: (\S+)", asked)
+        assert key is not None
+        answer = (
+            "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: sip\r\nSec-WebSocket-Accept: "
+        )
+        writer.write(f"{answer}{accept_key(key[1].decode())}\r\n\r\n".encode())
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()  # to the end of the way
+        writer.close()
+        ended.set()
+
+    async def call() -> None:
+        async with await asyncio.start_server(asterisk, "127.0.0.1", 0) as server:
+            there.telephone.socket = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/secret/ws"
+            await asyncio.to_thread(talk, telephone(there))
+            await ended.wait()
+
+    def talk(browser: Browser) -> None:
+        with browser.client.websocket_connect(f"{SOCKET}/phone/sip", subprotocols=["sip"], headers=OURS):
+            pass
+
+    asyncio.run(asyncio.wait_for(call(), 10))
 
 
 def test_on_a_line_with_a_trunk_no_page_registers_as_one_of_its_customers(there: Desk):
