@@ -2,7 +2,8 @@
 
 Four facts of Asterisk 22 shape it (res_agi.c, res_speech.c, res_speech_aeap.c). SPEECH RECOGNIZE plays a prompt and listens, and only a
 key, a hang-up or a *result* ends it: so that the prompt stops when somebody begins to speak, the ears say `begun` as a result, and a
-second SPEECH RECOGNIZE goes on with a sound of one frame. A prompt is never stopped by the end of the command, only by the next sound.
+second SPEECH RECOGNIZE goes on with a sound of one frame. Ears that die between the two would be waited for to the end of the answer, so
+they are asked for a sign of life there. A prompt is never stopped by the end of the command, only by the next sound.
 SPEECH SET says 1 whatever the ears answered. And a stream to the ears is opened and closed within the step, so that what is said before or
 after it reaches nobody.
 """
@@ -104,16 +105,22 @@ class Question:
         timeout = math.ceil(silence.total_seconds()) + GRACE
         reply = await self._say(SpeechRecognize(sound or NOTHING, timeout), seconds + timeout)
         if _begun(reply):
+            if await self._listening.ears.deaf(grammar.language) in ("gone", "loading"):  # they died with that word, or are new ones
+                return await self._hush() or self._unavailable("gone")
             timeout = math.ceil(LONGEST_ANSWER + silence.total_seconds()) + GRACE
             reply = await self._say(SpeechRecognize(NOTHING, timeout), timeout)
         if reply is None or reply.code != 200 or reply.data == "hangup":
             return LineTrouble(reply)
         if reply.data == "digit":
             return KeyPressed(reply.result)
-        hushed = await self._say(StreamFile(NOTHING, ALL_KEYS), 0.0)  # the prompt may go on: it ends here
+        return await self._hush() or self._meaning(grammar, reply)
+
+    async def _hush(self) -> KeyPressed | LineTrouble | None:
+        """The prompt may go on: it ends here. None, unless that met a key or trouble."""
+        hushed = await self._say(StreamFile(NOTHING, ALL_KEYS), 0.0)
         if hushed is None or hushed.code != 200 or hushed.says_gone:
             return LineTrouble(hushed)
-        return KeyPressed(chr(int(hushed.result))) if hushed.result != "0" else self._meaning(grammar, reply)
+        return KeyPressed(chr(int(hushed.result))) if hushed.result != "0" else None
 
     def _meaning(self, grammar: Grammar, reply: Reply) -> Answered:
         match reply.data, tuple(result.token for result in reply.results):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -44,12 +44,19 @@ BALANCE = SpeechHeard(NOON, (Hypothesis("查询话费", 0.85), Hypothesis("人�
 
 
 def talk(
-    folder: Path, call: FakeCall, body: Callable[[AgiChannel], Awaitable[LineEvent]], *, state: str = "", most: int = 3, gone: bool = False
+    folder: Path,
+    call: FakeCall,
+    body: Callable[[AgiChannel], Awaitable[LineEvent]],
+    *,
+    states: Sequence[str] = (),
+    most: int = 3,
+    gone: bool = False,
 ) -> LineEvent:
-    """A call to a channel whose ears say that they are well, or what `state` says."""
+    """A call to a channel whose ears say what `states` says, one for each time that they are asked, and that they are well from then on."""
+    told = iter(states)
 
     async def scenario() -> LineEvent:
-        ears = EarsServer(0, token=TOKEN, grammars=folder, find=lambda language: state or object(), most=most)  # type: ignore[arg-type, return-value]
+        ears = EarsServer(0, token=TOKEN, grammars=folder, find=lambda language: next(told, "") or object(), most=most)  # type: ignore[arg-type, return-value]
         await ears.start()
         answered: asyncio.Future[LineEvent] = asyncio.get_running_loop().create_future()
 
@@ -119,13 +126,22 @@ def test_each_question_answers_with_what_the_caller_said_or_keyed(tmp_path, comm
 
 @pytest.mark.parametrize(
     ("ears", "reason"),
-    [({"state": "loading"}, "loading"), ({"state": "language"}, "language"), ({"most": 0}, "full"), ({"gone": True}, "gone")],
+    [({"states": ["loading"]}, "loading"), ({"states": ["language"]}, "language"), ({"most": 0}, "full"), ({"gone": True}, "gone")],
 )
 def test_ears_that_cannot_listen_are_told_before_the_prompt_and_asterisk_is_not_asked(tmp_path, ears, reason):
     event, call = perform(tmp_path, MENU, **ears)
 
     assert event == SpeechUnavailable(NOON, reason)
     assert call.names() == []
+
+
+@pytest.mark.parametrize(("acts", "event"), [((), SpeechUnavailable(NOON, "gone")), (("3",), DigitsEntered(NOON, "3"))])
+def test_ears_that_die_with_the_first_word_are_not_waited_for(tmp_path, acts, event):
+    """Asterisk would wait for their answer to its end; those that live then are new ones, which know nothing of this call."""
+    answered, call = perform(tmp_path, MENU, "begun", *acts, states=["", "loading"])
+
+    assert answered == event
+    assert call.names()[:5] == ["SPEECH CREATE", "SPEECH SET", "SPEECH RECOGNIZE", "STREAM FILE", "SPEECH DESTROY"]
 
 
 def test_without_ears_a_question_that_listens_says_so_at_once(tmp_path):
