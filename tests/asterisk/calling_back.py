@@ -36,6 +36,7 @@ transport = udp
 context = nowhere
 disallow = all
 allow = alaw
+identify_by = ip
 aors = mobile
 direct_media = no
 dtmf_mode = rfc4733
