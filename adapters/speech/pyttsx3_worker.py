@@ -6,9 +6,6 @@ It ends with 0 when the file is written, else with a sentence on standard error.
 from __future__ import annotations
 
 import sys
-import threading
-
-_PATIENCE = 10
 
 
 def main(voice: str, words_per_minute: int, path: str, text: str) -> str | None:
@@ -26,12 +23,8 @@ def main(voice: str, words_per_minute: int, path: str, text: str) -> str | None:
     engine.setProperty("rate", words_per_minute)
     engine.proxy.setBusy(False)  # sets both now; pyttsx3 2.99 would do it in its loop, and cancel espeak-ng's own thread at that:
     _espeak.Synchronize()  # once in 500 texts on busy cores it spoke at another speed
-    finished = threading.Event()
-    engine.connect("finished-utterance", lambda name, completed: finished.set())
     engine.save_to_file(text, path)
     engine.runAndWait()
-    if not finished.wait(_PATIENCE):  # pyttsx3 2.99 may come back while espeak-ng's own thread is still writing the file
-        return f"espeak-ng did not finish within {_PATIENCE} s"
     spoken_by = engine.getProperty("voice")
     if spoken_by != voice:  # it falls back to English without a word
         return f"espeak-ng spoke with the voice {spoken_by} and not with {voice}"

@@ -28,6 +28,7 @@ from ivr.core.events import NO_TROUBLE, NothingHeard, SpeechHeard, SpeechUnavail
 
 NOTHING = "nothing"  # the sound of one frame of silence
 LONGEST_ANSWER = 25.0  # seconds that somebody may speak, and the ears may think, together
+SIGN = 0.05  # seconds for a sign of life in the middle of an answer: so much of it is lost at most
 GRACE = 2  # seconds that Asterisk waits beyond the ears, which keep the time better
 
 _log = structlog.get_logger(__name__)
@@ -105,7 +106,8 @@ class Question:
         timeout = math.ceil(silence.total_seconds()) + GRACE
         reply = await self._say(SpeechRecognize(sound or NOTHING, timeout), seconds + timeout)
         if _begun(reply):
-            if await self._listening.ears.deaf(grammar.language) in ("gone", "loading"):  # they died with that word, or are new ones
+            sign = await self._listening.ears.deaf(grammar.language, SIGN)
+            if sign in ("gone", "loading"):  # they died with that word, or are new ones
                 return await self._hush() or self._unavailable("gone")
             timeout = math.ceil(LONGEST_ANSWER + silence.total_seconds()) + GRACE
             reply = await self._say(SpeechRecognize(NOTHING, timeout), timeout)

@@ -30,13 +30,13 @@ class EarsLink:
         self._grammars = grammars
         self._kept: set[str] = set()
 
-    async def deaf(self, language: str) -> str:
+    async def deaf(self, language: str, patience: float = PATIENCE) -> str:
         """Why nobody can listen in that language: gone, deadline, full, loading, language, garbage; "" when somebody can.
 
         Being asked for a language, the ears make themselves ready for it.
         """
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 return await self._ask(language)
         except TimeoutError:
             return "deadline"

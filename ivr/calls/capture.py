@@ -63,7 +63,7 @@ class MessageCapture:
                 return MessageNotKept(self._clock(), "disk_full")
             intent = await asyncio.to_thread(self._write_intent, intent)
         except SpoolFailed:
-            return MessageNotKept(self._clock(), "storage")
+            return MessageNotKept(self._clock(), "not_begun")
         self.busy.add(intent.message_key)
         try:
             self._failpoint("intent_kept")

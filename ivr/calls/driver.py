@@ -89,6 +89,7 @@ class _Call:
         self._sealing = sealing
         self._wish: UnansweredKind | None = None  # for a person, and nobody was there
         self._noted: UnansweredCall | None = None
+        self._begun = False  # a message, of which only the recovery will know what became
         self._promised = False  # to call back, which the caller has been told
 
     def begin(self, language: str) -> None:
@@ -111,6 +112,8 @@ class _Call:
                 kind = UnansweredKind.ABANDONED  # while the caller was told about being put through
             if self._promised:
                 await self._services.unanswered.over(replace(self._noted, topic=CALLBACK, language=state.language), UnansweredKind.BUSY)
+            elif self._begun and not state.references:
+                await self._services.unanswered.left(self._noted, kind or UnansweredKind.FAILED)
             else:
                 await self._services.unanswered.over(self._noted, None if state.references else kind)
 
@@ -161,8 +164,11 @@ class _Call:
 
     async def _take_message(self, command: TakeMessage) -> Event:
         event = await self._services.capture.take(self._channel, self._intent(command), command)
-        if isinstance(event, MessageNotKept) and event.reason != "too_short":
-            self._wish = self._wish or UnansweredKind.FAILED  # a full disk takes no message, but the number is known
+        match event:
+            case MessageNotKept(reason="disk_full" | "not_begun"):
+                self._wish = self._wish or UnansweredKind.FAILED  # the number is known, and is called back
+            case MessageNotKept(reason="storage") | CommandFailed():
+                self._begun = True
         return event
 
     async def _transfer(self, command: Transfer, state: CallState) -> Event:

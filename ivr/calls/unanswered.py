@@ -29,7 +29,7 @@ class UnansweredCalls:
         self._spool = spool
         self._clock = clock
         self._store_deadline = store_deadline
-        self._notes: dict[str, asyncio.Task[None]] = {}
+        self._notes: dict[str, asyncio.Task[bool]] = {}
         self.busy: set[str] = set()
 
     def begun(self, call: UnansweredCall) -> None:
@@ -51,6 +51,14 @@ class UnansweredCalls:
             _log.warning("unanswered_call_waits", session=call.session, reason=str(error))  # for the recovery
         finally:
             self.broken(call)
+
+    async def left(self, call: UnansweredCall, kind: UnansweredKind) -> None:
+        """It is over, and nobody knows yet what became of a message that was begun: the recovery does, and with that it is one ticket."""
+        await self._written(call)
+        if await self._note(replace(call, kind=kind), durable=True):
+            self.broken(call)
+        else:
+            await self.over(call, kind)  # twice rather than never
 
     async def promise(self, call: UnansweredCall) -> str | None:
         """The caller asks to be called back, and is told so after this: it is in the database (its reference) or on the disk (None).
@@ -87,8 +95,10 @@ class UnansweredCalls:
         if (note := self._notes.get(call.session)) is not None:
             await note
 
-    async def _note(self, call: UnansweredCall, *, durable: bool) -> None:
+    async def _note(self, call: UnansweredCall, *, durable: bool) -> bool:
         try:
             await asyncio.to_thread(self._spool.note_call, call, durable=durable)
         except SpoolFailed as error:
             _log.warning("call_not_noted", session=call.session, reason=str(error))
+            return False
+        return True

@@ -111,7 +111,7 @@ class MessageKept:
 
 @dataclass(frozen=True, slots=True)
 class MessageNotKept:
-    """No message came of it, and nothing was promised. `reason`: too_short, disk_full, storage."""
+    """No message came of it, and nothing was promised. `reason`: too_short; disk_full and not_begun before the beep, storage after it."""
 
     at: dt.datetime
     reason: str

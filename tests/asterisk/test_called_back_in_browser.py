@@ -181,7 +181,7 @@ def test_who_declines_is_not_reached_and_without_such_a_page_nobody_is_rung(tmp_
             await pages.picture(page, "stranger")
 
             await customer.set_viewport_size({"width": 390, "height": 844})
-            await customer.click(".menu")
+            await customer.click("#menu")
             await customer.get_by_text("English", exact=True).click()
             await customer.select_option("#caller", ANOTHER)
             await expect(customer.locator("#rung")).to_have_text("On line: whoever calls this number back rings here.")

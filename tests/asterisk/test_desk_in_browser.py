@@ -375,7 +375,7 @@ def test_who_closes_without_having_played_the_message_is_asked_once(pages: Pages
 
     ann.click("#close button")
 
-    expect(ann.locator("#unheard")).to_contain_text("留言还没有听过")
+    expect(ann.locator("#unheard")).to_contain_text("有留言还没有听过")
     ann.screenshot(path=tmp_path / "unheard.png", full_page=True)
     assert ticket_of(settings, reference).state == "claimed"
     ann.click("#close button")
@@ -385,7 +385,7 @@ def test_who_closes_without_having_played_the_message_is_asked_once(pages: Pages
 
 def test_after_a_talk_the_outcome_is_chosen_by_itself_and_a_choice_is_left_alone(pages: Pages):
     settings = pages.settings
-    ann = pages.of("ann")
+    ann, bo = pages.of("ann"), pages.of("bo")
 
     def talked(key: str, caller: str, choice: str = "") -> None:
         reference = leave(settings, key, caller)
@@ -396,8 +396,11 @@ def test_after_a_talk_the_outcome_is_chosen_by_itself_and_a_choice_is_left_alone
         assert ann.locator("#close [name=outcome]:checked").count() == 0
         if choice:
             ann.locator(f"#close [value={choice}]").check()
+        bo.goto(address(settings, f"/tickets/{reference}"))
+        ready(bo, f"/tickets/{reference}")
         errand(settings, lambda store: talk(store, reference))
         expect(ann.locator(".attempt.answered")).to_be_visible(timeout=5000)
+        expect(bo.locator(".attempt.answered")).to_be_visible(timeout=5000)
 
     talked("talked-1", "13900001007")
     expect(ann.locator("#close [value=answered]")).to_be_checked()
@@ -481,7 +484,11 @@ def test_every_page_of_the_desk_fits_a_narrow_screen(pages: Pages, tmp_path: Pat
     ann.screenshot(path=tmp_path / "narrow-ticket.png", full_page=True)
     expect(ann.locator("header nav")).to_be_hidden()
     ann.locator("#menu").focus()
-    ann.keyboard.press("Space")
+    ann.keyboard.press("Enter")
+    expect(ann.locator("header nav")).to_be_visible()
+    ann.keyboard.press("Escape")
+    expect(ann.locator("header nav")).to_be_hidden()
+    ann.keyboard.press("Enter")
     ann.screenshot(path=tmp_path / "narrow-menu.png")
     widths.append(overflow(ann))
 

@@ -154,7 +154,7 @@ def test_nothing_is_recorded_when_the_intent_cannot_be_written(store: MemoryTick
     spool.broken = ("intent",)
     line = Line(spool, SPEECH)
 
-    assert take(taker(store, spool), line) == MessageNotKept(NOON, "storage")
+    assert take(taker(store, spool), line) == MessageNotKept(NOON, "not_begun")
     assert line.recorded == []
 
 

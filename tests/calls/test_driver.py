@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from adapters.backoffice.signatures import SIGNATURES
 from adapters.memory import FixedClock, MemoryBackOffice, MemoryJournal, MemoryLiveCalls, MemorySpool, MemoryTicketStore
 from ivr.calls.capture import MessageCapture
 from ivr.calls.driver import Services, run_call
-from ivr.calls.ports import LineEvent, Ticket, UnansweredCall, UnansweredKind
+from ivr.calls.ports import LineEvent, MessageFacts, Ticket, UnansweredCall, UnansweredKind
 from ivr.calls.recovery import Recovery
 from ivr.calls.unanswered import UnansweredCalls
 from ivr.core.commands import AskDigits, Play
@@ -360,6 +361,46 @@ def test_a_caller_whose_message_cannot_be_taken_is_called_back():
 
     assert heard(channel)[-1] == "Full. Goodbye."
     assert [call.kind for call in only_ticket(world).calls] == [UnansweredKind.FAILED]
+
+
+TOLD = compiled(
+    """
+  hello: {lookup: bundles, with: {number: call.caller_id}, then: tell}
+  tell: {say: <<You have {{ bundles.count | number }}.>>, then: main}
+  main: {menu: <<Main.>>, choices: {1: leave}, exhausted: bye}
+  leave:
+    message: <<Speak.>>
+    topic: callback
+    kept: <<Number {{ ticket.reference | digits }}.>>
+    saved: <<Saved.>>
+    too_short: <<Nothing.>>
+    not_kept: <<Not now.>>
+    then: bye
+"""
+)
+
+
+@pytest.mark.parametrize(("speech", "messages"), [(WHOLE, 1), (b"", 0), (None, 0)], ids=["whole", "silence", "cannot record"])
+def test_a_message_that_is_begun_and_cannot_be_kept_is_one_ticket_once_the_recovery_knows_what_became_of_it(
+    speech: bytes | None, messages: int
+):
+    """Whatever the caller had been told before; and not two tickets, one for the call and one for the message that is found."""
+    world = World()
+    settle = world.spool.settle
+
+    def unreadable(recording: Path, samples: int | None) -> MessageFacts:
+        raise SpoolFailed("input/output error")
+
+    world.spool.settle = unreadable  # type: ignore[method-assign]
+    hold(world, world.channel(press("1"), ENTER, ENTER, Released(NOON), speech=speech), TOLD)
+    assert [call.kind for call in world.spool.noted_calls()] == [UnansweredKind.FAILED]
+    world.spool.settle = settle  # type: ignore[method-assign]
+
+    asyncio.run(Recovery(world.store, world.spool, MemoryLiveCalls(), world.clock).scan())
+
+    [ticket] = asyncio.run(world.store.tickets())
+    assert (len(ticket.messages), [call.kind for call in ticket.calls]) == (messages, [UnansweredKind.FAILED])
+    assert world.spool.noted_calls() == ()
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@
     } else {
       players();
     }
-    if (now.talked && !before.talked && !one("#close [name=outcome]:checked")) {
+    if (now.talked && !before.talked && one("#close") && !one("#close [name=outcome]:checked")) {
       one("#close [name=outcome]").checked = true;
     }
     before = { ...now };
@@ -174,9 +174,9 @@
     sound.addEventListener("play", () => {
       all(".player").forEach((other) => other !== home && other.wave && other.wave.pause());
       playing(true);
-      home.dataset.heard = "yes";
       trouble.hidden = true;
     });
+    sound.addEventListener("playing", () => (home.dataset.heard = "yes"));
     sound.addEventListener("pause", () => playing(false));
     sound.addEventListener("ended", () => {
       playing(false);

@@ -137,8 +137,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "desk_note": ("处理结果（告诉了用户什么）", "What came of it (what the caller was told)"),
     "desk_outcome": ("结果", "Outcome"),
     "desk_unheard": (
-        "留言还没有听过，机器写下的文字可能有错。请先听一听；或者再按一次办结。",
-        "The message has not been played, and what the machine has written down may be wrong. Listen first; or close once more.",
+        "有留言还没有听过，机器转写的文字可能有错。请先听一听；或者再按一次“办结”。",
+        "A message has not been played, and words written down by a machine may be wrong. Listen first; or close once more.",
     ),
     "desk_by_exception": (
         "没有本系统接通的通话记录时，办结会由班长抽查。",
