@@ -248,7 +248,7 @@ def test_a_disk_that_takes_no_intent_promises_nothing(small_disk: Path, store: S
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     line = RecordingLine(small_disk / "recordings")
 
-    assert take_on(small_disk, store, line) == MessageNotKept(NOON, "storage")
+    assert take_on(small_disk, store, line) == MessageNotKept(NOON, "not_begun")
     assert line.names == []
     assert list((small_disk / "intents").iterdir()) == []
 
