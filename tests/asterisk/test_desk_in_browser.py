@@ -345,14 +345,19 @@ def test_the_list_follows_what_others_do_and_the_keyboard_is_enough(pages: Pages
     assert ticket_of(settings, first).assignee == "bo"
 
 
+def claims(pages: Pages, page: Page, reference: str) -> None:
+    """Open the ticket and take it, with a key; all of it is there then."""
+    page.goto(address(pages.settings, f"/tickets/{reference}"))
+    ready(page, f"/tickets/{reference}")
+    page.keyboard.press("c")
+    expect(page.locator("#account-title + div dl")).to_be_visible()
+
+
 def test_an_agent_whose_claim_is_lost_keeps_the_words_that_were_typed(pages: Pages):
     settings = pages.settings
     reference = leave(settings, "lost", "13900001004")
     ann = pages.of("ann")
-    ann.goto(address(settings, f"/tickets/{reference}"))
-    ready(ann, f"/tickets/{reference}")
-    ann.keyboard.press("c")
-    expect(ann.locator("#account-title + div dl")).to_be_visible()
+    claims(pages, ann, reference)
     ann.locator("#note").fill("刚写到一半")
 
     errand(settings, lambda store: store.reassign(reference, "chief", "bo", now()))
@@ -366,10 +371,7 @@ def test_who_closes_without_having_played_the_message_is_asked_once(pages: Pages
     settings = pages.settings
     reference = leave(settings, "unplayed", "13900001006", words="请回电")
     ann = pages.of("ann")
-    ann.goto(address(settings, f"/tickets/{reference}"))
-    ready(ann, f"/tickets/{reference}")
-    ann.keyboard.press("c")
-    expect(ann.locator("#account-title + div dl")).to_be_visible()
+    claims(pages, ann, reference)
     ann.locator("#note").fill("已用自己的电话答复")
     ann.locator("#close [value=answered]").check()
 
@@ -389,10 +391,7 @@ def test_after_a_talk_the_outcome_is_chosen_by_itself_and_a_choice_is_left_alone
 
     def talked(key: str, caller: str, choice: str = "") -> None:
         reference = leave(settings, key, caller)
-        ann.goto(address(settings, f"/tickets/{reference}"))
-        ready(ann, f"/tickets/{reference}")
-        ann.keyboard.press("c")
-        expect(ann.locator("#account-title + div dl")).to_be_visible()
+        claims(pages, ann, reference)
         assert ann.locator("#close [name=outcome]:checked").count() == 0
         if choice:
             ann.locator(f"#close [value={choice}]").check()

@@ -40,12 +40,7 @@ from ivr.errors import BackOfficeFailed, ChannelFailed, SpoolFailed, StoreFailed
 from tests.calls.scripted import Answer, ScriptedChannel
 from tests.core.phone import NOON, compiled, said
 
-FLOW = compiled(
-    """
-  hello: {lookup: bundles, with: {number: call.caller_id}, comfort: <<One moment.>>, deadline: 4s, failed: broken, then: main}
-  broken: {say: <<Not now.>>, then: main}
-  main: {menu: <<Main.>>, choices: {1: leave, 2: person, 3: hello}, exhausted: bye}
-  person: {transfer: agents, then: bye, unanswered: leave}
+LEAVE = """
   leave:
     message: <<Speak.>>
     topic: callback
@@ -54,6 +49,14 @@ FLOW = compiled(
     too_short: <<Nothing.>>
     not_kept: <<Full.>>
     then: bye
+"""
+FLOW = compiled(
+    LEAVE
+    + """
+  hello: {lookup: bundles, with: {number: call.caller_id}, comfort: <<One moment.>>, deadline: 4s, failed: broken, then: main}
+  broken: {say: <<Not now.>>, then: main}
+  main: {menu: <<Main.>>, choices: {1: leave, 2: person, 3: hello}, exhausted: bye}
+  person: {transfer: agents, then: bye, unanswered: leave}
   gone: {lookup: bundles, as: late, with: {number: call.caller_id}, then: end}
   end: {hangup: }
 """,
@@ -364,18 +367,11 @@ def test_a_caller_whose_message_cannot_be_taken_is_called_back():
 
 
 TOLD = compiled(
-    """
+    LEAVE
+    + """
   hello: {lookup: bundles, with: {number: call.caller_id}, then: tell}
   tell: {say: <<You have {{ bundles.count | number }}.>>, then: main}
   main: {menu: <<Main.>>, choices: {1: leave}, exhausted: bye}
-  leave:
-    message: <<Speak.>>
-    topic: callback
-    kept: <<Number {{ ticket.reference | digits }}.>>
-    saved: <<Saved.>>
-    too_short: <<Nothing.>>
-    not_kept: <<Not now.>>
-    then: bye
 """
 )
 
@@ -523,18 +519,11 @@ def test_who_waited_longest_keeps_the_place_when_they_ask_to_be_called_back():
 
 
 BY_DAY = compiled(
-    """
+    LEAVE
+    + """
   main: {menu: <<Main.>>, choices: {1: person}, exhausted: bye}
   person: {hours: desk, open: agents, closed: leave}
   agents: {transfer: agents, then: bye, unanswered: leave}
-  leave:
-    message: <<Speak.>>
-    topic: callback
-    kept: <<Number {{ ticket.reference | digits }}.>>
-    saved: <<Saved.>>
-    too_short: <<Nothing.>>
-    not_kept: <<Full.>>
-    then: bye
 """,
     "start: main\nhours: {desk: {week: {daily: 02:00-03:00}}}",
 )
